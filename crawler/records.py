@@ -1,0 +1,361 @@
+"""The frozen types that flow between the stages, one per arrow of the way of the data.
+
+    Campaign -> FrontierUrl -> Lease -> Fetched -> Candidate -> (admitted) -> FrontierUrl …
+                                     -> Examination -> FoundImage -> Hit -> attributed -> recorded
+
+Units: times ending in `_at` are seconds since the epoch (UTC, float) unless a docstring says otherwise; durations are
+seconds; sizes are bytes. None means unknown or not applicable, never zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a URL in the frontier is for. Images travel on the image lane, everything else on the page lane."""
+
+    PAGE = "page"
+    IMAGE = "image"
+    ROBOTS = "robots"
+    SHEET = "sheet"
+    FEED = "feed"
+    SWEEP = "sweep"
+    RECHECK = "recheck"
+
+    @property
+    def on_image_lane(self) -> bool:
+        return self is Kind.IMAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """In place of a value: why there is none. `reason` is a short stable name that counters use."""
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunId:
+    """One numbered run of a campaign. `number` counts from 1."""
+
+    campaign: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.campaign}#{self.number}"
+
+
+# ---------------------------------------------------------------- discovery
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A URL that a page, a sitemap, a redirect or a seed named, in canonical form.
+
+    source: where it stood, a short stable name such as "img", "srcset", "a", "redirect", "seed".
+    priority: 0 (first) to 9 (last); see `PRIORITY`.
+    """
+
+    url: str
+    kind: Kind
+    source: str
+    priority: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class DataImage:
+    """An image that stood in the page itself as a `data:` URL. `number` counts them from 0 within the page."""
+
+    number: int
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PageContent:
+    """What discovery made of one page.
+
+    rejected: reason -> number of references that are no crawlable URL (for the counters).
+    """
+
+    candidates: tuple[Candidate, ...] = ()
+    data_images: tuple[DataImage, ...] = ()
+    rejected: dict[str, int] = field(default_factory=dict)
+
+
+# ---------------------------------------------------------------- frontier
+
+
+@dataclass(frozen=True, slots=True)
+class FrontierUrl:
+    """A URL that was admitted: in scope, new, within its budgets.
+
+    address: the IP address (canonical text) that was judged and that will be connected to.
+    depth: links followed from a seed, 0 for seeds; requisites of a page (images, sheets) have the page's depth + 1.
+    referrer: the page that showed it, None for seeds.  via: URLs that redirected to it, oldest first.
+    context: bounded context class; what is seen is (url, context). 0 is the usual one.
+    attempts: deliveries so far that ended without an outcome or with a retry; 0 at first.
+    """
+
+    url: str
+    run: RunId
+    kind: Kind
+    address: str
+    depth: int = 0
+    priority: int = 5
+    referrer: str | None = None
+    via: tuple[str, ...] = ()
+    context: int = 0
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to send one request for `item`.
+
+    token: fencing token, unique within the partition; completing with an old one has no effect.
+    not_before, send_by, expires: readings of this process's monotonic clock (seconds). A request is sent within
+    [not_before, send_by], else the lease is given back; at `expires` a fetch in progress is aborted.
+    """
+
+    item: FrontierUrl
+    partition: int
+    token: int
+    not_before: float
+    send_by: float
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """One candidate on its way to the admitter, with what it inherits from the page that named it."""
+
+    candidate: Candidate
+    depth: int
+    referrer: str | None = None
+    via: tuple[str, ...] = ()
+
+
+# ---------------------------------------------------------------- outcomes of a lease
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The URL was fetched (redirects included).
+
+    discoveries: at most MAX_DISCOVERIES of them.  results: sealed records for the recorder, opaque to the frontier.
+    tally: counters to move with the outcome, for instance {"images": 1}.
+    """
+
+    discoveries: tuple[Discovered, ...] = ()
+    results: tuple[bytes, ...] = ()
+    tally: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No usable answer, for good. An undecodable image may still carry results (its digests matched)."""
+
+    reason: str
+    results: tuple[bytes, ...] = ()
+    tally: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Deliberately not fetched, or not looked at: robots, unsupported content and the like."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try again after `after` seconds; becomes Failed(reason) when the attempts are used up."""
+
+    reason: str
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rekind:
+    """What came back belongs on the other lane: queue it again as `kind`, without counting an attempt."""
+
+    kind: Kind
+
+
+Outcome = Done | Failed | Skipped | Retry | Rekind
+
+
+# ---------------------------------------------------------------- fetch
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFacts:
+    """What a TLS server showed. `sha256` is the certificate's fingerprint (hex); `valid` says whether a browser would
+    have accepted it, `problem` why not."""
+
+    protocol: str
+    sha256: str
+    names: tuple[str, ...]
+    valid: bool
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchOrder:
+    """One request to send. The connection goes to `address` and nowhere else.
+
+    headers: in order, complete but for Host and the connection's own.  accept_bodies: kinds of body worth reading.
+    max_bytes: cap on the body after decompression.  deadline: monotonic seconds at which all must be over.
+    """
+
+    url: str
+    address: str
+    headers: tuple[tuple[str, str], ...] = ()
+    max_bytes: int = 33_554_432
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer, of any status. Redirects are not followed: `location` is the absolute target of one, else None.
+
+    body: decompressed. Empty when `skipped_body` says why it was not read ("video", "archive", "pdf", …).
+    elapsed: seconds from sending to the last byte.
+    """
+
+    url: str
+    address: str
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = field(repr=False)
+    elapsed: float
+    location: str | None = None
+    tls: TlsFacts | None = None
+    skipped_body: str | None = None
+
+    def header(self, name: str) -> str | None:
+        """The first header of this name (any case), or None."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """No answer. `reason` is the name of a class in `fetch/failures.py`, `retry` whether trying again can help."""
+
+    reason: str
+    retry: bool
+    detail: str = ""
+
+
+# ---------------------------------------------------------------- fingerprint and match
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """Digests over the bytes as received."""
+
+    md5: bytes = field(repr=False)
+    sha1: bytes = field(repr=False)
+    sha256: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One PDQ code: 32 bytes, in the byte order of the hexadecimal form that the reference prints.
+
+    transform: what was done to the image before, "+"-joined, "none" for nothing: "mirror", "rot90", "on-white",
+    "exif", "trimmed", "frame-12", "512" (the squeezed convention) …
+    quality: 0 to 100.
+    """
+
+    value: bytes = field(repr=False)
+    quality: int
+    transform: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """All that is computed for an image. Lives inside the sandbox, and in `vangnet fingerprint`.
+
+    phash: 64-bit pHash, 8 bytes.  partial: the data ended before the image did.
+    """
+
+    digests: Digests
+    format: str
+    width: int
+    height: int
+    frames: int
+    codes: tuple[Code, ...] = field(repr=False)
+    phash: bytes = field(repr=False)
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RowMatch:
+    """An entry of the index that the image agrees with. `entry` is the entry's number in the store.
+
+    algorithm: "sha256", "sha1", "md5", "pdq", "phash".  distance, threshold: bits; 0 and 0 for digests.
+    benign: the entry stands on a list of harmless images; reported beside a block match, never alone.
+    """
+
+    entry: int
+    algorithm: str
+    distance: int = 0
+    threshold: int = 0
+    transform: str = "none"
+    benign: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImage:
+    """A matching image: the only thing about an image that leaves the sandbox.
+
+    width, height, quality: None when only the digests matched because the image could not be decoded.
+    """
+
+    sha256: bytes = field(repr=False)
+    md5: bytes = field(repr=False)
+    size: int
+    width: int | None
+    height: int | None
+    quality: int | None
+    matches: tuple[RowMatch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What the sandbox answers for one image.
+
+    decoded: False with a `reason` ("truncated", "not an image", "bomb", "unsupported(svg)", "deadline", …).
+    partial: decoded, but the data ended early.  found: None when nothing matched.
+    """
+
+    decoded: bool
+    reason: str | None = None
+    partial: bool = False
+    found: FoundImage | None = None
+
+
+# ---------------------------------------------------------------- hit
+
+
+@dataclass(frozen=True, slots=True)
+class HitReport:
+    """What a worker reports to the recorder about one matching image at one URL.
+
+    serial: unique per report, the same at every delivery of it; a second one with this serial changes nothing.
+    """
+
+    serial: str
+    run: RunId
+    image_url: str
+    page_url: str | None
+    redirects: tuple[str, ...]
+    found_at: float
+    address: str
+    index: str
+    found: FoundImage
