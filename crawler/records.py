@@ -359,3 +359,53 @@ class HitReport:
     address: str
     index: str
     found: FoundImage
+
+
+# ---------------------------------------------------------------- addresses and attribution
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One fact and where it comes from. source: a table's name; date: ISO day of that table; prefix: the range."""
+
+    fact: str
+    source: str
+    date: str | None = None
+    prefix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddressFacts:
+    """What the address tables say of one address; None where no table has it."""
+
+    country: str | None = None
+    prefix: str | None = None
+    asn: int | None = None
+    as_name: str | None = None
+    network: str | None = None
+    holder: str | None = None
+    abuse_contact: str | None = None
+    cdn: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeVerdict:
+    """Whether an address may be connected to, why (a short stable name), and what that rests on."""
+
+    in_scope: bool
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Who is answerable for a URL at an address, taken at the moment of the hit and stored with it.
+
+    domain: registered domain by the private suffix list; icann_domain: by ICANN's part only. None for IP literals.
+    """
+
+    domain: str | None
+    icann_domain: str | None
+    address: str
+    facts: AddressFacts

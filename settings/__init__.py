@@ -1,0 +1,1 @@
+"""Settings modules: values and dotted names only."""

@@ -1,0 +1,56 @@
+"""What every command gets: the global options, and how results are printed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crawler.errors import OptionInvalid
+from crawler.home import Home, open_home
+from crawler.options import Options, load_options
+
+JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """The options before the command. home: None when not given, which commands read as `./var`."""
+
+    home: Path | None
+    settings: str
+    user: str | None
+    verbose: bool
+
+    def options(self) -> Options:
+        """The installation's options. Refuses a `settings` package that is not the one of this distribution."""
+        _own_settings(self.settings)
+        return load_options(self.settings)
+
+    def open_home(self, options: Options | None = None) -> Home:
+        """The home directory, made when missing."""
+        lab = (options or self.options()).lab
+        return open_home(self.home or Path("var"), lab=lab)
+
+    def actor(self) -> str:
+        """Who acts: --user or VANGNET_USER, else "operator" (free in the lab, authenticated by services)."""
+        return self.user or "operator"
+
+
+def _own_settings(module: str) -> None:
+    import settings as package
+
+    root = Path(__file__).resolve().parents[2]
+    location = Path(package.__file__ or "").resolve().parent
+    if module.split(".", maxsplit=1)[0] == "settings" and location != root / "settings":
+        raise OptionInvalid(f"the package `settings` at {location} hides Vangnet's own; run from another directory")
+
+
+def emit(document: Any) -> None:
+    """Print one JSON document on stdout."""
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
+    sys.stdout.write("\n")

@@ -1,0 +1,88 @@
+"""`vangnet`: the root command, its global options, and the one place where an error becomes a line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from crawler import __version__
+from crawler.cli.context import Globals
+from crawler.errors import VangnetError
+
+COMMANDS = {
+    "attribute": "scope",
+    "audit": "audit",
+    "campaign": "campaign",
+    "crawl": "crawl",
+    "data": "data",
+    "demo": "demo",
+    "doctor": "doctor",
+    "fingerprint": "fingerprint",
+    "hashes": "hashes",
+    "hits": "hits",
+    "recorder": "worker",
+    "scope": "scope",
+    "stop": "stop",
+    "worker": "worker",
+}
+"""Command -> module of `crawler.cli` that defines it; imported only when it is used."""
+
+
+class _Root(click.Group):
+    """Loads a command's module when it is named, so that `vangnet --help` needs no numpy."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"crawler.cli.{COMMANDS[cmd_name]}")
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.command(cls=_Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="vangnet")
+@click.option("--home", type=click.Path(path_type=Path), envvar="VANGNET_HOME", help="Database, keys, indexes, logs.")
+@click.option("--settings", envvar="SCRAPY_SETTINGS_MODULE", default="settings.production", show_default=True)
+@click.option("--user", envvar="VANGNET_USER", default=None, help="Who acts.")
+@click.option("--verbose", is_flag=True, help="More progress on stderr.")
+@click.pass_context
+def vangnet(ctx: click.Context, home: Path | None, settings: str, user: str | None, verbose: bool) -> None:
+    """Find known abuse imagery on servers in the Netherlands, and keep no image."""
+    ctx.obj = Globals(home=home, settings=settings, user=user, verbose=verbose)
+
+
+def entry() -> None:
+    """Run the command line; the exit codes are those of the design: 0, 1, 2, 3, 130."""
+    try:
+        code = vangnet.main(prog_name="vangnet", standalone_mode=False)
+        sys.stdout.flush()
+    except VangnetError as error:
+        _complain(str(error))
+        code = error.exit_code
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        _complain("interrupted")
+        code = 130
+    except BrokenPipeError:
+        # The reader of our output went away; nothing is left to say, and the interpreter must not try at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(message: str) -> None:
+    click.echo(f"vangnet: {' '.join(message.split())}", err=True)

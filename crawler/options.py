@@ -1,0 +1,117 @@
+"""Every option of an installation: name, type, unit, default and help. `docs/options.md` is generated from here.
+
+An option `send_window` is set as `VANGNET_SEND_WINDOW` in the settings module or in the environment, which wins.
+`redis_url` is `REDIS_URL`, as in scrapy-redis. What belongs to one campaign stands in its file, not here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from importlib import import_module
+from typing import Any, get_type_hints
+
+from crawler.errors import OptionInvalid
+
+
+MODULE_ONLY = frozenset({"lab", "require_campaign_approval"})
+"""Options that only a settings module sets: an environment variable must not open loopback or skip an approval."""
+
+
+def _option(default: Any, unit: str, help: str) -> Any:
+    return field(default=default, metadata={"unit": unit, "help": help})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options in force, read once at start and plain values from there on."""
+
+    lab: bool = _option(False, "", "Loopback and private addresses may be crawled, URLs are shown, no sign-in.")
+    require_campaign_approval: bool = _option(True, "", "A campaign starts only after a second person approved it.")
+
+    redis_url: str = _option("", "URL", "The shared Redis or Valkey server. Empty: an embedded one under the home.")
+    key_prefix: str = _option("vangnet", "", "First part of every key in Redis.")
+    partitions: int = _option(1, "partitions", "Shards of the frontier; a property of the deployment, never changed.")
+
+    lease_seconds: float = _option(90.0, "s", "Life of a lease beyond send_by; exceeds the total deadline of a fetch.")
+    send_window: float = _option(0.25, "s", "How late after its slot a request may leave; later it is given back.")
+    claim_lookahead: float = _option(0.1, "s", "How far ahead of now a claim hands out slots.")
+    attempts: int = _option(4, "deliveries", "Deliveries of one URL before it counts as failed.")
+    backlog_limit: int = _option(5_000, "entries", "Unread discoveries or results above which claims pause.")
+    max_discoveries: int = _option(5_000, "URLs", "Candidates taken from one page; the rest is counted as cut.")
+
+    page_concurrency: int = _option(32, "requests", "Pages in flight in one worker process.")
+    image_concurrency: int = _option(64, "requests", "Images in flight in one worker process.")
+    image_memory_mib: int = _option(256, "MiB", "Bytes of images in flight in one worker process.")
+
+    connect_timeout: float = _option(10.0, "s", "TCP and TLS set-up.")
+    header_timeout: float = _option(15.0, "s", "From the request sent to the last header.")
+    idle_timeout: float = _option(10.0, "s", "Longest silence inside a body.")
+    total_timeout: float = _option(60.0, "s", "From the request sent to the last byte.")
+    min_rate: float = _option(1024.0, "bytes/s", "Slower bodies are given up after ten seconds. 0: no minimum.")
+    max_page_bytes: int = _option(10_485_760, "bytes", "Longest page that is read, after decompression.")
+
+    sandbox_processes: int = _option(1, "processes", "Fingerprinting processes of one worker.")
+    sandbox_memory_mib: int = _option(768, "MiB", "Address space of a sandbox process beyond its warm state.")
+    image_deadline: float = _option(10.0, "s", "Longest time for one image in the sandbox.")
+    recycle_after: int = _option(5_000, "images", "A sandbox process is replaced after so many images.")
+    screen_margin: int = _option(10, "bits", "The fast codes screen at the campaign's distance plus this.")
+
+    robots_ttl: float = _option(86_400.0, "s", "How long robots rules are believed (at most a day).")
+    seen_ttl: float = _option(2_592_000.0, "s", "How long seen numbers of a finished run are kept.")
+
+
+def environment_name(name: str) -> str:
+    """The name of an option in the environment and in a settings module."""
+    return "REDIS_URL" if name == "redis_url" else f"VANGNET_{name.upper()}"
+
+
+def option_rows() -> list[Field[Any]]:
+    """The fields of `Options`, in order; metadata has "unit" and "help"."""
+    return list(fields(Options))
+
+
+def load_options(settings_module: str, environment: Mapping[str, str] | None = None) -> Options:
+    """The options of a settings module, overlaid with the environment (default: this process's).
+
+    Raises OptionInvalid for a module that does not exist and for a value of the wrong type.
+    """
+    environment = os.environ if environment is None else environment
+    try:
+        module = vars(import_module(settings_module))
+    except ImportError as error:
+        raise OptionInvalid(
+            f"settings module {settings_module!r} cannot be imported: {error}; give --settings or unset "
+            "SCRAPY_SETTINGS_MODULE"
+        ) from error
+    types = get_type_hints(Options)
+    values: dict[str, Any] = {}
+    for row in option_rows():
+        name = environment_name(row.name)
+        if name in environment and row.name not in MODULE_ONLY:
+            values[row.name] = _parse(name, environment[name], types[row.name])
+        elif name in module:
+            values[row.name] = _checked(name, module[name], types[row.name])
+    return Options(**values)
+
+
+def _parse(name: str, text: str, type_: type) -> Any:
+    if type_ is bool:
+        if text.lower() in ("1", "true", "yes", "on"):
+            return True
+        if text.lower() in ("0", "false", "no", "off", ""):
+            return False
+        raise OptionInvalid(f"{name}={text!r} is not a yes or no; give 1 or 0")
+    try:
+        return type_(text)
+    except ValueError as error:
+        raise OptionInvalid(f"{name}={text!r} is not of type {type_.__name__}") from error
+
+
+def _checked(name: str, value: Any, type_: type) -> Any:
+    if type_ is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, type_) or (type_ is int and isinstance(value, bool)):
+        raise OptionInvalid(f"{name} = {value!r} in the settings module is not of type {type_.__name__}")
+    return value
