@@ -118,11 +118,13 @@ class Lease:
     token: fencing token, unique within the partition; completing with an old one has no effect.
     not_before, send_by, expires: readings of this process's monotonic clock (seconds). A request is sent within
     [not_before, send_by], else the lease is given back; at `expires` a fetch in progress is aborted.
+    queue: opaque; changes when the robots rules that hold for the lease do.
     """
 
     item: FrontierUrl
     partition: int
     token: int
+    queue: str
     not_before: float
     send_by: float
     expires: float
@@ -130,10 +132,13 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
-    """One candidate on its way to the admitter, with what it inherits from the page that named it."""
+    """What one page (or redirect, or seed list) named, on its way to the admitter.
 
-    candidate: Candidate
-    depth: int
+    depth: of the candidates.  referrer: the page, None for seeds.  via: URLs that redirected here, oldest first.
+    """
+
+    candidates: tuple[Candidate, ...]
+    depth: int = 0
     referrer: str | None = None
     via: tuple[str, ...] = ()
 
@@ -145,11 +150,11 @@ class Discovered:
 class Done:
     """The URL was fetched (redirects included).
 
-    discoveries: at most MAX_DISCOVERIES of them.  results: sealed records for the recorder, opaque to the frontier.
+    discovered: what it named, None for nothing.  results: sealed records for the recorder, opaque to the frontier.
     tally: counters to move with the outcome, for instance {"images": 1}.
     """
 
-    discoveries: tuple[Discovered, ...] = ()
+    discovered: Discovered | None = None
     results: tuple[bytes, ...] = ()
     tally: dict[str, int] = field(default_factory=dict)
 
@@ -168,6 +173,7 @@ class Skipped:
     """Deliberately not fetched, or not looked at: robots, unsupported content and the like."""
 
     reason: str
+    tally: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +213,11 @@ class TlsFacts:
 class FetchOrder:
     """One request to send. The connection goes to `address` and nowhere else.
 
-    headers: in order, complete but for Host and the connection's own.  accept_bodies: kinds of body worth reading.
+    headers: in order, complete but for Host and the connection's own.  accept_bodies: kinds of body worth reading, as
+    `fetch/sniff.py` names them; None for what the crawler can use (page, image, feed, sheet, JSON, text).
+    digest_bodies: kinds of which only the digests are wanted; the bytes are hashed and dropped.
     max_bytes: cap on the body after decompression.  deadline: monotonic seconds at which all must be over.
+    allow_partial: a body that broke off is handed over with `truncated` set, in place of a FetchFailed.
     """
 
     url: str
@@ -216,6 +225,23 @@ class FetchOrder:
     headers: tuple[tuple[str, str], ...] = ()
     max_bytes: int = 33_554_432
     deadline: float | None = None
+    accept_bodies: frozenset[str] | None = None
+    digest_bodies: frozenset[str] = frozenset()
+    allow_partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds that the phases of one fetch took. connect and tls are 0.0 when a connection was used again.
+
+    connect: until TCP stood.  tls: until TLS stood.  header: from sending to the end of the headers.  body: from there
+    to the last byte.
+    """
+
+    connect: float
+    tls: float
+    header: float
+    body: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +249,10 @@ class Fetched:
     """An answer, of any status. Redirects are not followed: `location` is the absolute target of one, else None.
 
     body: decompressed. Empty when `skipped_body` says why it was not read ("video", "archive", "pdf", …).
-    elapsed: seconds from sending to the last byte.
+    elapsed: seconds from sending to the last byte.  kind: what the first bytes show the body to be, None without one.
+    truncated: the failure that broke the body off (only with `allow_partial`), None when it is whole.
+    wire_bytes: bytes of the answer as received, headers included, before decompression.
+    digests: of a body that was hashed and dropped (`digest_bodies`), else None.
     """
 
     url: str
@@ -235,6 +264,11 @@ class Fetched:
     location: str | None = None
     tls: TlsFacts | None = None
     skipped_body: str | None = None
+    kind: str | None = None
+    truncated: str | None = None
+    wire_bytes: int = 0
+    timings: Timings | None = None
+    digests: Digests | None = None
 
     def header(self, name: str) -> str | None:
         """The first header of this name (any case), or None."""

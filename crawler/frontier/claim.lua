@@ -1,0 +1,94 @@
+-- Hand out leases for what is due.
+-- ARGV: pages, images (how many at most), lookahead ms, send window ms, lease ms beyond send_by, robots ttl ms
+-- Returns {now, ms of the next due address or -1, lease, …}; a lease is {token, slot, run, origin, address, queue,
+-- robots_at, element}.
+local lookahead, window, life, ttl = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local out = {}
+
+for _, entry in ipairs(redis.call('ZRANGEBYSCORE', P .. 'delayed', '-inf', now, 'LIMIT', 0, 200)) do
+  redis.call('ZREM', P .. 'delayed', entry)
+  local item = cmsgpack.unpack(entry)
+  local run = redis.call('HGET', P .. 'q:' .. item.q, 'run')
+  if run then
+    push(item.q, item.l, item.b, item.e, true)
+    count(run, 'delayed', -1)
+    count(run, tonumber(item.b) < 0 and 'robots_queued' or 'queued', 1)
+    rotate_in(item.q, item.l, item.k)
+    schedule(item.k)
+  end
+end
+
+-- The next queue of this address and lane that gives something, or nil. A queue whose robots.txt grew old is gated anew.
+local function next_element(pkey, lane)
+  local rotation = P .. 'rot:' .. pkey .. ':' .. lane
+  while true do
+    local q = redis.call('LPOP', rotation)
+    if not q then return nil end
+    local info = redis.call('HMGET', P .. 'q:' .. q, 'run', 'origin', 'address', 'gate', 'robots_at', 'robots_item')
+    redis.call('HDEL', P .. 'q:' .. q, 'in:' .. lane)
+    if info[1] then
+      if info[6] and not info[4] and tonumber(info[5]) + ttl < now then
+        gate(q, info[6])
+        count(info[1], 'robots_queued', 1)
+        info[4] = '1'
+        if lane ~= 'p' then rotate_in(q, 'p', pkey) end
+      end
+      local band = redis.call('ZRANGE', P .. 'q:' .. q .. ':' .. lane, 0, 0)[1]
+      if band and not (info[4] and tonumber(band) >= 0) then
+        local element = pop(q, lane, band)
+        rotate_in(q, lane, pkey)
+        return q, info, band, element
+      end
+    end
+  end
+end
+
+local function claim_lane(lane, wanted)
+  local due = P .. 'due:' .. lane
+  for _, pkey in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now + lookahead, 'LIMIT', 0, wanted)) do
+    local a = P .. 'a:' .. pkey
+    local state = redis.call('HMGET', a, 'next', 'inflight', 'rate', 'conc', 'blocked')
+    local inflight, rate, conc = tonumber(state[2] or 0), tonumber(state[3] or 1), tonumber(state[4] or 1)
+    local slot = math.max(tonumber(state[1] or 0), tonumber(state[5] or 0), now)
+    local taken = 0
+    while wanted > 0 and inflight < conc and slot <= now + lookahead do
+      local q, info, band, element = next_element(pkey, lane)
+      if not q then break end
+      local token = string.format('%.0f', redis.call('INCR', P .. 'token'))
+      local lease = cmsgpack.pack({q = q, k = pkey, l = lane, b = band, e = element})
+      redis.call('HSET', P .. 'leases', token, lease)
+      redis.call('ZADD', P .. 'expiry', slot + window + life, token)
+      if tonumber(band) >= 0 then
+        count(info[1], 'queued', -1)
+        count(info[1], 'leased', 1)
+      else
+        count(info[1], 'robots_queued', -1)
+        count(info[1], 'robots_leased', 1)
+      end
+      out[#out + 1] = {token, string.format('%.3f', slot), info[1], info[2], info[3], q, info[5] or '', element}
+      -- Requests leave within `window` of their slot, so slots are stretched by it: in any w >= 1 s at the server at
+      -- most (w + window) / spacing + 1 <= rate * w + 1 arrive.
+      slot = slot + (1000 + window) / rate
+      inflight, wanted, taken = inflight + 1, wanted - 1, taken + 1
+    end
+    if taken > 0 then
+      redis.call('HSET', a, 'next', string.format('%.3f', slot), 'inflight', inflight)
+      redis.call('PEXPIRE', a, IDLE_MS)
+    end
+    schedule(pkey)
+    if wanted == 0 then return end
+  end
+end
+
+claim_lane('p', tonumber(ARGV[1]))
+claim_lane('i', tonumber(ARGV[2]))
+flush_counts()
+
+local soonest = -1
+for _, key in ipairs({'due:p', 'due:i', 'delayed'}) do
+  local first = redis.call('ZRANGE', P .. key, 0, 0, 'WITHSCORES')
+  if first[2] and (soonest < 0 or tonumber(first[2]) < soonest) then soonest = tonumber(first[2]) end
+end
+table.insert(out, 1, string.format('%.3f', soonest))
+table.insert(out, 1, string.format('%.0f', now))
+return out

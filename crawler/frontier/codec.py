@@ -1,0 +1,111 @@
+"""Frontier records as bytes: a version byte, then msgpack. Compact, because a nightly frontier holds millions.
+
+A queued element is one byte of attempts (the scripts count them there) and the record. The origin stands in the queue,
+so a record holds only what follows it; a referrer of the same origin is shortened the same way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+
+from crawler.errors import RecordCorrupt
+from crawler.records import Candidate, Discovered, FrontierUrl, Kind, RunId
+
+VERSION = 1
+_MARK = bytes([VERSION])
+_KINDS = (Kind.PAGE, Kind.IMAGE, Kind.ROBOTS, Kind.SHEET, Kind.FEED, Kind.SWEEP, Kind.RECHECK)
+_CODES = {kind: code for code, kind in enumerate(_KINDS)}
+MAX_BAND = 639
+
+
+def band_of(priority: int, depth: int) -> int:
+    """The band of a queue that a URL stands in: by priority, then by depth (63 and more share one)."""
+    return min(max(priority, 0), 9) * 64 + min(max(depth, 0), 63)
+
+
+def pack_url(item: FrontierUrl, origin: str) -> bytes:
+    """The record of a queued URL, without attempts byte. Its url must start with `origin`."""
+    return _packed(
+        [
+            item.url.removeprefix(origin),
+            _CODES[item.kind],
+            item.depth,
+            item.priority,
+            _short(item.referrer, origin),
+            list(item.via),
+            item.context,
+        ]
+    )
+
+
+def unpack_url(element: bytes, run: RunId, origin: str, address: str) -> FrontierUrl:
+    """The URL of a queued element (attempts byte and record). Raises RecordCorrupt."""
+    suffix, code, depth, priority, referrer, via, context = _unpack(element[1:], 7)
+    try:
+        return FrontierUrl(
+            url=origin + suffix,
+            run=run,
+            kind=_KINDS[code],
+            address=address,
+            depth=int(depth),
+            priority=int(priority),
+            referrer=origin + referrer if referrer is not None and referrer.startswith("/") else referrer,
+            via=tuple(via),
+            context=int(context),
+            attempts=element[0],
+        )
+    except (TypeError, ValueError, IndexError, AttributeError) as error:
+        raise RecordCorrupt("a queued URL has fields of the wrong type") from error
+
+
+def pack_discovered(found: Discovered) -> bytes:
+    """A discoveries payload."""
+    candidates = [[c.url, _CODES[c.kind], c.source, c.priority] for c in found.candidates]
+    return _packed([found.depth, found.referrer, list(found.via), candidates])
+
+
+def unpack_discovered(payload: bytes) -> Discovered:
+    """The inverse of `pack_discovered`. Raises RecordCorrupt."""
+    depth, referrer, via, candidates = _unpack(payload, 4)
+    try:
+        return Discovered(
+            tuple(Candidate(url, _KINDS[code], source, priority) for url, code, source, priority in candidates),
+            int(depth),
+            referrer,
+            tuple(via),
+        )
+    except (TypeError, ValueError, IndexError) as error:
+        raise RecordCorrupt("a discoveries entry has fields of the wrong type") from error
+
+
+def parse_run(text: str) -> RunId:
+    """The inverse of `str(RunId)`. Raises RecordCorrupt."""
+    name, _, number = text.rpartition("#")
+    if not name or not number.isdecimal():
+        raise RecordCorrupt("a stream entry names no run")
+    return RunId(name, int(number))
+
+
+def _short(url: str | None, origin: str) -> str | None:
+    if url is not None and url.startswith(origin + "/"):
+        return url[len(origin) :]
+    return url
+
+
+def _packed(value: list[Any]) -> bytes:
+    data: bytes = msgpack.packb(value)
+    return _MARK + data
+
+
+def _unpack(data: bytes, length: int) -> list[Any]:
+    if data[:1] != _MARK:
+        raise RecordCorrupt(f"a record has version {data[:1].hex() or 'none'}, this is {VERSION:02x}")
+    try:
+        value = msgpack.unpackb(data[1:])
+    except (ValueError, msgpack.UnpackException) as error:
+        raise RecordCorrupt("a record is not msgpack") from error
+    if not isinstance(value, list) or len(value) != length:
+        raise RecordCorrupt("a record has the wrong number of fields")
+    return value

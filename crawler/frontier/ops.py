@@ -1,0 +1,133 @@
+"""What the frontier's scripts are given and what they return, as plain values: no I/O here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from crawler.errors import RecordCorrupt
+from crawler.frontier.base import Admission, Completion, Judged, RunCounts
+from crawler.frontier.codec import band_of, pack_discovered, pack_url
+from crawler.records import Candidate, Discovered, Done, Failed, FrontierUrl, Kind, Rekind, Retry, Skipped
+from crawler.urls import parts
+
+CHUNK = 500
+"""Candidates in one entry of the discoveries stream, so that no entry is large and admission is spread."""
+
+_WAITING = ("queued", "leased", "delayed", "disc", "res", "robots_queued", "robots_leased")
+
+
+def completion_op(completion: Completion) -> dict[str, Any]:
+    """The operation that `complete.lua` expects for one completion."""
+    op: dict[str, Any] = {"t": str(completion.lease.token)}
+    outcome = completion.outcome
+    if completion.block > 0:
+        op["w"] = round(1000 * completion.block)
+    if completion.robots is not None:
+        op["x"] = completion.robots
+    match outcome:
+        case None:
+            op["o"] = "back"
+        case Done():
+            op |= {"o": "done", "r": list(outcome.results), "c": outcome.tally}
+            if outcome.discovered is not None:
+                op["d"] = [pack_discovered(part) for part in chunks(outcome.discovered)]
+        case Failed():
+            op |= {"o": "failed", "n": outcome.reason, "r": list(outcome.results), "c": outcome.tally}
+        case Skipped():
+            op |= {"o": "skipped", "n": outcome.reason, "c": outcome.tally}
+        case Retry():
+            op |= {"o": "retry", "n": outcome.reason, "a": round(1000 * outcome.after)}
+        case Rekind():
+            op |= {"o": "rekind"} | _rekinded(completion.lease.item, outcome.kind)
+    return op
+
+
+def _rekinded(item: FrontierUrl, kind: Kind) -> dict[str, Any]:
+    moved = FrontierUrl(
+        item.url, item.run, kind, item.address, item.depth, item.priority, item.referrer, item.via, item.context
+    )
+    return {
+        "l": _lane(kind),
+        "b": band_of(item.priority, item.depth),
+        "e": pack_url(moved, parts(item.url).origin),
+    }
+
+
+def chunks(found: Discovered) -> Iterable[Discovered]:
+    """The same, in parts of at most CHUNK candidates."""
+    for first in range(0, len(found.candidates), CHUNK):
+        part: tuple[Candidate, ...] = found.candidates[first : first + CHUNK]
+        yield Discovered(part, found.depth, found.referrer, found.via)
+
+
+def enqueue_groups(admission: Admission, urls: Iterable[Judged]) -> list[dict[str, Any]]:
+    """The admitted URLs of one entry, by queue, as `enqueue.lua` expects them."""
+    groups: dict[tuple[str, str, str], list[list[Any]]] = defaultdict(list)
+    for url in urls:
+        assert url.address is not None
+        assert url.politeness is not None
+        origin = parts(url.candidate.url).origin
+        groups[origin, url.politeness, url.address].append(_queued(admission, url, origin))
+    return [
+        {
+            "o": origin,
+            "k": politeness,
+            "a": address,
+            "s": admission.limits[politeness].requests_per_second,
+            "c": admission.limits[politeness].concurrency,
+            "t": _robots_element(admission, origin, address) if admission.robots else b"",
+            "u": queued,
+        }
+        for (origin, politeness, address), queued in groups.items()
+    ]
+
+
+def _queued(admission: Admission, url: Judged, origin: str) -> list[Any]:
+    found, candidate = admission.discovered, url.candidate
+    item = FrontierUrl(
+        url=candidate.url,
+        run=admission.entry.run,
+        kind=candidate.kind,
+        address=url.address or "",
+        depth=found.depth,
+        priority=candidate.priority,
+        referrer=found.referrer,
+        via=found.via,
+    )
+    band = band_of(candidate.priority, found.depth)
+    return [_lane(candidate.kind), band, b"\0" + pack_url(item, origin)]
+
+
+def _robots_element(admission: Admission, origin: str, address: str) -> bytes:
+    item = FrontierUrl(f"{origin}/robots.txt", admission.entry.run, Kind.ROBOTS, address)
+    return b"\0" + pack_url(item, origin)
+
+
+def _lane(kind: Kind) -> str:
+    return "i" if kind.on_image_lane else "p"
+
+
+def counts_of(rows: Iterable[Mapping[bytes, bytes]]) -> RunCounts:
+    """The counters of a run from the hashes of its partitions. Raises RecordCorrupt for a counter that is no number."""
+    totals: dict[str, int] = defaultdict(int)
+    for row in rows:
+        for name, value in row.items():
+            try:
+                totals[name.decode()] += int(value)
+            except ValueError as error:
+                raise RecordCorrupt("a counter of the frontier is not a number") from error
+
+    def named(mark: str) -> dict[str, int]:
+        return {name[2:]: n for name, n in sorted(totals.items()) if name.startswith(mark) and n}
+
+    return RunCounts(
+        discovered=totals["discovered"],
+        fetched=totals["fetched"],
+        failed=named("f:"),
+        skipped=named("s:"),
+        retried=named("r:"),
+        tally=named("t:"),
+        waiting={name: totals[name] for name in _WAITING if totals[name]},
+    )

@@ -1,0 +1,139 @@
+"""The frontier's door to Redis: scripts by name and partition, streams with consumer groups, errors translated."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Sequence
+from importlib.resources import files
+from typing import Any, cast
+
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError, ResponseError
+
+from crawler.errors import RedisUnavailable
+from crawler.frontier.base import StreamEntry
+from crawler.frontier.codec import parse_run
+from crawler.frontier.keys import partition_prefix
+
+_IDLE_MS = 60_000
+"""A stream entry that its reader did not acknowledge for so long is given to another."""
+_RECLAIM_EVERY = 15.0
+"""Seconds between two looks for such entries."""
+
+
+class RedisLink:
+    """One process's connection to the partitions of a deployment. consumer: unique name of this process."""
+
+    def __init__(self, client: Redis, prefix: str, partitions: int, consumer: str) -> None:
+        self._client = client
+        self._consumer = consumer
+        self._scripts: dict[str, AsyncScript] = {}
+        self._reclaimed: dict[str, float] = {}
+        self.prefixes = tuple(partition_prefix(prefix, n) for n in range(partitions))
+
+    async def run(self, script: str, partition: int, *arguments: Any) -> Any:
+        """What a script of this package answers in a partition."""
+        if script not in self._scripts:
+            here = files("crawler.frontier")
+            text = (here / "common.lua").read_text() + (here / f"{script}.lua").read_text()
+            self._scripts[script] = self._client.register_script(text)
+        return await _translated(self._scripts[script](keys=[self.prefixes[partition]], args=list(arguments)))
+
+    async def hash_value(self, key: str, name: str) -> bytes | None:
+        """One field of a hash."""
+        return cast("bytes | None", await _translated(self._client.hget(key, name)))
+
+    async def hash_values(self, key: str) -> dict[bytes, bytes]:
+        """A whole hash."""
+        return cast("dict[bytes, bytes]", await _translated(self._client.hgetall(key)))
+
+    async def add(self, key: str, name: str, by: int) -> None:
+        """Move one counter."""
+        await _translated(self._client.hincrby(key, name, by))
+
+    async def newest(self, key: str, n: int) -> list[bytes]:
+        """The last n elements of a list."""
+        return cast("list[bytes]", await _translated(self._client.lrange(key, -n, -1)))
+
+    async def stream_length(self, stream: str) -> int:
+        """Entries of a stream that are not acknowledged yet, over all partitions."""
+        return sum([await _translated(self._client.xlen(f"{prefix}:{stream}")) for prefix in self.prefixes])
+
+    async def read(self, stream: str, group: str, n: int, wait: float | None = None) -> list[StreamEntry]:
+        """At most n entries, abandoned ones first. wait: seconds for the first, with one partition only."""
+        entries: list[StreamEntry] = []
+        for partition, prefix in enumerate(self.prefixes):
+            key = f"{prefix}:{stream}"
+            if len(entries) < n:
+                entries += _entries(partition, await self._abandoned(key, group, n - len(entries)))
+            if len(entries) < n:
+                block = round(1000 * wait) if wait and len(self.prefixes) == 1 and not entries else None
+                entries += _entries(partition, await self._fresh(key, group, n - len(entries), block))
+        return entries
+
+    async def acknowledge(self, stream: str, group: str, entries: Sequence[StreamEntry]) -> None:
+        """Acknowledge and remove entries, and move the counters of their runs."""
+        groups: dict[int, list[str]] = defaultdict(list)
+        for entry in entries:
+            groups[entry.partition] += [entry.number, str(entry.run)]
+        for partition, arguments in groups.items():
+            await self.run("ack", partition, stream, group, *arguments)
+
+    async def _fresh(self, key: str, group: str, n: int, block: int | None) -> list[Any]:
+        try:
+            reply = await _translated(self._client.xreadgroup(group, self._consumer, {key: ">"}, count=n, block=block))
+        except _NoGroupError:
+            await self._make_group(key, group)
+            return []
+        if not reply:
+            return []
+        # RESP3 answers a mapping of stream to batches, RESP2 a list of pairs.
+        return list(next(iter(reply.values()))[0] if isinstance(reply, dict) else reply[0][1])
+
+    async def _abandoned(self, key: str, group: str, n: int) -> list[Any]:
+        now = time.monotonic()
+        if now - self._reclaimed.get(key, 0.0) < _RECLAIM_EVERY:
+            return []
+        self._reclaimed[key] = now
+        try:
+            reply = await _translated(self._client.xautoclaim(key, group, self._consumer, _IDLE_MS, count=n))
+        except _NoGroupError:
+            return []
+        return list(reply[1])
+
+    async def _make_group(self, key: str, group: str) -> None:
+        try:
+            await self._client.xgroup_create(key, group, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise RedisUnavailable(f"Redis refused a consumer group: {error}") from error
+        except (RedisError, OSError) as error:
+            raise RedisUnavailable(_SILENT.format(error)) from error
+
+
+_SILENT = "Redis does not answer: {}; check REDIS_URL and the server"
+
+
+class _NoGroupError(Exception):
+    """The stream or its consumer group does not exist yet."""
+
+
+async def _translated(reply: Awaitable[Any]) -> Any:
+    try:
+        return await reply
+    except ResponseError as error:
+        if str(error).startswith("NOGROUP"):
+            raise _NoGroupError from error
+        raise RedisUnavailable(f"Redis refused a command: {error}") from error
+    except (RedisError, OSError) as error:
+        raise RedisUnavailable(_SILENT.format(error)) from error
+
+
+def _entries(partition: int, rows: list[Any]) -> list[StreamEntry]:
+    return [
+        StreamEntry(partition, number.decode(), parse_run(fields[b"run"].decode()), fields.get(b"d") or fields[b"r"])
+        for number, fields in rows
+        if fields
+    ]
