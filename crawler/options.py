@@ -14,7 +14,6 @@ from typing import Any, get_type_hints
 
 from crawler.errors import OptionInvalid
 
-
 MODULE_ONLY = frozenset({"lab", "require_campaign_approval"})
 """Options that only a settings module sets: an environment variable must not open loopback or skip an approval."""
 
@@ -72,12 +71,11 @@ def option_rows() -> list[Field[Any]]:
     return list(fields(Options))
 
 
-def load_options(settings_module: str, environment: Mapping[str, str] | None = None) -> Options:
-    """The options of a settings module, overlaid with the environment (default: this process's).
+def load_options(settings_module: str) -> Options:
+    """The options of a settings module, overlaid with this process's environment.
 
     Raises OptionInvalid for a module that does not exist and for a value of the wrong type.
     """
-    environment = os.environ if environment is None else environment
     try:
         module = vars(import_module(settings_module))
     except ImportError as error:
@@ -85,14 +83,23 @@ def load_options(settings_module: str, environment: Mapping[str, str] | None = N
             f"settings module {settings_module!r} cannot be imported: {error}; give --settings or unset "
             "SCRAPY_SETTINGS_MODULE"
         ) from error
+    return options_from(module)
+
+
+def options_from(settings: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Options:
+    """The options in a settings mapping, overlaid with the environment (default: this process's).
+
+    Raises OptionInvalid for a value of the wrong type.
+    """
+    environment = os.environ if environment is None else environment
     types = get_type_hints(Options)
     values: dict[str, Any] = {}
     for row in option_rows():
         name = environment_name(row.name)
         if name in environment and row.name not in MODULE_ONLY:
             values[row.name] = _parse(name, environment[name], types[row.name])
-        elif name in module:
-            values[row.name] = _checked(name, module[name], types[row.name])
+        elif name in settings:
+            values[row.name] = _checked(name, settings[name], types[row.name])
     return Options(**values)
 
 

@@ -16,12 +16,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, RedisError
+from redis.retry import Retry
 
 from crawler.bus.binary import ServerBinary, Writer, choose_binary
 from crawler.errors import HomeUnusable, RedisUnavailable
@@ -35,7 +37,6 @@ class RunningServer:
     """A server that answers on a unix socket."""
 
     socket: Path
-    process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
@@ -78,34 +79,30 @@ def socket_path(directory: Path) -> Path:
 
 
 def start_server(directory: Path, socket: Path) -> RunningServer:
-    """Start a server and wait until it answers. A socket that a killed server left behind is removed."""
+    """Start a server and wait until it answers. A socket that a killed server left behind is removed.
+
+    The server detaches itself, so it outlives the command that happened to start it, and Ctrl-C does not reach it.
+    """
     binary = choose_binary(_writer(directory))
     socket.unlink(missing_ok=True)
-    log = directory / "server.log"
-    process = subprocess.Popen(
-        [binary.path, "-"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=directory,
-        start_new_session=True,
-        text=True,
-    )
-    assert process.stdin is not None
-    process.stdin.write(_configuration(directory, socket, log))
-    process.stdin.close()
+    pid_file, log = directory / "server.pid", directory / "server.log"
+    pid_file.unlink(missing_ok=True)
+    configuration = _configuration(directory, socket, pid_file, log)
+    started = subprocess.run([binary.path, "-"], input=configuration, text=True, capture_output=True, cwd=directory)
     deadline = time.monotonic() + _START_SECONDS
     while not _answers(socket):
-        if process.poll() is not None or time.monotonic() > deadline:
+        pid = _pid(pid_file)
+        gone = pid is not None and not _alive(pid)
+        if started.returncode != 0 or gone or time.monotonic() > deadline:
             raise RedisUnavailable(f"the embedded server ({binary}) did not start: {_last_line(log)}; see {log}")
         time.sleep(0.01)
     _remember(directory, binary)
-    return RunningServer(socket, process)
+    return RunningServer(socket)
 
 
 def stop_server(server: RunningServer) -> None:
     """Stop a server cleanly: what it holds is on disk afterwards. Quiet when it is gone already."""
-    client = Redis(unix_socket_path=str(server.socket), socket_timeout=_STOP_SECONDS)
+    client = _client(server.socket, _STOP_SECONDS)
     try:
         pid = int(client.info("server")["process_id"])
         client.shutdown()
@@ -114,12 +111,17 @@ def stop_server(server: RunningServer) -> None:
     finally:
         client.close()
     deadline = time.monotonic() + _STOP_SECONDS
-    while _alive(server, pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    while _alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.005)
     server.socket.unlink(missing_ok=True)
 
 
-def _configuration(directory: Path, socket: Path, log: Path) -> str:
+def _client(socket: Path, timeout: float) -> Redis:
+    # Without this, a missing socket is tried again and again for seconds.
+    return Redis(unix_socket_path=str(socket), socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
+
+
+def _configuration(directory: Path, socket: Path, pid_file: Path, log: Path) -> str:
     values = {
         "port": "0",
         "unixsocket": f'"{socket}"',
@@ -127,7 +129,8 @@ def _configuration(directory: Path, socket: Path, log: Path) -> str:
         "dir": f'"{directory}"',
         "logfile": f'"{log}"',
         "loglevel": "warning",
-        "daemonize": "no",
+        "daemonize": "yes",
+        "pidfile": f'"{pid_file}"',
         "save": '""',
         "appendonly": "yes",
         "appendfsync": "everysec",
@@ -137,7 +140,7 @@ def _configuration(directory: Path, socket: Path, log: Path) -> str:
 
 
 def _answers(socket: Path) -> bool:
-    client = Redis(unix_socket_path=str(socket), socket_timeout=2)
+    client = _client(socket, 2.0)
     try:
         return bool(client.ping())
     except BusyLoadingError:
@@ -148,9 +151,14 @@ def _answers(socket: Path) -> bool:
         client.close()
 
 
-def _alive(server: RunningServer, pid: int) -> bool:
-    if server.process is not None:
-        return server.process.poll() is None
+def _pid(pid_file: Path) -> int | None:
+    try:
+        return int(pid_file.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

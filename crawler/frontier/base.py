@@ -146,11 +146,17 @@ class Frontier(Protocol):
     async def admit(self, admissions: Sequence[Admission]) -> None:
         """Count what is new, queue what is in scope and within its budgets, acknowledge. Idempotent per entry."""
 
+    async def backlog(self) -> int:
+        """Entries of both streams that nobody has acknowledged yet, over all runs; claims wait while it is high."""
+
     async def results(self, n: int, wait: float) -> list[StreamEntry]:
         """At most n results for the recorder; waits up to `wait` seconds for the first."""
 
     async def ack_results(self, entries: Sequence[StreamEntry]) -> None:
         """Acknowledge and remove results after they were committed."""
+
+    async def refuse(self, entries: Sequence[StreamEntry], reason: str) -> None:
+        """Acknowledge results that are not to be believed, and count them under `reason`."""
 
     async def robots_rules(self, lease: Lease) -> bytes | None:
         """The rules that the robots lease of this lease's queue was completed with; None: there are none."""

@@ -130,6 +130,9 @@ class RedisFrontier:
     async def discoveries(self, n: int) -> list[StreamEntry]:
         return await self._link.read("disc", ADMITTERS, n)
 
+    async def backlog(self) -> int:
+        return await self._link.stream_length("disc") + await self._link.stream_length("res")
+
     async def results(self, n: int, wait: float) -> list[StreamEntry]:
         return await self._link.read("res", RECORDERS, n, wait)
 
@@ -137,10 +140,15 @@ class RedisFrontier:
         await self._link.acknowledge("res", RECORDERS, entries)
 
     async def discard(self, entries: Sequence[StreamEntry], reason: str) -> None:
+        await self._drop("disc", ADMITTERS, entries, reason)
+
+    async def refuse(self, entries: Sequence[StreamEntry], reason: str) -> None:
+        await self._drop("res", RECORDERS, entries, reason)
+
+    async def _drop(self, stream: str, group: str, entries: Sequence[StreamEntry], reason: str) -> None:
         for entry in entries:
-            key = f"{self._link.prefixes[entry.partition]}:cnt:{entry.run}"
-            await self._link.add(key, f"t:{reason}", 1)
-        await self._link.acknowledge("disc", ADMITTERS, entries)
+            await self._link.add(f"{self._link.prefixes[entry.partition]}:cnt:{entry.run}", f"t:{reason}", 1)
+        await self._link.acknowledge(stream, group, entries)
 
     async def admit(self, admissions: Sequence[Admission]) -> None:
         flags = await self._reserve(admissions)

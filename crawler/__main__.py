@@ -1,0 +1,5 @@
+"""`python -m crawler` is `vangnet`."""
+
+from crawler.cli.main import entry
+
+entry()

@@ -1,0 +1,77 @@
+"""Ends leases in batches: completions that arrive within a moment travel to Redis together."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from crawler.errors import RedisUnavailable
+from crawler.frontier.base import Completion, Frontier
+
+_LONGEST = 256
+_PAUSE = 0.5
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Waiting:
+    completion: Completion
+    done: asyncio.Future[bool]
+
+
+class Completer:
+    """One per worker. A completion that Redis did not take is tried again until it does, or until its lease is over:
+    then the URL is somebody else's, and nothing of it was recorded here."""
+
+    def __init__(self, frontier: Frontier) -> None:
+        self._frontier = frontier
+        self._waiting: list[_Waiting] = []
+        self._arrived = asyncio.Event()
+        self._closed = False
+
+    async def complete(self, completion: Completion) -> bool:
+        """End a lease; returns when it is done. False when the lease was not ours any more."""
+        waiting = _Waiting(completion, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._arrived.set()
+        return await waiting.done
+
+    async def run(self) -> None:
+        """Send until closed and empty."""
+        while self._waiting or not self._closed:
+            await self._arrived.wait()
+            batch, self._waiting = self._waiting[:_LONGEST], self._waiting[_LONGEST:]
+            if not self._waiting and not self._closed:
+                self._arrived.clear()
+            if batch:
+                await self._send(batch)
+
+    def close(self) -> None:
+        """Let `run` end once everything is sent."""
+        self._closed = True
+        self._arrived.set()
+
+    async def _send(self, batch: list[_Waiting]) -> None:
+        loop = asyncio.get_running_loop()
+        while batch:
+            try:
+                answers = await self._frontier.complete([waiting.completion for waiting in batch])
+            except RedisUnavailable as error:
+                _log.warning("completion delayed", error=str(error), leases=len(batch))
+                await asyncio.sleep(_PAUSE)
+                batch = _alive(batch, loop.time())
+                continue
+            for waiting, answer in zip(batch, answers, strict=True):
+                if not waiting.done.done():
+                    waiting.done.set_result(answer)
+            return
+
+
+def _alive(batch: list[_Waiting], now: float) -> list[_Waiting]:
+    """Those whose lease is not over; the others are told that it is lost."""
+    for waiting in batch:
+        if waiting.completion.lease.expires <= now and not waiting.done.done():
+            waiting.done.set_result(False)
+    return [waiting for waiting in batch if waiting.completion.lease.expires > now]

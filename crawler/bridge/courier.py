@@ -1,0 +1,80 @@
+"""Sends the request of a lease: in its slot, to its address, if robots.txt allows. Nothing else leaves a worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from crawler.bridge.runs import RunBook, ServedRun
+from crawler.fetch.headers import request_headers
+from crawler.fetch.robots import RobotsRules
+from crawler.frontier.base import Frontier
+from crawler.records import Fetched, FetchFailed, FetchOrder, Kind, Lease, Skipped
+
+_RULES_KEPT = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """The request did not leave in time, or its run is not served here: the lease is given back."""
+
+
+Sent = Fetched | FetchFailed | Skipped | Unsent
+
+
+class Courier:
+    """One per worker, for both lanes. max_page_bytes: cap on what is not an image."""
+
+    def __init__(self, frontier: Frontier, runs: RunBook, max_page_bytes: int) -> None:
+        self._frontier = frontier
+        self._runs = runs
+        self._max_page_bytes = max_page_bytes
+        self._rules: OrderedDict[tuple[int, str], RobotsRules] = OrderedDict()
+
+    async def send(self, lease: Lease) -> Sent:
+        """Wait for the slot and send. Raises RedisUnavailable when the robots rules cannot be had."""
+        served = self._runs.get(lease.item.run)
+        if served is None:
+            return Unsent()
+        if lease.item.kind is not Kind.ROBOTS and not await self._allowed(lease, served):
+            return Skipped("robots")
+        loop = asyncio.get_running_loop()
+        if (wait := lease.not_before - loop.time()) > 0:
+            await asyncio.sleep(wait)
+        if loop.time() > lease.send_by:
+            return Unsent()
+        return await served.fetcher.fetch(self._order(lease, served))
+
+    def _order(self, lease: Lease, served: ServedRun) -> FetchOrder:
+        item, campaign = lease.item, served.campaign
+        headers = request_headers(
+            item.kind,
+            item.url,
+            user_agent=campaign.identity.user_agent,
+            contact=campaign.identity.contact,
+            referrer=item.referrer,
+        )
+        image = item.kind.on_image_lane
+        most = campaign.limits.max_image_bytes if image else self._max_page_bytes
+        return FetchOrder(item.url, item.address, headers, most, lease.expires)
+
+    async def _allowed(self, lease: Lease, served: ServedRun) -> bool:
+        limits = served.campaign.limits
+        if limits.robots != "obey":
+            return True
+        rules = await self._robots(lease)
+        return rules is None or rules.allows(lease.item.url, served.campaign.identity.user_agent)
+
+    async def _robots(self, lease: Lease) -> RobotsRules | None:
+        key = lease.partition, lease.queue
+        if key in self._rules:
+            self._rules.move_to_end(key)
+            return self._rules[key]
+        stored = await self._frontier.robots_rules(lease)
+        if stored is None:
+            return None
+        self._rules[key] = RobotsRules.from_bytes(stored)
+        while len(self._rules) > _RULES_KEPT:
+            self._rules.popitem(last=False)
+        return self._rules[key]

@@ -1,0 +1,50 @@
+"""Image bytes to what may be known of them: the sandbox's answer as counters and sealed reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from secrets import token_hex
+from time import time
+
+from crawler.bridge.runs import ServedRun
+from crawler.records import Examination, HitReport, Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """results: sealed reports, empty when nothing matched.  tally: counters.  failure: why it could not be decoded."""
+
+    results: tuple[bytes, ...] = ()
+    tally: dict[str, int] = field(default_factory=dict)
+    failure: str | None = None
+
+
+async def examine(served: ServedRun, lease: Lease, body: bytes, image_url: str, page_url: str | None) -> Findings:
+    """Look at one image in the sandbox. Raises SandboxUnavailable: it was not looked at."""
+    answer = await served.sandbox.examine(body)
+    tally = {"images": 1}
+    if answer.partial:
+        tally["partial"] = 1
+    results: tuple[bytes, ...] = ()
+    if answer.found is not None:
+        tally["hits"] = 1
+        results = (served.sealer.seal(_report(served, lease, answer, image_url, page_url)),)
+    if not answer.decoded:
+        tally["undecodable"] = 1
+        return Findings(results, tally, f"undecodable({answer.reason})")
+    return Findings(results, tally)
+
+
+def _report(served: ServedRun, lease: Lease, answer: Examination, image_url: str, page_url: str | None) -> HitReport:
+    assert answer.found is not None
+    return HitReport(
+        serial=token_hex(16),
+        run=lease.item.run,
+        image_url=image_url,
+        page_url=page_url,
+        redirects=lease.item.via,
+        found_at=time(),
+        address=lease.item.address,
+        index=served.control.index,
+        found=answer.found,
+    )

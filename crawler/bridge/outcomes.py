@@ -1,0 +1,93 @@
+"""What an answer, or its absence, means for the URL: pure functions from fetch records to frontier outcomes."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+
+from crawler.discover.page import redirect_candidate
+from crawler.fetch.failures import Disposition, http_outcome
+from crawler.frontier.base import Completion
+from crawler.records import (
+    Discovered,
+    Done,
+    Failed,
+    Fetched,
+    FetchFailed,
+    Lease,
+    Outcome,
+    Rejected,
+    Retry,
+    Skipped,
+)
+
+FIRST_RETRY = 1.0
+LONGEST_RETRY = 300.0
+LONGEST_BLOCK = 3600.0
+MAX_REDIRECTS = 10
+
+
+def backoff(attempts: int) -> float:
+    """Seconds until the next try after so many."""
+    return float(min(FIRST_RETRY * 2**attempts, LONGEST_RETRY))
+
+
+def failed_fetch(lease: Lease, failed: FetchFailed) -> Completion:
+    """The end of a lease whose request had no answer."""
+    if failed.retry:
+        return Completion(lease, Retry(failed.reason, backoff(lease.item.attempts)))
+    return Completion(lease, Failed(failed.reason))
+
+
+def unusable(lease: Lease, fetched: Fetched, now: float) -> Completion | None:
+    """The end of a lease by the answer's status alone; None when there is a body to look at. now: epoch seconds."""
+    outcome = http_outcome(fetched.status)
+    match outcome.disposition:
+        case Disposition.USABLE:
+            return None
+        case Disposition.REDIRECT:
+            return Completion(lease, _redirected(lease, fetched))
+        case Disposition.UNCHANGED:
+            return Completion(lease, Done(tally={"unchanged": 1}))
+        case Disposition.CLOSED:
+            return Completion(lease, Failed("closed"))
+        case Disposition.RETRY:
+            wait = _retry_after(fetched.header("Retry-After"), now)
+            after = max(wait, backoff(lease.item.attempts))
+            block = after if fetched.status in (429, 503) and wait > 0 else 0.0
+            return Completion(lease, Retry(outcome.name, after), block=block)
+        case Disposition.FAILED:
+            return Completion(lease, Failed(outcome.name))
+
+
+def unsupported(lease: Lease, fetched: Fetched) -> Completion | None:
+    """The end of a lease whose body was not read because nothing in it could be used."""
+    if fetched.skipped_body is None:
+        return None
+    return Completion(lease, Skipped(f"unsupported({fetched.skipped_body})"))
+
+
+def _redirected(lease: Lease, fetched: Fetched) -> Outcome:
+    item = lease.item
+    if fetched.location is None:
+        return Failed("redirect-without-target")
+    if len(item.via) >= MAX_REDIRECTS:
+        return Failed("too-many-redirects")
+    candidate = redirect_candidate(fetched.location, item.url, item.kind)
+    if isinstance(candidate, Rejected):
+        return Done(tally={f"rejected:{candidate.reason}": 1})
+    # A redirect stays at its depth and keeps the page that led to it: it is the same link, one step on.
+    found = Discovered((candidate,), item.depth, item.referrer, (*item.via, item.url))
+    return Done(discovered=found, tally={"redirects": 1})
+
+
+def _retry_after(value: str | None, now: float) -> float:
+    """Seconds that a Retry-After header asks for, bounded; 0 without a usable one."""
+    if value is None:
+        return 0.0
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), LONGEST_BLOCK)
+    try:
+        return min(max(parsedate_to_datetime(text).timestamp() - now, 0.0), LONGEST_BLOCK)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0

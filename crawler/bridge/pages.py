@@ -1,0 +1,113 @@
+"""What becomes of a lease of the page lane once its answer is there: links, sitemaps, rules, or an image after all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from time import time
+
+from crawler.bridge.examine import Findings, examine
+from crawler.bridge.outcomes import failed_fetch, unsupported, unusable
+from crawler.bridge.runs import RunBook, ServedRun
+from crawler.discover.page import discover
+from crawler.fetch.robots import parse_robots
+from crawler.fetch.sniff import sniff
+from crawler.frontier.base import Completion
+from crawler.records import (
+    Candidate,
+    Discovered,
+    Done,
+    Failed,
+    Fetched,
+    FetchFailed,
+    Kind,
+    Lease,
+    PageContent,
+    Retry,
+)
+from crawler.urls import canonical
+
+
+@dataclass(frozen=True, slots=True)
+class PageOutcome:
+    """The one item that a callback yields: how the lease of its request ended."""
+
+    completion: Completion
+
+
+class PageJudge:
+    """Turns answers on the page lane into outcomes. most: candidates taken from one page."""
+
+    def __init__(self, runs: RunBook, most: int) -> None:
+        self._runs = runs
+        self._most = most
+
+    async def answered(self, lease: Lease, fetched: Fetched) -> PageOutcome:
+        """An answer arrived. Raises SandboxUnavailable when an image in it could not be looked at."""
+        return PageOutcome(await self._answered(lease, fetched))
+
+    def unanswered(self, lease: Lease, failed: FetchFailed) -> PageOutcome:
+        """No answer arrived."""
+        completion = failed_fetch(lease, failed)
+        if lease.item.kind is Kind.ROBOTS:
+            # When the attempts are used up, the host counts as "disallow all" (RFC 9309, 2.3.1.4).
+            completion = replace(completion, robots=parse_robots(b"", 503).to_bytes())
+        return PageOutcome(completion)
+
+    async def _answered(self, lease: Lease, fetched: Fetched) -> Completion:
+        served = self._runs.get(lease.item.run)
+        if served is None:
+            return Completion(lease, None)
+        if lease.item.kind is Kind.ROBOTS:
+            return self._robots(lease, fetched)
+        ended = unusable(lease, fetched, time()) or unsupported(lease, fetched)
+        if ended is not None:
+            return ended
+        if sniff(fetched.body, fetched.header("Content-Type")) == "image":
+            return image_completion(lease, await examine_lease(served, lease, fetched.body))
+        return await self._page(served, lease, fetched)
+
+    async def _page(self, served: ServedRun, lease: Lease, fetched: Fetched) -> Completion:
+        item = lease.item
+        content = discover(fetched.body, fetched.header("Content-Type"), item.url, fetched.headers)
+        tally = Counter({f"rejected:{reason}": n for reason, n in content.rejected.items()})
+        tally["pages"] += 1
+        results: list[bytes] = []
+        for image in content.data_images:
+            findings = await examine(served, lease, image.body, f"{item.url}#data-{image.number}", item.url)
+            results += findings.results
+            tally.update(findings.tally)
+            tally["data-images"] += 1
+        found = self._discovered(lease, content, tally)
+        return Completion(lease, Done(found, tuple(results), dict(tally)))
+
+    def _discovered(self, lease: Lease, content: PageContent, tally: Counter[str]) -> Discovered | None:
+        if not content.candidates:
+            return None
+        if (cut := len(content.candidates) - self._most) > 0:
+            tally["rejected:cut"] += cut
+        return Discovered(content.candidates[: self._most], lease.item.depth + 1, lease.item.url)
+
+    def _robots(self, lease: Lease, fetched: Fetched) -> Completion:
+        # An answer of 5xx means "disallow all" (RFC 9309, 2.3.1.4), but only after it was asked for again.
+        if fetched.status >= 500:
+            ended = unusable(lease, fetched, time())
+            if ended is not None and isinstance(ended.outcome, Retry):
+                return Completion(lease, ended.outcome, parse_robots(b"", fetched.status).to_bytes(), ended.block)
+        rules = parse_robots(fetched.body, fetched.status)
+        sitemaps = [canonical(url, lease.item.url) for url in rules.sitemaps]
+        named = tuple(Candidate(url, Kind.FEED, "robots", 4) for url in sitemaps if isinstance(url, str))
+        found = Discovered(named, 1, None) if named else None
+        return Completion(lease, Done(found, tally={f"robots:http-{fetched.status}": 1}), rules.to_bytes())
+
+
+async def examine_lease(served: ServedRun, lease: Lease, body: bytes) -> Findings:
+    """Look at the image that a lease's own URL answered with."""
+    return await examine(served, lease, body, lease.item.url, lease.item.referrer)
+
+
+def image_completion(lease: Lease, findings: Findings) -> Completion:
+    """The end of a lease whose answer was an image. Undecodable is not clean: it has failed, for a reason."""
+    if findings.failure is not None:
+        return Completion(lease, Failed(findings.failure, findings.results, findings.tally))
+    return Completion(lease, Done(None, findings.results, findings.tally))

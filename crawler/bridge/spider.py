@@ -1,0 +1,74 @@
+"""The base of spiders that serve leases: every leased request has these as callback and errback."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import structlog
+from scrapy import Spider
+from scrapy.http import Response
+from twisted.python.failure import Failure
+
+from crawler.bridge.courier import Unsent
+from crawler.bridge.handler import NotFetched
+from crawler.bridge.lanes import LeasedRequest
+from crawler.bridge.pages import PageOutcome
+from crawler.bridge.worker import Worker, worker_of
+from crawler.errors import Unavailable
+from crawler.fetch.failures import failure
+from crawler.frontier.base import Completion
+from crawler.records import Failed, FetchFailed, Skipped
+
+_log = structlog.get_logger()
+
+
+class LeaseSpider(Spider):
+    """Yields exactly one `PageOutcome` for each leased request, whatever happens to it."""
+
+    async def start(self) -> AsyncIterator[Any]:
+        """Nothing: requests come from the claimer."""
+        no_requests: tuple[Any, ...] = ()
+        for request in no_requests:
+            yield request
+
+    async def parse(self, response: Response, **kwargs: Any) -> AsyncIterator[PageOutcome]:
+        """The answer of a leased request."""
+        del kwargs
+        request = response.request
+        assert isinstance(request, LeasedRequest)
+        assert request.fetched is not None
+        try:
+            yield await self._worker.judge.answered(request.lease, request.fetched)
+        except Unavailable as error:
+            _log.warning("page given back", error=str(error))
+            yield PageOutcome(Completion(request.lease, None))
+        except Exception as error:  # noqa: BLE001  one page must never take a lease with it, whatever is wrong with it
+            _log.exception("page failed")
+            yield PageOutcome(Completion(request.lease, Failed(f"internal-{type(error).__name__}")))
+
+    async def failed(self, problem: Failure) -> AsyncIterator[PageOutcome]:
+        """A leased request without an answer."""
+        request = getattr(problem, "request", None)
+        assert isinstance(request, LeasedRequest)
+        yield self._unanswered(request, problem.value)
+
+    def _unanswered(self, request: LeasedRequest, error: BaseException | None) -> PageOutcome:
+        if isinstance(error, NotFetched):
+            match error.outcome:
+                case Unsent():
+                    return PageOutcome(Completion(request.lease, None))
+                case Skipped() as skipped:
+                    return PageOutcome(Completion(request.lease, skipped))
+                case FetchFailed() as failed:
+                    return self._worker.judge.unanswered(request.lease, failed)
+        if isinstance(error, Unavailable):
+            return PageOutcome(Completion(request.lease, None))
+        _log.error("request failed", error=type(error).__name__)
+        return self._worker.judge.unanswered(request.lease, failure("local-resources"))
+
+    @property
+    def _worker(self) -> Worker:
+        worker = worker_of(self.crawler)
+        assert worker is not None
+        return worker

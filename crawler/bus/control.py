@@ -1,0 +1,153 @@
+"""What every process of a deployment must agree on: which runs are active, with which campaign, index and keys.
+
+PREFIX:{ctl}:format    "format:partitions" of the frontier that lies in this server
+PREFIX:{ctl}:runs      set of active runs
+PREFIX:{ctl}:run:RUN   hash: campaign (canonical JSON), index, recorder, state, seeded, started
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from secrets import token_bytes
+from typing import Any, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from crawler.errors import FrontierLost, HomeUnusable, RecordCorrupt, RedisUnavailable
+from crawler.records import RunId
+
+FORMAT = 1
+"""Changes whenever the scripts' keys or records do, so that an old worker never reads a new frontier."""
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class RunControl:
+    """The marker of an active run.
+
+    campaign: its canonical JSON.  index: sha256 (hex) of the index file.  recorder: public key (32 bytes) that results
+    are sealed to.  seeded: all seeds are in the frontier.  started_at: epoch seconds.
+    """
+
+    run: RunId
+    campaign: str = field(repr=False)
+    index: str
+    recorder: bytes = field(repr=False)
+    started_at: float
+    state: RunState = RunState.RUNNING
+    seeded: bool = False
+
+
+class Control:
+    """The control records. Every method raises RedisUnavailable when the server does not answer."""
+
+    def __init__(self, client: Redis, prefix: str) -> None:
+        self._client = client
+        self._base = f"{prefix}:{{ctl}}"
+
+    async def check_format(self, partitions: int) -> None:
+        """Claim an empty server for this format and number of partitions, or make sure it has them.
+
+        Raises HomeUnusable for a frontier that another version or another partitioning wrote.
+        """
+        ours = f"{FORMAT}:{partitions}"
+        await _translated(self._client.set(f"{self._base}:format", ours, nx=True))
+        found = (await _translated(self._client.get(f"{self._base}:format")) or b"").decode()
+        if found != ours:
+            raise HomeUnusable(
+                f"the frontier in Redis has format:partitions {found}, this process {ours}; use the matching version "
+                "and VANGNET_PARTITIONS, or empty the server"
+            )
+
+    async def number_key(self) -> bytes:
+        """The deployment's key of seen numbers, 16 bytes; made by whoever comes first."""
+        await _translated(self._client.set(f"{self._base}:number-key", token_bytes(16), nx=True))
+        key: bytes | None = await _translated(self._client.get(f"{self._base}:number-key"))
+        if key is None:
+            raise RedisUnavailable("Redis forgot a key that was just written; check its maxmemory-policy")
+        return key
+
+    async def announce(self, control: RunControl) -> None:
+        """Make a run known to every worker."""
+        values: dict[str | bytes, Any] = {
+            "campaign": control.campaign,
+            "index": control.index,
+            "recorder": control.recorder,
+            "state": control.state.value,
+            "seeded": int(control.seeded),
+            "started": repr(control.started_at),
+        }
+        await _translated(self._client.hset(self._key(control.run), mapping=cast("Any", values)))
+        await _translated(self._client.sadd(f"{self._base}:runs", str(control.run)))
+
+    async def find(self, run: RunId) -> RunControl | None:
+        """The marker of a run, None when it is not active."""
+        found = await _translated(self._client.hgetall(self._key(run)))
+        return _control(run, found) if found else None
+
+    async def require(self, run: RunId) -> RunControl:
+        """The marker of a run that must be there. Raises FrontierLost: an emptied server is not a finished crawl."""
+        control = await self.find(run)
+        if control is None:
+            raise FrontierLost(
+                f"run {run} is gone from Redis: the server was emptied or lost its data; what was recorded is safe, "
+                "start the campaign again"
+            )
+        return control
+
+    async def active(self) -> list[RunControl]:
+        """All active runs."""
+        names = await _translated(self._client.smembers(f"{self._base}:runs"))
+        controls = [await self.find(_run(name.decode())) for name in sorted(names)]
+        return [control for control in controls if control is not None]
+
+    async def set_state(self, run: RunId, state: RunState) -> None:
+        await _translated(self._client.hset(self._key(run), "state", state.value))
+
+    async def set_seeded(self, run: RunId) -> None:
+        await _translated(self._client.hset(self._key(run), "seeded", 1))
+
+    async def retire(self, run: RunId) -> None:
+        """Forget a finished run."""
+        await _translated(self._client.srem(f"{self._base}:runs", str(run)))
+        await _translated(self._client.delete(self._key(run)))
+
+    def _key(self, run: RunId) -> str:
+        return f"{self._base}:run:{run}"
+
+
+def _run(text: str) -> RunId:
+    name, _, number = text.rpartition("#")
+    if not name or not number.isdecimal():
+        raise RecordCorrupt("the set of active runs in Redis names no run")
+    return RunId(name, int(number))
+
+
+def _control(run: RunId, values: dict[bytes, bytes]) -> RunControl:
+    try:
+        return RunControl(
+            run=run,
+            campaign=values[b"campaign"].decode(),
+            index=values[b"index"].decode(),
+            recorder=values[b"recorder"],
+            state=RunState(values[b"state"].decode()),
+            seeded=values[b"seeded"] == b"1",
+            started_at=float(values[b"started"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise RecordCorrupt(f"the control record of run {run} in Redis is damaged; start the campaign again") from error
+
+
+async def _translated(reply: Awaitable[Any]) -> Any:
+    try:
+        return await reply
+    except (RedisError, OSError) as error:
+        raise RedisUnavailable(f"Redis does not answer: {error}; check REDIS_URL and the server") from error

@@ -1,0 +1,53 @@
+"""`vangnet audit`: the record of who did what."""
+
+from __future__ import annotations
+
+import click
+
+from crawler.cli.context import JSON_OPTION, Globals, emit
+
+
+@click.group()
+def audit() -> None:
+    """Verify and read the audit record."""
+
+
+@audit.command()
+@JSON_OPTION
+@click.pass_obj
+def verify(globals_: Globals, as_json: bool) -> None:
+    """Walk the chain: was an event changed, removed, inserted or moved? Exits with 1 when it was."""
+    from crawler.service import audit as service
+    from crawler.service.session import open_session
+
+    with open_session(globals_.open_home(), globals_.user) as at:
+        verdict = service.verify(at.db, at.actor)
+    if as_json:
+        problem = {"serial": verdict.serial, "problem": verdict.problem}
+        emit({"intact": verdict.intact, "events": verdict.events} | problem)
+    elif verdict.intact:
+        click.echo(f"intact: {verdict.events} events")
+    else:
+        click.echo(f"broken at event {verdict.serial}: {verdict.problem} ({verdict.events} events)")
+    if not verdict.intact:
+        raise click.exceptions.Exit(1)
+
+
+@audit.command(name="list")
+@click.option("--last", type=click.IntRange(min=1), help="Only so many, the latest.")
+@click.option("--object", "object_id", help="Only those about this object, by its id.")
+@JSON_OPTION
+@click.pass_obj
+def list_(globals_: Globals, last: int | None, object_id: str | None, as_json: bool) -> None:
+    """List events in order."""
+    from crawler.cli.tables import print_table
+    from crawler.service import audit as service
+    from crawler.service.session import open_session
+
+    with open_session(globals_.open_home(), globals_.user) as at:
+        events = service.events(at.db, at.actor, last=last, object_id=object_id)
+    if as_json:
+        emit(events)
+        return
+    names = ("serial", "at", "actor", "act", "object", "result")
+    print_table(names, ([event[name] for name in names] for event in events), empty="no events yet")

@@ -1,0 +1,92 @@
+"""`vangnet fingerprint`: what the pipeline computes for files."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crawler.cli.context import JSON_OPTION, emit
+from crawler.records import Rejected
+
+if TYPE_CHECKING:
+    from crawler.fingerprint.options import FingerprintOptions
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option("--orientations", type=click.Choice(("none", "mirror", "all")), default="mirror", show_default=True)
+@click.option("--full", is_flag=True, help="Decode JPEG in full: codes equal the references', and it takes longer.")
+@JSON_OPTION
+@click.pass_context
+def fingerprint(ctx: click.Context, *, files: tuple[Path, ...], orientations: Any, full: bool, as_json: bool) -> None:
+    """Print digests, PDQ codes and pHash of image files. Exit code 1: one of them could not be fingerprinted."""
+    from crawler.fingerprint.options import FingerprintOptions
+
+    options = FingerprintOptions(orientations=orientations, full_decode=full)
+    done = []
+    for file in files:
+        found = _one(file, options)
+        if isinstance(found, Rejected):
+            click.echo(f"vangnet: {_shown(file)}: {found.detail}", err=True)
+        else:
+            done.append({"file": _shown(file), **found})
+            if not found["decoded"]:
+                click.echo(f"vangnet: {_shown(file)}: could not be decoded ({found['reason']}); digests only", err=True)
+            if not as_json:
+                _print(_shown(file), found)
+    if as_json:
+        emit({"files": done})
+    if len(done) < len(files) or not all(each["decoded"] for each in done):
+        ctx.exit(1)
+
+
+def _one(file: Path, options: FingerprintOptions) -> dict[str, Any] | Rejected:
+    """The description of one file, or why there is none."""
+    from crawler.fingerprint.compute import fingerprint as compute
+    from crawler.fingerprint.describe import describe
+
+    content = read_file(file, options.max_bytes)
+    return content if isinstance(content, Rejected) else describe(compute(content, options))
+
+
+def read_file(file: Path, max_bytes: int) -> bytes | Rejected:
+    """The bytes of a regular, non-empty file of at most `max_bytes`; a Rejected's detail says what it is instead."""
+    try:
+        # Opening a FIFO would wait for its writer; without blocking it is opened, seen to be none of ours, and closed.
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as stream:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                return Rejected("file", f"is {_kind(found.st_mode)}, not a file")
+            content = stream.read(max_bytes + 1) if found.st_size <= max_bytes else b""
+    except OSError as error:
+        # A directory cannot be opened this way on every system.
+        return Rejected("file", "is a directory, not a file" if file.is_dir() else f"cannot be read: {error.strerror}")
+    except ValueError:
+        return Rejected("file", "cannot be a file name")
+    if found.st_size > max_bytes or len(content) > max_bytes:
+        return Rejected("file", f"is larger than {max_bytes} bytes, the most that an image may have")
+    return content or Rejected("file", "is empty")
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a directory"
+    return "a FIFO" if stat.S_ISFIFO(mode) else "a device or socket"
+
+
+def _shown(file: Path) -> str:
+    return "".join(character if character.isprintable() else "�" for character in str(file))
+
+
+def _print(name: str, found: dict[str, Any]) -> None:
+    from crawler.cli.tables import print_facts, print_table
+
+    single = ("format", "width", "height", "frames", "md5", "sha1", "sha256", "phash")
+    print_facts([("file", name), *((key, found[key]) for key in single)])
+    rows = [(code["algorithm"], code["value"], code["quality"], code["transform"]) for code in found["codes"]]
+    print_table(("code", "value", "quality", "transform"), rows, empty="no codes")

@@ -1,0 +1,43 @@
+"""Tables for people, on stdout. Cells may hold what strangers wrote, so nothing in them can steer a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def plain(value: object) -> str:
+    """A cell's text: control and formatting characters are shown as "�", None as "-"."""
+    if value is None:
+        return "-"
+    return "".join(character if character.isprintable() else "�" for character in str(value))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """Print rows under their columns, numbers to the right.  empty: the line that is printed when there are none."""
+    kept = [list(row) for row in rows]
+    console = Console(highlight=False)
+    if not kept:
+        console.print(Text(empty))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, name in enumerate(columns):
+        right = all(isinstance(row[number], int | float) for row in kept)
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    for row in kept:
+        table.add_row(*(Text(plain(cell)) for cell in row))
+    console.print(table)
+
+
+def print_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """Print names with their values, one a line."""
+    console = Console(highlight=False)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(name, Text(plain(value)))
+    console.print(table)

@@ -1,0 +1,77 @@
+"""The recorder: results stream -> attribution -> store. The only process that writes hits.
+
+A batch is one transaction, and acknowledged after its commit; a report that is delivered twice is recognised by its
+serial. What is no report of a registered worker is refused, counted and acknowledged: it must not block the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from crawler.attribute.chain import attribute
+from crawler.bus.envelope import unseal
+from crawler.errors import RecordCorrupt, RedisUnavailable, StoreUnavailable
+from crawler.frontier.base import Frontier, StreamEntry
+from crawler.records import HitReport
+from crawler.scope import AddressTable
+from crawler.store.database import Database
+from crawler.store.hits import record_many
+from crawler.store.workers import verify_keys
+
+_BATCH = 200
+_WAIT = 0.5
+_PAUSE = 1.0
+_log = structlog.get_logger()
+
+
+class Recorder:
+    """secret: the recorder's private key, 32 bytes."""
+
+    def __init__(self, frontier: Frontier, db: Database, table: AddressTable, secret: bytes) -> None:
+        self._frontier = frontier
+        self._db = db
+        self._table = table
+        self._secret = secret
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Record until `stop` is set; waits out a server or a database that is away for a while."""
+        while not stop.is_set():
+            try:
+                recorded = await self.step()
+            except (RedisUnavailable, StoreUnavailable) as error:
+                _log.warning("recording delayed", error=str(error))
+                await asyncio.sleep(_PAUSE)
+                continue
+            if not recorded:
+                await asyncio.sleep(0.02)
+
+    async def step(self) -> int:
+        """Record one batch; how many entries it had."""
+        entries = await self._frontier.results(_BATCH, _WAIT)
+        if not entries:
+            return 0
+        reports, refused = self._open(entries)
+        attributed = [(report, attribute(report.image_url, report.address, self._table)) for report in reports]
+        record_many(self._db, attributed)
+        if refused:
+            await self._frontier.refuse(refused, "refused-results")
+        good = [entry for entry in entries if entry not in refused]
+        await self._frontier.ack_results(good)
+        return len(entries)
+
+    def _open(self, entries: list[StreamEntry]) -> tuple[list[HitReport], list[StreamEntry]]:
+        workers = verify_keys(self._db)
+        reports: list[HitReport] = []
+        refused: list[StreamEntry] = []
+        for entry in entries:
+            try:
+                report = unseal(entry.payload, self._secret, workers)
+                if report.run != entry.run:
+                    raise RecordCorrupt("a result names another run than its entry")
+                reports.append(report)
+            except RecordCorrupt as error:
+                _log.error("result refused", error=str(error), run=str(entry.run))
+                refused.append(entry)
+        return reports, refused

@@ -1,0 +1,266 @@
+"""The composition root of a worker: options and home become live objects, a Scrapy extension gives them to the engine.
+
+A worker holds no database. It needs REDIS_URL, its own home (keys, kernels), and the index file that the run names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+from pathlib import Path
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import RedisError
+from scrapy import Spider, signals
+from scrapy.crawler import Crawler
+from scrapy.exceptions import DontCloseSpider
+
+from crawler.attribute.tables import TableSet, open_tables
+from crawler.bridge.admitter import Admitter
+from crawler.bridge.claimer import Claimer
+from crawler.bridge.completer import Completer
+from crawler.bridge.courier import Courier
+from crawler.bridge.images import ImageLane
+from crawler.bridge.lanes import LeasedRequest, PageLane
+from crawler.bridge.pages import PageJudge
+from crawler.bridge.runs import RunBook, ServedRun
+from crawler.bridge.spider import LeaseSpider
+from crawler.bridge.worker import Worker, attach
+from crawler.bus.control import Control, RunControl
+from crawler.bus.envelope import Sealer
+from crawler.bus.hosts import HostBook
+from crawler.campaign import Campaign
+from crawler.errors import HomeUnusable, OptionInvalid, RedisUnavailable, VangnetError
+from crawler.fetch.fetcher import Fetcher
+from crawler.fetch.limits import FetchLimits
+from crawler.fetch.resolver import Resolver
+from crawler.frontier.redis import FrontierSettings, RedisFrontier
+from crawler.home import Home, open_home
+from crawler.options import Options, options_from
+from crawler.records import Lease
+from crawler.sandbox.pool import Sandbox
+from crawler.sandbox.settings import SandboxSettings
+from crawler.scope import CachedScope
+from crawler.store.keys import key_file
+
+_log = structlog.get_logger()
+
+
+def connect(url: str) -> Redis:
+    """A client for the server at `url`; it does not connect yet. Raises OptionInvalid for a URL that is none."""
+    try:
+        client: Redis = Redis.from_url(
+            url,
+            socket_connect_timeout=5,
+            socket_timeout=30,
+            health_check_interval=30,
+            retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), 3),
+        )
+    except ValueError as error:
+        raise OptionInvalid(f"REDIS_URL is no Redis URL: {error}; give redis://HOST:PORT/0 or unix:///PATH") from error
+    return client
+
+
+async def reachable(client: Redis) -> None:
+    """Return when the server answers. Raises RedisUnavailable."""
+    try:
+        await client.ping()
+    except (RedisError, OSError) as error:
+        raise RedisUnavailable(f"Redis does not answer: {error}; check REDIS_URL and the server") from error
+
+
+def frontier_of(client: Redis, options: Options) -> RedisFrontier:
+    """The frontier of a deployment, for this process."""
+    settings = FrontierSettings(
+        prefix=options.key_prefix,
+        partitions=options.partitions,
+        consumer=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+        lease_seconds=options.lease_seconds,
+        send_window=options.send_window,
+        lookahead=options.claim_lookahead,
+        attempts=options.attempts,
+        robots_ttl=min(options.robots_ttl, 86_400.0),
+        keep=options.seen_ttl,
+    )
+    return RedisFrontier(client, settings)
+
+
+def tables_of(home: Home) -> TableSet:
+    """The address tables of a home: its own in `tables/`, then, outside the lab, those of the package."""
+    return open_tables(home.root / "tables", snapshot=not home.lab)
+
+
+class RunMaker:
+    """Makes a run ready to be served on this machine."""
+
+    def __init__(self, options: Options, home: Home) -> None:
+        self._options = options
+        self._home = home
+        self._tables = tables_of(home)
+        self._signing = key_file(home.keys, "worker")
+
+    async def prepare(self, control: RunControl) -> ServedRun:
+        """Implements `crawler.bridge.runs.Prepare`."""
+        campaign = Campaign.from_json(control.campaign)
+        scope = CachedScope(campaign, self._tables)
+        return ServedRun(
+            control=control,
+            campaign=campaign,
+            scope=scope,
+            resolver=Resolver(campaign.network.nameservers),
+            fetcher=Fetcher(
+                permitted=lambda address: scope.judge(address).in_scope,
+                limits=self._limits(campaign),
+                max_sockets=2 * (self._options.page_concurrency + self._options.image_concurrency),
+                source_addresses=campaign.identity.source_addresses,
+            ),
+            sandbox=await self._sandbox(control, campaign),
+            sealer=Sealer(control.recorder, self._signing),
+        )
+
+    async def _sandbox(self, control: RunControl, campaign: Campaign) -> Sandbox:
+        index = self._home.index / f"{control.index}.vgx"
+        if not index.is_file():
+            raise HomeUnusable(
+                f"run {control.run} matches against index {control.index}.vgx, which this machine does not have; copy "
+                f"it to {self._home.index} from the machine that started the campaign"
+            )
+        options, match = self._options, campaign.match
+        return await Sandbox.start(
+            SandboxSettings(
+                processes=options.sandbox_processes,
+                index=index,
+                index_sha256=control.index,
+                cache_dir=self._home.kernels,
+                pdq_distance=match.pdq_distance,
+                phash_distance=match.phash_distance,
+                min_quality=match.min_quality,
+                orientations=match.orientations,
+                screen_margin=options.screen_margin,
+                memory_budget=options.sandbox_memory_mib << 20,
+                image_deadline=options.image_deadline,
+                recycle_after=options.recycle_after,
+                max_bytes=campaign.limits.max_image_bytes,
+            )
+        )
+
+    def _limits(self, campaign: Campaign) -> FetchLimits:
+        options = self._options
+        return FetchLimits(
+            connect=options.connect_timeout,
+            tls=options.connect_timeout,
+            header=options.header_timeout,
+            idle=options.idle_timeout,
+            total=options.total_timeout,
+            min_rate=options.min_rate,
+            max_page_bytes=options.max_page_bytes,
+            max_image_bytes=campaign.limits.max_image_bytes,
+        )
+
+
+async def build_worker(options: Options, home: Home, crawler: Crawler) -> Worker:
+    """All parts of a worker, connected. Raises VangnetError."""
+    if not options.redis_url:
+        raise OptionInvalid("a worker needs a server: set REDIS_URL to that of the crawl it joins")
+    client = connect(options.redis_url)
+    await reachable(client)
+    control = Control(client, options.key_prefix)
+    await control.check_format(options.partitions)
+    number_key = await control.number_key()
+    frontier = frontier_of(client, options)
+    runs = RunBook(control, RunMaker(options, home).prepare)
+    completer = Completer(frontier)
+    courier = Courier(frontier, runs, options.max_page_bytes)
+    pages = PageLane(completer, concurrency=options.page_concurrency)
+    images = ImageLane(
+        courier, completer, runs, concurrency=options.image_concurrency, memory=options.image_memory_mib << 20
+    )
+
+    def request(lease: Lease) -> LeasedRequest:
+        spider = crawler.spider
+        assert isinstance(spider, LeaseSpider)
+        return LeasedRequest(lease, callback=spider.parse, errback=spider.failed)
+
+    return Worker(
+        frontier=frontier,
+        runs=runs,
+        courier=courier,
+        completer=completer,
+        pages=pages,
+        images=images,
+        judge=PageJudge(runs, options.max_discoveries),
+        admitter=Admitter(frontier, runs, HostBook(client, options.key_prefix, number_key), number_key),
+        claimer=Claimer(frontier, runs, pages, images, request=request, backlog_limit=options.backlog_limit),
+        close=client.aclose,
+    )
+
+
+class WorkerExtension:
+    """Starts the worker with the spider, keeps the spider open while there is a run, drains before it closes."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._worker: Worker | None = None
+        self._supervisor: asyncio.Task[None] | None = None
+        self._drained = False
+        self.failure: VangnetError | None = None
+        crawler.signals.connect(self._opened, signals.spider_opened)
+        crawler.signals.connect(self._idle, signals.spider_idle)
+        crawler.signals.connect(self._closed, signals.spider_closed)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> WorkerExtension:
+        return cls(crawler)
+
+    async def _opened(self, spider: Spider) -> None:
+        del spider
+        settings = self._crawler.settings
+        try:
+            options = options_from(settings.copy_to_dict())
+            home = open_home(Path(settings.get("VANGNET_HOME", "var")), lab=options.lab)
+            self._worker = await build_worker(options, home, self._crawler)
+            attach(self._crawler, self._worker)
+            assert self._crawler.engine is not None
+            self._worker.pages.open(self._crawler.engine)
+            await self._worker.start()
+        except VangnetError as error:
+            self.failure = error
+            _log.error("worker cannot start", error=str(error))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._worker.end if self._worker else lambda: None)
+        self._supervisor = asyncio.create_task(self._supervise(settings.getint("VANGNET_PARENT")))
+
+    async def _supervise(self, parent: int) -> None:
+        """Ends the worker when it is asked to, when there is no run any more, or when its parent is gone."""
+        worker = self._worker
+        while self.failure is None and worker is not None and not worker.ending:
+            orphaned = parent and os.getppid() != parent
+            if orphaned or not worker.runs.any:
+                worker.end()
+            try:
+                await asyncio.wait_for(worker.ended(), 0.5)
+            except TimeoutError:
+                continue
+        if worker is not None and self.failure is None:
+            await worker.drain()
+            self.failure = worker.failure
+        self._drained = True
+        await self._crawler.stop_async()
+
+    def _idle(self, spider: Spider) -> None:
+        del spider
+        if not self._drained:
+            raise DontCloseSpider
+
+    async def _closed(self, spider: Spider, reason: str) -> None:
+        del spider, reason
+        if self._worker is not None:
+            await self._worker.runs.close()
+            await self._worker.close()
