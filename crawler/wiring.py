@@ -40,8 +40,10 @@ from crawler.errors import HomeUnusable, OptionInvalid, RedisUnavailable, Vangne
 from crawler.fetch.fetcher import Fetcher
 from crawler.fetch.limits import FetchLimits
 from crawler.fetch.resolver import Resolver
+from crawler.fingerprint.options import FingerprintOptions
 from crawler.frontier.redis import FrontierSettings, RedisFrontier
 from crawler.home import Home, open_home
+from crawler.match.matcher import Thresholds
 from crawler.options import Options, options_from
 from crawler.records import Lease
 from crawler.sandbox.pool import Sandbox
@@ -138,11 +140,13 @@ class RunMaker:
                 index=index,
                 index_sha256=control.index,
                 cache_dir=self._home.kernels,
-                pdq_distance=match.pdq_distance,
-                phash_distance=match.phash_distance,
-                min_quality=match.min_quality,
-                orientations=match.orientations,
-                screen_margin=options.screen_margin,
+                thresholds=Thresholds(
+                    pdq_distance=match.pdq_distance,
+                    phash_distance=match.phash_distance,
+                    min_quality=match.min_quality,
+                    screen_margin=options.screen_margin,
+                ),
+                options=FingerprintOptions(orientations=match.orientations),
                 memory_budget=options.sandbox_memory_mib << 20,
                 image_deadline=options.image_deadline,
                 recycle_after=options.recycle_after,

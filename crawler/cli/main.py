@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from importlib import import_module
 from pathlib import Path
 
@@ -14,22 +15,19 @@ from crawler.cli.context import Globals
 from crawler.errors import VangnetError
 
 COMMANDS = {
-    "attribute": "scope",
-    "audit": "audit",
-    "campaign": "campaign",
-    "crawl": "crawl",
-    "data": "data",
-    "demo": "demo",
-    "doctor": "doctor",
-    "fingerprint": "fingerprint",
-    "hashes": "hashes",
-    "hits": "hits",
-    "recorder": "worker",
-    "scope": "scope",
-    "stop": "stop",
-    "worker": "worker",
+    "attribute": ("scope", "Who hosts an address or URL, with sources."),
+    "audit": ("audit", "Verify and read the audit chain."),
+    "crawl": ("crawl", "Crawl a campaign on this machine, and wait until everything is recorded."),
+    "data": ("data", "Address and domain data: what is loaded, and how old."),
+    "demo": ("demo", "The main job, end to end, on a loopback mini-internet."),
+    "fingerprint": ("fingerprint", "What the pipeline computes for a file."),
+    "hashes": ("hashes", "Import, list, enable and check hash lists."),
+    "hits": ("hits", "List, show and decide hits."),
+    "recorder": ("worker", "Write what the workers at REDIS_URL found into this home."),
+    "scope": ("scope", "Whether an address, host or URL is in scope, and why."),
+    "worker": ("worker", "Join the crawl at REDIS_URL: one more worker."),
 }
-"""Command -> module of `crawler.cli` that defines it; imported only when it is used."""
+"""Command -> (module of `crawler.cli` that defines it, what it does); imported only when it is used."""
 
 
 class _Root(click.Group):
@@ -43,10 +41,14 @@ class _Root(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"crawler.cli.{COMMANDS[cmd_name]}")
+        module = import_module(f"crawler.cli.{COMMANDS[cmd_name][0]}")
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
 
 @click.command(cls=_Root, context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,6 +82,11 @@ def entry() -> None:
     except BrokenPipeError:
         # The reader of our output went away; nothing is left to say, and the interpreter must not try at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except Exception as error:  # noqa: BLE001  a person gets a line, never a traceback; --verbose shows the rest
+        if "--verbose" in sys.argv:
+            traceback.print_exc()
+        _complain(f"internal error, please report it: {type(error).__name__}: {error} (--verbose shows where)")
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
 

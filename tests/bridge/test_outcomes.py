@@ -1,0 +1,86 @@
+"""What an answer means for its URL."""
+
+from __future__ import annotations
+
+import pytest
+
+from crawler.bridge.outcomes import LONGEST_BLOCK, LONGEST_RETRY, MAX_REDIRECTS, backoff, failed_fetch, unusable
+from crawler.fetch.failures import failure
+from crawler.records import Done, Failed, Fetched, FrontierUrl, Kind, Lease, Retry, RunId
+
+NOW = 1_700_000_000.0
+
+
+def lease(kind: Kind = Kind.PAGE, **values: object) -> Lease:
+    item = FrontierUrl("http://a.example/x", RunId("c", 1), kind, "192.0.2.1", depth=2, **values)  # type: ignore[arg-type]
+    return Lease(item, 0, 1, "1:", 0.0, 1.0, 90.0)
+
+
+def answer(status: int, location: str | None = None, **headers: str) -> Fetched:
+    pairs = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return Fetched("http://a.example/x", "192.0.2.1", status, pairs, b"", 0.1, location)
+
+
+def test_a_usable_answer_is_looked_at() -> None:
+    assert unusable(lease(), answer(200), NOW) is None
+
+
+def test_a_redirect_is_fetched_and_its_target_keeps_depth_referrer_and_kind() -> None:
+    ended = unusable(lease(Kind.IMAGE, referrer="http://a.example/"), answer(302, "http://b.example/y"), NOW)
+    assert ended is not None
+    assert isinstance(ended.outcome, Done)
+    found = ended.outcome.discovered
+    assert found is not None
+    assert (found.depth, found.referrer, found.via) == (2, "http://a.example/", ("http://a.example/x",))
+    assert [(c.url, c.kind) for c in found.candidates] == [("http://b.example/y", Kind.IMAGE)]
+
+
+def test_redirects_end_somewhere() -> None:
+    via = tuple(f"http://a.example/{i}" for i in range(MAX_REDIRECTS))
+    ended = unusable(lease(via=via), answer(301, "http://b.example/"), NOW)
+    assert ended is not None
+    assert ended.outcome == Failed("too-many-redirects")
+
+
+@pytest.mark.parametrize("location", ["javascript:alert(1)", "http://user:pw@b.example/", "ftp://b.example/"])
+def test_a_redirect_to_what_is_no_crawlable_url_is_counted(location: str) -> None:
+    ended = unusable(lease(), answer(302, location), NOW)
+    assert ended is not None
+    assert isinstance(ended.outcome, Done)
+    assert ended.outcome.discovered is None
+    assert sum(n for name, n in ended.outcome.tally.items() if name.startswith("rejected:")) == 1
+
+
+def test_closed_doors_are_recorded_and_not_tried_again() -> None:
+    ended = unusable(lease(), answer(401), NOW)
+    assert ended is not None
+    assert ended.outcome == Failed("closed")
+
+
+@pytest.mark.parametrize(
+    ("value", "block"),
+    [
+        ("120", 120.0),
+        ("9" * 30, LONGEST_BLOCK),
+        ("Tue, 14 Nov 2023 22:15:20 GMT", 120.0),
+        ("Tue, 14 Nov 2000 22:15:20 GMT", 0.0),
+        ("soon", 0.0),
+        ("-5", 0.0),
+    ],
+)
+def test_retry_after_blocks_the_whole_address(value: str, block: float) -> None:
+    ended = unusable(lease(), answer(429, Retry_After=value), NOW)
+    assert ended is not None
+    assert isinstance(ended.outcome, Retry)
+    assert ended.block == block
+
+
+def test_tries_are_spaced_further_and_further_apart() -> None:
+    waits = [backoff(n) for n in range(30)]
+    assert waits == sorted(waits)
+    assert waits[-1] == LONGEST_RETRY
+
+
+def test_failures_say_themselves_whether_trying_again_can_help() -> None:
+    assert failed_fetch(lease(), failure("reset")).outcome == Retry("reset", backoff(0))
+    assert failed_fetch(lease(), failure("tls")).outcome == Failed("tls")
