@@ -84,9 +84,9 @@ def _shown(file: Path) -> str:
 
 
 def _print(name: str, found: dict[str, Any]) -> None:
-    from crawler.cli.tables import print_facts, print_table
-
-    single = ("format", "width", "height", "frames", "md5", "sha1", "sha256", "phash")
-    print_facts([("file", name), *((key, found[key]) for key in single)])
-    rows = [(code["algorithm"], code["value"], code["quality"], code["transform"]) for code in found["codes"]]
-    print_table(("code", "value", "quality", "transform"), rows, empty="no codes")
+    size = f"{found['format']}, {found['width']} x {found['height']}, {found['frames']} frames"
+    click.echo(f"{name}: {size if found['decoded'] else 'not decoded'}")
+    for algorithm in ("md5", "sha1", "sha256", "phash"):
+        click.echo(f"  {algorithm:6} {found[algorithm] or '-'}")
+    for code in found["codes"]:
+        click.echo(f"  {code['algorithm']:6} {code['value']} quality {code['quality']} {code['transform']}")

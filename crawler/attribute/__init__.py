@@ -1,0 +1,1 @@
+"""Who is answerable for a URL: registered domain, address tables, hoster and CDN."""

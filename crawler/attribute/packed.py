@@ -1,0 +1,245 @@
+"""Packed address tables: one file, mapped into memory and shared by all processes that read it.
+
+    "VGADDR1\n" | SHA-256 of all that follows | u32 length of the header | header (JSON) | padding | sections
+
+All numbers are little-endian. The header has source, date and licence, "ranges" (whether rows carry their own range;
+else a segment is its own range), "bytes" of what follows the padding, and "sections": name -> [offset from there,
+bytes]. Sections begin at multiples of 8 bytes from the start of the file:
+
+    start4   u32   first address of every IPv4 segment, ascending; a segment reaches to the next start
+    row4     u32   its row, 0 for none
+    high6    u64   upper half of the first address of every IPv6 segment     low6   u64   lower half     row6   u32
+    facts    u32   per row, 7 columns: country, AS number, AS name, network, holder, abuse contact, CDN marker;
+                   text as its number (0 for none), row 0 is empty
+    bounds   u64   per row, 4 columns: upper and lower half of the first and of the last address (if "ranges")
+    offsets  u32   start of every text, then the end of the last     texts   UTF-8
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from bisect import bisect_right
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from crawler.attribute.merged import find6
+from crawler.attribute.rows import Row, TableInfo, Values, flatten
+from crawler.errors import AddressDataInvalid
+
+MAGIC: Final = b"VGADDR1\n"
+_DIGEST_END: Final = 8 + 32
+_HEADER_AT: Final = _DIGEST_END + 4
+_LOW: Final = 2**64 - 1
+_TYPES: Final = {
+    "start4": "<u4",
+    "row4": "<u4",
+    "high6": "<u8",
+    "low6": "<u8",
+    "row6": "<u4",
+    "facts": "<u4",
+    "bounds": "<u8",
+    "offsets": "<u4",
+    "texts": "u1",
+}
+MAX_KNOWN: Final = 10_000
+"""Rows whose values are kept as objects, most of all for tables with few distinct ones; then all are forgotten."""
+
+WIDTHS: Final = {"facts": 7, "bounds": 4}
+"""Columns of the sections that have more than one."""
+
+Sections = dict[str, npt.NDArray[Any]]
+
+
+def pack(info: TableInfo, rows: Iterable[Row]) -> bytes:
+    """A table as the bytes of a packed file; every row keeps its own range as evidence."""
+    listed = list(rows)
+    texts: dict[str | None, int] = {None: 0, "": 0}
+    facts = np.zeros((len(listed) + 1, 7), dtype="<u4")
+    bounds = np.zeros((len(listed) + 1, 4), dtype="<u8")
+    for number, row in enumerate(listed, 1):
+        v = row.values
+        named = (v.country, v.as_name, v.network, v.holder, v.abuse_contact, v.cdn)
+        country, *others = (texts.setdefault(text, len(texts) - 1) for text in named)
+        facts[number] = (country, v.asn or 0, *others)
+        bounds[number] = (row.first >> 64, row.first & _LOW, row.last >> 64, row.last & _LOW)
+    sections: Sections = {"facts": facts, "bounds": bounds, **text_sections([text for text in texts if text])}
+    for version in (4, 6):
+        numbers = [number for number, row in enumerate(listed, 1) if row.version == version]
+        starts, owners = flatten([(listed[number - 1].first, listed[number - 1].last) for number in numbers])
+        owned = [numbers[owner] if owner >= 0 else 0 for owner in owners]
+        sections.update(segment_sections(version, starts, owned))
+    return assemble(info, sections)
+
+
+def text_sections(texts: list[str]) -> Sections:
+    """The sections for texts; the first has number 1, since 0 is none."""
+    encoded = [b"", *(text.encode() for text in texts)]
+    offsets = np.zeros(len(encoded) + 1, dtype="<u4")
+    np.cumsum([len(text) for text in encoded], out=offsets[1:])
+    return {"offsets": offsets, "texts": np.frombuffer(b"".join(encoded), dtype="u1")}
+
+
+def segment_sections(version: int, starts: list[int], rows: list[int]) -> Sections:
+    """The sections for segments. A start behind the last address of the version is left out."""
+    end = 2**32 if version == 4 else 2**128
+    kept = [(start, row) for start, row in zip(starts, rows, strict=True) if start < end]
+    owned = np.array([row for _, row in kept], dtype="<u4")
+    if version == 4:
+        return {"start4": np.array([start for start, _ in kept], dtype="<u4"), "row4": owned}
+    high = np.array([start >> 64 for start, _ in kept], dtype="<u8")
+    return {"high6": high, "low6": np.array([start & _LOW for start, _ in kept], dtype="<u8"), "row6": owned}
+
+
+def assemble(info: TableInfo, sections: Sections) -> bytes:
+    """The bytes of a packed file."""
+    body = bytearray()
+    places: dict[str, tuple[int, int]] = {}
+    for name, values in sections.items():
+        data = np.ascontiguousarray(values, dtype=_TYPES[name]).tobytes()
+        places[name] = (len(body), len(data))
+        body += data + bytes(-len(data) % 8)
+    header = json.dumps(
+        {
+            "source": info.source,
+            "date": info.date,
+            "licence": info.licence,
+            "ranges": "bounds" in sections,
+            "sections": places,
+            "bytes": len(body),
+        }
+    ).encode()
+    padding = bytes(-(_HEADER_AT + len(header)) % 8)
+    content = len(header).to_bytes(4, "little") + header + padding + bytes(body)
+    return MAGIC + sha256(content).digest() + content
+
+
+class PackedTable:
+    """A packed table, read in place from `buffer` (bytes or a memory map), which it keeps.
+
+    name: what messages call it. Raises AddressDataInvalid when the buffer is not a whole table of this format.
+    """
+
+    def __init__(self, buffer: Any, name: str) -> None:
+        try:
+            header, sections = read_sections(buffer)
+            self.info = TableInfo(str(header["source"]), str(header["date"]), str(header["licence"]))
+            datetime.date.fromisoformat(self.info.date)
+            _check(sections)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+            raise AddressDataInvalid(f"{name}: is no whole packed address table ({error}); load it again") from error
+        self.name = name
+        self.ranges = len(sections["row4"]) + len(sections["row6"])
+        self.size = len(buffer)
+        self._sections = sections
+        self._known: dict[int, Values] = {}
+        self._start4, self._row4 = sections["start4"].data, sections["row4"].data
+        self._high6, self._low6, self._row6 = (sections[name].data for name in ("high6", "low6", "row6"))
+        self._facts, self._bounds = sections["facts"].reshape(-1, WIDTHS["facts"]), sections.get("bounds")
+        self._offsets, self._texts = sections["offsets"], sections["texts"].data
+
+    @property
+    def starts(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+        """Starts of the segments: IPv4 (uint32), upper and lower half of IPv6 (uint64)."""
+        return self._sections["start4"], self._sections["high6"], self._sections["low6"]
+
+    def segment(self, version: int, number: int) -> int:
+        """The segment around an address, -1 before the first."""
+        if version == 4:
+            return bisect_right(self._start4, number) - 1
+        return find6(self._high6, self._low6, number)
+
+    def row(self, version: int, segment: int) -> int:
+        """The row that has a segment; 0 for none."""
+        if segment < 0:
+            return 0
+        return int(self._row4[segment] if version == 4 else self._row6[segment])
+
+    def values(self, row: int) -> Values:
+        """What a row says."""
+        known = self._known.get(row)
+        if known is None:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            known = self._known[row] = self._values(row)
+        return known
+
+    def _values(self, row: int) -> Values:
+        country, asn, *others = self._facts[row].tolist()
+        return Values(self._text(country), asn or None, *(self._text(other) for other in others))
+
+    def bounds(self, version: int, segment: int) -> tuple[int, int]:
+        """First and last address of the range that a segment's row speaks of."""
+        if self._bounds is not None:
+            halves = self._bounds[4 * self.row(version, segment) :][:4]
+            high, low, last_high, last_low = halves.tolist()
+            return high << 64 | low, last_high << 64 | last_low
+        starts = self._start4 if version == 4 else self._high6
+        end = 2**32 if version == 4 else 2**128
+        following = self._first(version, segment + 1) if segment + 1 < len(starts) else end
+        return self._first(version, segment), following - 1
+
+    def _first(self, version: int, segment: int) -> int:
+        return self._start4[segment] if version == 4 else self._high6[segment] << 64 | self._low6[segment]
+
+    def _text(self, number: int) -> str | None:
+        if number == 0:
+            return None
+        start, end = self._offsets[number : number + 2].tolist()
+        return str(self._texts[start:end], "utf-8", "replace")
+
+
+def read_sections(buffer: Any) -> tuple[dict[str, Any], Sections]:
+    """The header and the sections as arrays over the buffer. Raises ValueError and its like for anything amiss."""
+    view = memoryview(buffer)
+    if bytes(view[:8]) != MAGIC:
+        raise ValueError("wrong first bytes")
+    if bytes(view[8:_DIGEST_END]) != sha256(view[_DIGEST_END:]).digest():
+        raise ValueError("wrong digest")
+    length = int.from_bytes(view[_DIGEST_END:_HEADER_AT], "little")
+    header = json.loads(bytes(view[_HEADER_AT : _HEADER_AT + length]))
+    base = (_HEADER_AT + length + 7) // 8 * 8
+    if len(view) != base + header["bytes"]:
+        raise ValueError("wrong length")
+    found: Sections = {}
+    for name, (offset, size) in header["sections"].items():
+        if offset % 8 or not 0 <= offset <= offset + size <= len(view) - base:
+            raise ValueError("a section lies elsewhere")
+        found[name] = np.frombuffer(view[base + offset : base + offset + size], dtype=_TYPES[name])
+    return header, found
+
+
+def _check(sections: Sections) -> None:
+    """That nothing in the sections leads outside, so that a lookup cannot fail. Raises ValueError, KeyError."""
+    rows = len(sections["facts"].reshape(-1, WIDTHS["facts"]))
+    offsets = sections["offsets"]
+    texts = sections["facts"].reshape(-1, WIDTHS["facts"])[:, [0, 2, 3, 4, 5, 6]]
+    sound = (
+        len(sections["start4"]) == len(sections["row4"])
+        and len(sections["high6"]) == len(sections["low6"]) == len(sections["row6"])
+        and rows > 0
+        and all(sections[name].max(initial=0) < rows for name in ("row4", "row6"))
+        and (sections["start4"][1:] > sections["start4"][:-1]).all()
+        and (sections["high6"][1:] >= sections["high6"][:-1]).all()
+        and int(texts.max(initial=0)) < len(offsets) - 1
+        and (offsets[1:] >= offsets[:-1]).all()
+        and int(offsets[-1]) <= len(sections["texts"])
+        and ("bounds" not in sections or _bounded(sections, rows))
+    )
+    if not sound:
+        raise ValueError("its sections do not fit together")
+
+
+def _bounded(sections: Sections, rows: int) -> bool:
+    """Whether every row has a range that runs forwards, and the rows of IPv4 segments one of IPv4."""
+    bounds = sections["bounds"].reshape(-1, WIDTHS["bounds"])
+    if len(bounds) != rows:
+        return False
+    high, low, last_high, last_low = bounds.T
+    forwards = (high < last_high) | ((high == last_high) & (low <= last_low))
+    of_ipv4 = bounds[sections["row4"]]
+    return bool(forwards.all()) and not of_ipv4[:, [0, 2]].any() and int(of_ipv4.max(initial=0)) < 2**32
