@@ -3,6 +3,9 @@ PYTHON ?= python3
 UV := .tools/bin/uv
 BIN := .venv/bin
 
+# Start-up is most of a short command; compiled modules halve it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test check bench clean
 
 setup: .venv/.made

@@ -51,6 +51,7 @@ class Options:
     min_rate: float = _option(1024.0, "bytes/s", "Slower bodies are given up after ten seconds. 0: no minimum.")
     max_page_bytes: int = _option(10_485_760, "bytes", "Longest page that is read, after decompression.")
 
+    kernels: str = _option("", "directory", "Where compiled kernels are kept, mode 0700. Empty: under the home.")
     sandbox_processes: int = _option(1, "processes", "Fingerprinting processes of one worker.")
     sandbox_memory_mib: int = _option(768, "MiB", "Address space of a sandbox process beyond its warm state.")
     image_deadline: float = _option(10.0, "s", "Longest time for one image in the sandbox.")
@@ -69,6 +70,26 @@ def environment_name(name: str) -> str:
 def option_rows() -> list[Field[Any]]:
     """The fields of `Options`, in order; metadata has "unit" and "help"."""
     return list(fields(Options))
+
+
+def options_markdown() -> str:
+    """`docs/options.md`: one row per option."""
+    lines = [
+        "# Options",
+        "",
+        "Options of an installation, set in the settings module or in the environment (which wins). What belongs to",
+        "one campaign stands in its file: see [campaign.md](campaign.md). Made from `crawler/options.py`.",
+        "",
+        "| name | type | unit | default | what it is |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    types = get_type_hints(Options)
+    for row in option_rows():
+        default = "" if row.default == "" else f"`{row.default}`"
+        name, unit = environment_name(row.name), row.metadata["unit"]
+        where = " (settings module only)" if row.name in MODULE_ONLY else ""
+        lines.append(f"| `{name}` | {types[row.name].__name__} | {unit} | {default} | {row.metadata['help']}{where} |")
+    return "\n".join(lines) + "\n"
 
 
 def load_options(settings_module: str) -> Options:

@@ -53,7 +53,7 @@ class Recorder:
         if not entries:
             return 0
         reports, refused = self._open(entries)
-        attributed = [(report, attribute(report.image_url, report.address, self._table)) for report in reports]
+        attributed = [(report, attribute(_served_at(report), report.address, self._table)) for report in reports]
         record_many(self._db, attributed)
         if refused:
             await self._frontier.refuse(refused, "refused-results")
@@ -75,3 +75,8 @@ class Recorder:
                 _log.error("result refused", error=str(error), run=str(entry.run))
                 refused.append(entry)
         return reports, refused
+
+
+def _served_at(report: HitReport) -> str:
+    """The URL that was fetched: an image inside of a page (`PAGE#data-N`) came with the page."""
+    return report.image_url.partition("#")[0]

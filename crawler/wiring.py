@@ -139,7 +139,7 @@ class RunMaker:
                 processes=options.sandbox_processes,
                 index=index,
                 index_sha256=control.index,
-                cache_dir=self._home.kernels,
+                cache_dir=Path(options.kernels) if options.kernels else self._home.kernels,
                 thresholds=Thresholds(
                     pdq_distance=match.pdq_distance,
                     phash_distance=match.phash_distance,

@@ -6,11 +6,12 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from crawler.bridge.rules import unpack_rules
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.fetch.headers import request_headers
 from crawler.fetch.robots import RobotsRules
 from crawler.frontier.base import Frontier
-from crawler.records import Fetched, FetchFailed, FetchOrder, Kind, Lease, Skipped
+from crawler.records import Failed, Fetched, FetchFailed, FetchOrder, Kind, Lease, Skipped
 
 _RULES_KEPT = 4_096
 
@@ -20,7 +21,7 @@ class Unsent:
     """The request did not leave in time, or its run is not served here: the lease is given back."""
 
 
-Sent = Fetched | FetchFailed | Skipped | Unsent
+Sent = Fetched | FetchFailed | Failed | Skipped | Unsent
 
 
 class Courier:
@@ -30,15 +31,15 @@ class Courier:
         self._frontier = frontier
         self._runs = runs
         self._max_page_bytes = max_page_bytes
-        self._rules: OrderedDict[tuple[int, str], RobotsRules] = OrderedDict()
+        self._rules: OrderedDict[tuple[int, str], RobotsRules | Failed] = OrderedDict()
 
     async def send(self, lease: Lease) -> Sent:
         """Wait for the slot and send. Raises RedisUnavailable when the robots rules cannot be had."""
         served = self._runs.get(lease.item.run)
         if served is None:
             return Unsent()
-        if lease.item.kind is not Kind.ROBOTS and not await self._allowed(lease, served):
-            return Skipped("robots")
+        if lease.item.kind is not Kind.ROBOTS and (objection := await self._objection(lease, served)) is not None:
+            return objection
         loop = asyncio.get_running_loop()
         if (wait := lease.not_before - loop.time()) > 0:
             await asyncio.sleep(wait)
@@ -59,14 +60,16 @@ class Courier:
         most = campaign.limits.max_image_bytes if image else self._max_page_bytes
         return FetchOrder(item.url, item.address, headers, most, lease.expires)
 
-    async def _allowed(self, lease: Lease, served: ServedRun) -> bool:
-        limits = served.campaign.limits
-        if limits.robots != "obey":
-            return True
+    async def _objection(self, lease: Lease, served: ServedRun) -> Failed | Skipped | None:
+        """Why a URL may not be asked for, by what its host's robots.txt says."""
+        if served.campaign.limits.robots != "obey":
+            return None
         rules = await self._robots(lease)
-        return rules is None or rules.allows(lease.item.url, served.campaign.identity.user_agent)
+        if rules is None or isinstance(rules, Failed):
+            return rules
+        return None if rules.allows(lease.item.url, served.campaign.identity.user_agent) else Skipped("robots")
 
-    async def _robots(self, lease: Lease) -> RobotsRules | None:
+    async def _robots(self, lease: Lease) -> RobotsRules | Failed | None:
         key = lease.partition, lease.queue
         if key in self._rules:
             self._rules.move_to_end(key)
@@ -74,7 +77,7 @@ class Courier:
         stored = await self._frontier.robots_rules(lease)
         if stored is None:
             return None
-        self._rules[key] = RobotsRules.from_bytes(stored)
+        self._rules[key] = unpack_rules(stored)
         while len(self._rules) > _RULES_KEPT:
             self._rules.popitem(last=False)
         return self._rules[key]

@@ -22,7 +22,7 @@ from crawler.fetch.fetcher import Fetcher
 from crawler.fetch.resolver import Resolver
 from crawler.options import Options, options_from
 from crawler.ranges import special_range, unwrapped
-from crawler.records import Fetched, FetchFailed, FetchOrder, Rejected, Skipped
+from crawler.records import Failed, Fetched, FetchFailed, FetchOrder, Rejected, Skipped
 from crawler.urls import canonical, parts
 
 _OWN_HEADERS = frozenset({"host", "connection", "content-length", "accept-encoding"})
@@ -31,7 +31,7 @@ _OWN_HEADERS = frozenset({"host", "connection", "content-length", "accept-encodi
 class NotFetched(Exception):
     """There is no response: `outcome` says why. The request's errback gets it."""
 
-    def __init__(self, outcome: FetchFailed | Skipped | Unsent) -> None:
+    def __init__(self, outcome: FetchFailed | Failed | Skipped | Unsent) -> None:
         super().__init__(getattr(outcome, "reason", "unsent"))
         self.outcome = outcome
 

@@ -15,7 +15,7 @@ from crawler.bridge.runs import RunBook
 from crawler.errors import Unavailable
 from crawler.fetch.sniff import sniff
 from crawler.frontier.base import Completion
-from crawler.records import Fetched, FetchFailed, Kind, Lease, Rekind, Skipped
+from crawler.records import Failed, Fetched, FetchFailed, Kind, Lease, Rekind, Skipped
 
 _log = structlog.get_logger()
 
@@ -68,8 +68,8 @@ class ImageLane:
         match await self._courier.send(lease):
             case Unsent():
                 return Completion(lease, None)
-            case Skipped() as skipped:
-                return Completion(lease, skipped)
+            case Failed() | Skipped() as objection:
+                return Completion(lease, objection)
             case FetchFailed() as failed:
                 return failed_fetch(lease, failed)
             case Fetched() as fetched:

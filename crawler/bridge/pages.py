@@ -8,6 +8,7 @@ from time import time
 
 from crawler.bridge.examine import Findings, examine
 from crawler.bridge.outcomes import failed_fetch, unsupported, unusable
+from crawler.bridge.rules import pack_rules, pack_unreachable
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.discover.page import discover
 from crawler.fetch.robots import parse_robots
@@ -23,7 +24,6 @@ from crawler.records import (
     Kind,
     Lease,
     PageContent,
-    Retry,
 )
 from crawler.urls import canonical
 
@@ -50,8 +50,7 @@ class PageJudge:
         """No answer arrived."""
         completion = failed_fetch(lease, failed)
         if lease.item.kind is Kind.ROBOTS:
-            # When the attempts are used up, the host counts as "disallow all" (RFC 9309, 2.3.1.4).
-            completion = replace(completion, robots=parse_robots(b"", 503).to_bytes())
+            completion = replace(completion, robots=pack_unreachable(failed.reason))
         return PageOutcome(completion)
 
     async def _answered(self, lease: Lease, fetched: Fetched) -> Completion:
@@ -89,16 +88,15 @@ class PageJudge:
         return Discovered(content.candidates[: self._most], lease.item.depth + 1, lease.item.url)
 
     def _robots(self, lease: Lease, fetched: Fetched) -> Completion:
-        # An answer of 5xx means "disallow all" (RFC 9309, 2.3.1.4), but only after it was asked for again.
         if fetched.status >= 500:
             ended = unusable(lease, fetched, time())
-            if ended is not None and isinstance(ended.outcome, Retry):
-                return Completion(lease, ended.outcome, parse_robots(b"", fetched.status).to_bytes(), ended.block)
+            assert ended is not None
+            return replace(ended, robots=pack_unreachable(f"robots-http-{fetched.status}"))
         rules = parse_robots(fetched.body, fetched.status)
         sitemaps = [canonical(url, lease.item.url) for url in rules.sitemaps]
         named = tuple(Candidate(url, Kind.FEED, "robots", 4) for url in sitemaps if isinstance(url, str))
         found = Discovered(named, 1, None) if named else None
-        return Completion(lease, Done(found, tally={f"robots:http-{fetched.status}": 1}), rules.to_bytes())
+        return Completion(lease, Done(found, tally={f"robots:http-{fetched.status}": 1}), pack_rules(rules))
 
 
 async def examine_lease(served: ServedRun, lease: Lease, body: bytes) -> Findings:

@@ -58,8 +58,8 @@ class LeaseSpider(Spider):
             match error.outcome:
                 case Unsent():
                     return PageOutcome(Completion(request.lease, None))
-                case Skipped() as skipped:
-                    return PageOutcome(Completion(request.lease, skipped))
+                case Failed() | Skipped() as objection:
+                    return PageOutcome(Completion(request.lease, objection))
                 case FetchFailed() as failed:
                     return self._worker.judge.unanswered(request.lease, failed)
         if isinstance(error, Unavailable):

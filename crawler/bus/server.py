@@ -88,7 +88,9 @@ def start_server(directory: Path, socket: Path) -> RunningServer:
     pid_file, log = directory / "server.pid", directory / "server.log"
     pid_file.unlink(missing_ok=True)
     configuration = _configuration(directory, socket, pid_file, log)
-    started = subprocess.run([binary.path, "-"], input=configuration, text=True, capture_output=True, cwd=directory)
+    started = subprocess.run(
+        [binary.path, "-"], input=configuration, text=True, capture_output=True, cwd=directory, check=False
+    )
     deadline = time.monotonic() + _START_SECONDS
     while not _answers(socket):
         pid = _pid(pid_file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,12 @@ class Globals:
 
 
 def _own_settings(module: str) -> None:
-    import settings as package
-
-    root = Path(__file__).resolve().parents[2]
-    location = Path(package.__file__ or "").resolve().parent
-    if module.split(".", maxsplit=1)[0] == "settings" and location != root / "settings":
+    if module.split(".", maxsplit=1)[0] != "settings":
+        return
+    own = Path(__file__).resolve().parents[2] / "settings"
+    found = find_spec("settings")
+    location = None if found is None or found.origin is None else Path(found.origin).resolve().parent
+    if location != own:
         raise OptionInvalid(f"the package `settings` at {location} hides Vangnet's own; run from another directory")
 
 
