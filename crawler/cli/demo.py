@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from crawler.cli.context import JSON_OPTION, Globals, emit
-from crawler.cli.display import CrawlDisplay
-from crawler.lab.demo import SETTINGS, Demonstration, demonstrate
-from crawler.options import load_options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from crawler.lab.demo import Demonstration
 
 HOME = Path("var/demo")
+SETTINGS = "settings.lab"
 MOST_LINES = 10
 
 
@@ -28,45 +31,67 @@ def demo(given: Globals, no_web: bool, as_json: bool) -> None:
     wrongly or asked for out of scope, 130 when it was interrupted.
     """
     del no_web  # there is no desk to open yet, so both ways are the same
-    options = load_options(SETTINGS)
-    with CrawlDisplay() as display:
-        result = demonstrate(given.home or HOME, options, given.user, display.update)
+    result = _demonstrate(given.home or HOME, given.user)
     if as_json:
         emit(result.to_json())
     else:
-        _print(result, Console())
+        _print(result)
     if not result.passed:
         raise click.exceptions.Exit(130 if result.summary.interrupted else 1)
 
 
-def _print(result: Demonstration, console: Console) -> None:
-    sites = Table(title="Listed pictures on the lab's sites", title_justify="left")
-    for column, justify in (("site", "left"), ("kind", "left"), ("planted", "right"), ("found", "right")):
-        sites.add_column(column, justify="right" if justify == "right" else "left")
+def _demonstrate(root: Path, user: str | None) -> Demonstration:
+    from crawler.lab.demo_home import demo_home
+    from crawler.lab.process import Lab
+    from crawler.options import load_options
+
+    with demo_home(root) as home, Lab(prewarm=True) as lab:
+        # Before anything imports numba: the kernels that are compiled here are those that the workers find compiled.
+        os.environ["NUMBA_CACHE_DIR"] = str(home.kernels)
+        from crawler.cli.display import CrawlDisplay
+        from crawler.lab.demo import demonstrate
+
+        options = load_options(SETTINGS)
+        with CrawlDisplay() as display:
+            return demonstrate(home, lab, options=options, settings=SETTINGS, user=user, progress=display.update)
+
+
+def _print(result: Demonstration) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    sites = Table("site", "kind", title="Listed pictures on the lab's sites", title_justify="left")
+    sites.add_column("planted", justify="right")
+    sites.add_column("found", justify="right")
     for site in result.sites:
         sites.add_row(site.name, site.kind, str(site.images), str(site.found))
     console.print(sites)
-    console.print("Hits by hoster: " + ", ".join(f"{name} {count}" for name, count in result.hosters))
-    _print_urls(result, console)
+    _line(console, "hits by hoster: " + ", ".join(f"{name} {count}" for name, count in result.hosters))
+    _print_urls(console, result)
     for title, urls in (("missed", result.judgement.missed), ("found wrongly", result.judgement.false)):
         for url in urls[:MOST_LINES]:
-            console.print(f"[red]{title}[/red] {url}", highlight=False)
+            _line(console, f"{title}: {url}", "red")
     for what, count in sorted(result.out_of_scope.items()):
-        console.print(f"[red]out of scope[/red] {what}: {count}", highlight=False)
+        _line(console, f"out of scope: {what}, {count} times", "red")
     judged = result.judgement
-    verdict = "[green]passed[/green]" if result.passed else "[red]failed[/red]"
-    console.print(
-        f"{verdict}: {judged.found} of {judged.planted} planted pictures found, {len(judged.false)} found wrongly, "
-        f"{result.trespasses} requests out of scope, {result.seconds:.0f} s"
+    _line(
+        console,
+        f"{'passed' if result.passed else 'failed'}: {judged.found} of {judged.planted} planted pictures found, "
+        f"{len(judged.false)} found wrongly, {result.trespasses} requests out of scope, {result.seconds:.0f} s",
+        "bold green" if result.passed else "bold red",
     )
 
 
-def _print_urls(result: Demonstration, console: Console) -> None:
+def _print_urls(console: Console, result: Demonstration) -> None:
     urls = result.summary.urls
     for outcome in ("failed", "skipped"):
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(urls[outcome].items()))
-        console.print(f"URLs {outcome}: {reasons or 'none'}", highlight=False)
+        _line(console, f"URLs {outcome}: {reasons or 'none'}")
     failed, skipped = (sum(urls[outcome].values()) for outcome in ("failed", "skipped"))
-    console.print(
-        f"URLs: {urls['discovered']} discovered = {urls['fetched']} fetched + {failed} failed + {skipped} skipped"
-    )
+    sums = f"{urls['fetched']} fetched + {failed} failed + {skipped} skipped + {urls['pending']} pending"
+    _line(console, f"URLs: {urls['discovered']} discovered = {sums}")
+
+
+def _line(console: Console, text: str, style: str | None = None) -> None:
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

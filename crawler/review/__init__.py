@@ -1,0 +1,1 @@
+"""Review: the states of a hit, the legal transitions between them, and what a decision needs."""

@@ -1,0 +1,144 @@
+"""Acts on hits: list, show, confirm, reject."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from crawler.errors import InvalidInput, Refused
+from crawler.records import Rejected
+from crawler.review.states import Event, Status, decide
+from crawler.service.actors import require
+from crawler.store import audit, decisions, hit_views
+from crawler.store.actors import Actor
+from crawler.store.database import Database
+from crawler.store.hit_views import HitState
+
+MAX_REASON = 2_000
+"""Characters of a reason."""
+
+
+def list_hits(
+    db: Database,
+    actor: Actor,
+    *,
+    campaign: str | None = None,
+    status: str | None = None,
+    reveal_reason: str | None = None,
+) -> Iterator[dict[str, Any]]:
+    """The hits, as the design's JSON; URLs are masked unless this is the lab or a reason to reveal them is given.
+
+    campaign: seen in one of its runs.  status: a value of `Status`.
+    Raises NotAuthorised, and InvalidInput for an unknown status or an empty reason.
+    """
+    require(db, actor, "hits.read")
+    if status is not None and status not in set(Status):
+        raise InvalidInput(f"there is no status {status!r}; it is one of {', '.join(Status)}")
+    reveal = _reveal(db, actor, campaign or "all hits", reveal_reason)
+    return hit_views.hits_json(db, reveal=reveal, campaign=campaign, status=status)
+
+
+def show_hit(db: Database, actor: Actor, hit_id: str, *, reveal_reason: str | None = None) -> dict[str, Any]:
+    """One hit, as `list_hits` gives it, and its {"seen": [sightings], "decisions": [with their reasons]}.
+
+    Raises InvalidInput when there is none of this id.
+    """
+    require(db, actor, "hits.read")
+    _state(db, hit_id)
+    reveal = _reveal(db, actor, hit_id, reveal_reason)
+    if not db.home.lab:
+        # Reasons are sealed, and reading what is sealed leaves a trace.
+        with db.write():
+            audit.append(db, actor, "hits.show", hit_id)
+    hit = hit_views.hit_json(db, hit_id, reveal=reveal)
+    assert hit is not None, "its state was just read, and hits are not deleted"
+    seen = hit_views.sightings_json(db, hit_id, reveal=reveal)
+    return hit | {"seen": seen, "decisions": decisions.decisions_json(db, hit_id)}
+
+
+def confirm_hit(
+    db: Database, actor: Actor, hit_id: str, *, reason: str, assessment: str | None = None
+) -> dict[str, Any]:
+    """Confirm a hit. Returns {"id", "status", "decision"}.
+
+    reason: why, kept sealed.  assessment: reference of an assessment made elsewhere; class B and C need one where a
+    list's policy asks for it.
+    Raises NotAuthorised; InvalidInput for an unknown id or an empty reason; Refused when the hit's state or class does
+    not permit it.
+    """
+    require(db, actor, "hits.confirm")
+    return _decide(db, actor, hit_id, Event.CONFIRM, reason=_given(reason), assessment=assessment)
+
+
+def reject_hit(db: Database, actor: Actor, hit_id: str, *, reason: str) -> dict[str, Any]:
+    """Reject a hit; as `confirm_hit`."""
+    require(db, actor, "hits.reject")
+    return _decide(db, actor, hit_id, Event.REJECT, reason=_given(reason))
+
+
+def _decide(
+    db: Database, actor: Actor, hit_id: str, event: Event, *, reason: str, assessment: str | None = None
+) -> dict[str, Any]:
+    assessed = bool(assessment and assessment.strip())
+    with db.write():
+        state = _state(db, hit_id)
+        target = decide(
+            Status(state.status),
+            event,
+            certainty=state.certainty,
+            near_may_confirm=state.near_may_confirm,
+            assessed=assessed,
+        )
+        if isinstance(target, Rejected):
+            audit.append(db, actor, f"hits.{event}", hit_id, result="refused", detail={"why": target.reason})
+        else:
+            decision = decisions.decide(
+                db,
+                actor,
+                hit_id,
+                event=event,
+                before=state.status,
+                after=target,
+                reason=reason,
+                assessment=assessment if assessed else None,
+            )
+            detail = {"decision": decision, "before": state.status, "after": target}
+            audit.append(db, actor, f"hits.{event}", hit_id, detail=detail)
+    if isinstance(target, Rejected):
+        raise Refused(_why(state, event, target))
+    return {"id": hit_id, "status": target.value, "decision": decision}
+
+
+def _why(state: HitState, event: Event, rejected: Rejected) -> str:
+    if rejected.reason == "assessment-needed":
+        return (
+            f"hit {state.id} is of class {state.certainty} and its list wants an assessment made elsewhere; give its "
+            "reference with --assessment"
+        )
+    return f"hit {state.id} is {state.status}; {event} is not possible from there"
+
+
+def _state(db: Database, hit_id: str) -> HitState:
+    state = hit_views.state_of(db, hit_id)
+    if state is None:
+        raise InvalidInput(f"there is no hit {hit_id!r}; see `vangnet hits list`")
+    return state
+
+
+def _given(reason: str) -> str:
+    text = reason.strip()
+    if not text or len(text) > MAX_REASON:
+        raise InvalidInput(f"a reason has 1 to {MAX_REASON} characters; say in a line why")
+    return text
+
+
+def _reveal(db: Database, actor: Actor, object_id: str, reason: str | None) -> bool:
+    """Whether URLs are shown as they are. Revealing them outside of the lab is an act of its own."""
+    if reason is None:
+        return db.home.lab
+    text = _given(reason)
+    require(db, actor, "hits.reveal")
+    with db.write():
+        note = decisions.add_note(db, actor, object_id, "reveal", text)
+        audit.append(db, actor, "hits.reveal", object_id, detail={"note": note})
+    return True

@@ -1,0 +1,1 @@
+"""The SQLite file: migrations, sealed fields, audit chain, and one module per family of tables."""

@@ -1,0 +1,236 @@
+"""The door to the SQLite file: one connection, its transactions, and the translation of SQLite's errors.
+
+WAL mode, foreign keys on, `synchronous=FULL` (a commit that the recorder acknowledged is on disk), one writer at a
+time: a transaction takes the write lock when it begins, so that it never fails in the middle. No other package than
+`store` imports sqlite3.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import sqlite_utils
+
+from crawler.errors import StoreUnavailable
+from crawler.home import Home
+from crawler.store.keys import Keyring, open_keys
+from crawler.store.migrations import known, migrate
+from crawler.store.sealed import Sealer
+
+Row = dict[str, Any]
+
+BUSY_SECONDS = 60.0
+"""How long a writer waits for another; longer than the import of a large list."""
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -65536",
+    "PRAGMA journal_size_limit = 67108864",
+)
+
+_ADVICE = (
+    ("locked", "another process holds it; try again when that is done"),
+    ("not a database", "it is damaged; restore it from a backup"),
+    ("malformed", "it is damaged; restore it from a backup"),
+    ("full", "make room on the disk"),
+    ("readonly", "it may not be written; check its owner and mode"),
+    ("unable to open", "it cannot be opened; check the home's owner and mode"),
+    ("audit events", "run `vangnet audit verify`"),
+    ("disk I/O", "the disk fails or is full"),
+)
+
+
+def open_store(home: Home, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+    """The database of `home`, made and migrated when needed, with its keys.
+
+    Raises StoreUnavailable when the file is locked, damaged or newer than this version, or when the keys are not those
+    that it was written with; HomeUnusable when a key file is missing or damaged.
+    """
+    _touch(home.database)
+    with translated(str(home.database)):
+        connection = sqlite3.connect(
+            home.database, timeout=busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+            tables = sqlite_utils.Database(connection, execute_plugins=False)
+            migrate(tables, known())
+            return Database(home, tables, _fitting_keys(home, connection))
+        except BaseException:
+            connection.close()
+            raise
+
+
+class Database:
+    """One connection. Threads may hand it on to each other, but two must not use it at the same time.
+
+    home: whose database this is.  sealer: opens its sealed fields.  clock: seconds since the epoch.
+    """
+
+    __slots__ = ("_inside", "_tables", "clock", "home", "keys", "sealer")
+
+    def __init__(self, home: Home, tables: sqlite_utils.Database, keys: Keyring) -> None:
+        self.home = home
+        self.keys = keys
+        self.sealer = Sealer(keys)
+        self.clock: Callable[[], float] = time.time
+        self._tables = tables
+        self._inside = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; a second time is harmless."""
+        self._tables.conn.close()
+
+    @property
+    def writing(self) -> bool:
+        """Whether a transaction of `write` is open."""
+        return self._inside
+
+    @contextmanager
+    def write(self) -> Iterator[None]:
+        """A transaction: everything in the block, or nothing of it. Inside another one it is part of that.
+
+        Raises StoreUnavailable when the write lock is not to be had, or the commit fails.
+        """
+        if self._inside:
+            yield
+            return
+        with self._translated():
+            self._tables.conn.execute("BEGIN IMMEDIATE")
+        self._inside = True
+        try:
+            yield
+            with self._translated():
+                self._tables.conn.execute("COMMIT")
+        except BaseException:
+            if self._tables.conn.in_transaction:
+                self._tables.conn.execute("ROLLBACK")
+            raise
+        finally:
+            self._inside = False
+
+    def rows(self, sql: str, *values: Any) -> list[Row]:
+        """All rows of a query, as dictionaries."""
+        with self._translated():
+            return list(self._tables.query(sql, values))
+
+    def row(self, sql: str, *values: Any) -> Row | None:
+        """The first row of a query, or None."""
+        with self._translated():
+            cursor = self._tables.conn.execute(sql, values)
+            found = cursor.fetchone()
+            return (
+                None if found is None else dict(zip((column[0] for column in cursor.description), found, strict=True))
+            )
+
+    def value(self, sql: str, *values: Any) -> Any:
+        """The first column of the first row, or None."""
+        with self._translated():
+            found = self._tables.conn.execute(sql, values).fetchone()
+        return None if found is None else found[0]
+
+    def stream(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query as tuples, one after the other, without holding them all."""
+        with self._translated():
+            yield from self._tables.conn.execute(sql, values)
+
+    def execute(self, sql: str, *values: Any) -> int:
+        """Run one statement inside `write`. Returns the number of rows that it changed."""
+        assert self._inside, "writes happen inside a transaction"
+        with self._translated():
+            return self._tables.conn.execute(sql, values).rowcount
+
+    def insert(self, table: str, values: Mapping[str, Any]) -> int:
+        """Insert one row, inside `write`. Returns its rowid."""
+        assert self._inside, "writes happen inside a transaction"
+        marks = ", ".join("?" * len(values))
+        # Names of tables and columns come from our own code, never from a caller's data.
+        sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"  # noqa: S608
+        with self._translated():
+            return self._tables.conn.execute(sql, tuple(values.values())).lastrowid or 0
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each of `rows`, inside `write`; `rows` may be a generator."""
+        assert self._inside, "writes happen inside a transaction"
+        with self._translated():
+            self._tables.conn.executemany(sql, rows)
+
+    def attach(self, name: str, path: Path) -> None:
+        """Show another SQLite file under `name`; outside of `write`."""
+        with self._translated():
+            self._tables.attach(name, path)
+
+    def detach(self, name: str) -> None:
+        """Take it away again; harmless when the connection is closed already."""
+        with self._translated():
+            self._tables.conn.execute(f"DETACH DATABASE {name}")
+
+    def shrink_log(self) -> None:
+        """Fold the write-ahead log into the file and cut it; left for later when somebody reads."""
+        with self._translated():
+            self._tables.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        with translated(str(self.home.database)):
+            yield
+
+
+@contextmanager
+def translated(path: str) -> Iterator[None]:
+    """The one boundary where SQLite's errors become ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        said = " ".join(str(error).split())
+        advice = next((advice for sign, advice in _ADVICE if sign in said), "see whether it is intact")
+        raise StoreUnavailable(f"database {path}: {said}; {advice}") from error
+
+
+def _touch(path: Path) -> None:
+    """Give the file mode 0600 before SQLite makes it; its log and its index get the mode of the file.
+
+    A file that is there is not opened: closing it again would drop the locks that other connections of this process
+    hold on it (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """
+    try:
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        path.chmod(0o600)
+    except OSError as error:
+        raise StoreUnavailable(f"database {path}: {error.strerror}; check the home's owner and mode") from error
+
+
+def _fitting_keys(home: Home, connection: sqlite3.Connection) -> Keyring:
+    """The keys, compared with those that the database was written with; new ones are noted in it."""
+    noted = dict(connection.execute("SELECT name, value FROM key_checks"))
+    keys = open_keys(home, make=not noted)
+    checks = keys.checks()
+    for name, value in noted.items():
+        if checks.get(name) != value:
+            raise StoreUnavailable(
+                f"key {name} of {home.keys} is not the one that the database was written with; restore the keys from "
+                "their backup"
+            )
+    fresh = [(name, value) for name, value in checks.items() if name not in noted]
+    if fresh:
+        connection.executemany("INSERT OR IGNORE INTO key_checks VALUES (?, ?)", fresh)
+    return keys

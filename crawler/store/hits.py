@@ -1,0 +1,255 @@
+"""Recording hits: one hit is one image (by sha256) at one resource; seeing it again is a sighting of it.
+
+Recording is idempotent by the serial of a report: a second delivery changes nothing and counts nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from crawler.errors import InvalidInput
+from crawler.match.certainty import Certainty, Evidence, certainty
+from crawler.records import Attribution, FoundImage, HitReport, RunId
+from crawler.review.states import START
+from crawler.store import audit
+from crawler.store.actors import RECORDER
+from crawler.store.database import Database
+from crawler.store.indexes import versions
+from crawler.store.lists import EntryFacts, entry_facts
+from crawler.store.sealed import new_id
+from crawler.urls import resource_key
+
+
+@dataclass(frozen=True, slots=True)
+class HitRecorded:
+    """What became of one report.
+
+    new: a hit that was not known; else a sighting was added.  repeated: this serial was recorded before, so nothing
+    changed.
+    """
+
+    hit_id: str
+    new: bool
+    repeated: bool = False
+
+
+def record(db: Database, report: HitReport, attribution: Attribution) -> HitRecorded:
+    """Record one report; see `record_many`."""
+    return record_many(db, [(report, attribution)])[0]
+
+
+def record_many(db: Database, batch: Sequence[tuple[HitReport, Attribution]]) -> list[HitRecorded]:
+    """Record reports in one transaction, all or none; returns one result for each, in order.
+
+    Entries of lists that were dropped meanwhile are recorded with an unknown list: a match is never lost.
+    Raises StoreUnavailable when the database cannot be written; the same batch may then be given again.
+    """
+    with db.write():
+        entries = entry_facts(db, sorted({match.entry for report, _ in batch for match in report.found.matches}))
+        indexes = {index: versions(db, index) for index in {report.index for report, _ in batch}}
+        results = [
+            _record(db, report, attribution, entries, dict(indexes[report.index])) for report, attribution in batch
+        ]
+        _audit(db, batch, results)
+        return results
+
+
+def resource_blind(db: Database, image_url: str) -> bytes:
+    """The blind index of the resource that an image's URL stands for; a `#data-N` part counts."""
+    url, mark, fragment = image_url.partition("#")
+    try:
+        key = resource_key(url)
+    except InvalidInput:
+        # A hit at a URL that is not canonical is still a hit; it is then a resource of its own.
+        key = url
+    return db.sealer.blind("resource", key + mark + fragment)
+
+
+def _record(
+    db: Database,
+    report: HitReport,
+    attribution: Attribution,
+    entries: dict[int, EntryFacts],
+    list_versions: dict[int, int],
+) -> HitRecorded:
+    known = db.value("SELECT hit_id FROM sightings WHERE serial = ?", report.serial)
+    if known is not None:
+        return HitRecorded(known, new=False, repeated=True)
+    image_id = _image(db, report.found, report.found_at)
+    blind = resource_blind(db, report.image_url)
+    hit_id = db.value("SELECT id FROM hits WHERE image_id = ? AND resource_blind = ?", image_id, blind)
+    new = hit_id is None
+    if hit_id is None:
+        hit_id = _insert_hit(db, report, attribution, image_id, blind)
+    _insert_sighting(db, report, attribution, hit_id)
+    _merge_matches(db, report, hit_id, entries, list_versions)
+    db.execute("UPDATE hits SET certainty = ?, changed_at = ? WHERE id = ?", _certainty(db, hit_id), db.clock(), hit_id)
+    return HitRecorded(hit_id, new)
+
+
+def _image(db: Database, found: FoundImage, seen_at: float) -> str:
+    blind = db.sealer.blind("sha256", found.sha256)
+    known = db.row("SELECT id FROM images WHERE sha256_blind = ?", blind)
+    if known is not None:
+        # A first sight of it may have failed to decode; then the dimensions come with a later one.
+        db.execute(
+            "UPDATE images SET width = coalesce(width, ?), height = coalesce(height, ?), "
+            "quality = coalesce(quality, ?) WHERE id = ?",
+            found.width,
+            found.height,
+            found.quality,
+            known["id"],
+        )
+        return str(known["id"])
+    image_id = new_id()
+    db.insert(
+        "images",
+        {
+            "id": image_id,
+            "sha256_blind": blind,
+            "sha256": db.sealer.seal("images", "sha256", image_id, found.sha256.hex()),
+            "md5": db.sealer.seal("images", "md5", image_id, found.md5.hex()),
+            "bytes": found.size,
+            "width": found.width,
+            "height": found.height,
+            "quality": found.quality,
+            "first_seen_at": seen_at,
+        },
+    )
+    return image_id
+
+
+def _insert_hit(db: Database, report: HitReport, attribution: Attribution, image_id: str, blind: bytes) -> str:
+    hit_id, seal = new_id(), db.sealer
+    page = report.page_url
+    db.insert(
+        "hits",
+        {
+            "id": hit_id,
+            "image_id": image_id,
+            "case_id": _case(db, image_id, attribution.domain or attribution.address, report.found_at),
+            "resource_blind": blind,
+            "image_url_blind": seal.blind("image_url", report.image_url),
+            "page_url_blind": None if page is None else seal.blind("page_url", page),
+            "image_url": seal.seal("hits", "image_url", hit_id, report.image_url),
+            "page_url": seal.seal_optional("hits", "page_url", hit_id, page),
+            "redirects": seal.seal_texts("hits", "redirects", hit_id, report.redirects),
+            "campaign": report.run.campaign,
+            "run": report.run.number,
+            "status": START.value,
+            "certainty": "C",
+            "found_at": report.found_at,
+            "domain": attribution.domain,
+            "icann_domain": attribution.icann_domain,
+            "ip": attribution.address,
+            "attribution": json.dumps(asdict(attribution.facts)),
+            "changed_at": db.clock(),
+        },
+    )
+    return hit_id
+
+
+def _case(db: Database, image_id: str, site: str, at: float) -> str:
+    known: str | None = db.value("SELECT id FROM cases WHERE image_id = ? AND site = ?", image_id, site)
+    if known is not None:
+        return known
+    case_id = new_id()
+    db.insert("cases", {"id": case_id, "image_id": image_id, "site": site, "opened_at": at})
+    return case_id
+
+
+def _insert_sighting(db: Database, report: HitReport, attribution: Attribution, hit_id: str) -> None:
+    sighting, seal = new_id(), db.sealer
+    db.insert(
+        "sightings",
+        {
+            "id": sighting,
+            "serial": report.serial,
+            "hit_id": hit_id,
+            "campaign": report.run.campaign,
+            "run": report.run.number,
+            "found_at": report.found_at,
+            "ip": attribution.address,
+            "index_sha256": report.index,
+            "image_url": seal.seal("sightings", "image_url", sighting, report.image_url),
+            "page_url": seal.seal_optional("sightings", "page_url", sighting, report.page_url),
+            "redirects": seal.seal_texts("sightings", "redirects", sighting, report.redirects),
+            "attribution": json.dumps(asdict(attribution.facts)),
+        },
+    )
+
+
+def _merge_matches(
+    db: Database, report: HitReport, hit_id: str, entries: dict[int, EntryFacts], list_versions: dict[int, int]
+) -> None:
+    """Of several matches of one entry by one algorithm the nearest stays, whatever the order of the reports."""
+    for match in report.found.matches:
+        facts = entries.get(match.entry)
+        list_id = facts.list_id if facts else None
+        db.execute(
+            "INSERT INTO matches (hit_id, entry_id, algorithm, list_id, list_version, label, category, size, distance, "
+            "threshold, transform, benign) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (hit_id, entry_id, algorithm) DO UPDATE SET distance = excluded.distance, "
+            "threshold = excluded.threshold, transform = excluded.transform "
+            "WHERE (excluded.distance, excluded.transform) < (distance, transform)",
+            hit_id,
+            match.entry,
+            match.algorithm,
+            list_id,
+            _version(db, list_id, list_versions),
+            facts.label if facts else str(match.entry),
+            facts.category if facts else None,
+            facts.size if facts else None,
+            match.distance,
+            match.threshold,
+            match.transform,
+            int(match.benign),
+        )
+
+
+def _version(db: Database, list_id: int | None, list_versions: dict[int, int]) -> int | None:
+    """The version of a list that the index held; the latest one when the index is not one of ours."""
+    if list_id is None:
+        return None
+    if list_id not in list_versions:
+        list_versions[list_id] = int(db.value("SELECT version FROM hash_lists WHERE id = ?", list_id))
+    return list_versions[list_id]
+
+
+def _certainty(db: Database, hit_id: str) -> Certainty:
+    """The class that all matches of a hit give it together."""
+    rows = db.rows(
+        "SELECT name, entry_id, algorithm, distance, benign, size = bytes AS size_agrees FROM matches "
+        "JOIN hits ON hits.id = hit_id JOIN images ON images.id = image_id "
+        "LEFT JOIN hash_lists ON hash_lists.id = list_id WHERE hit_id = ?",
+        hit_id,
+    )
+    evidence = [
+        Evidence(
+            list=row["name"] or "",
+            entry=row["entry_id"],
+            algorithm=row["algorithm"],
+            distance=row["distance"],
+            size_agrees=bool(row["size_agrees"]),
+            benign=bool(row["benign"]),
+        )
+        for row in rows
+    ]
+    try:
+        return certainty(evidence)
+    except ValueError:
+        # Such a report should not exist; a person sees it in the weakest class, instead of nobody.
+        return "C"
+
+
+def _audit(db: Database, batch: Sequence[tuple[HitReport, Attribution]], results: list[HitRecorded]) -> None:
+    """One event for each run of the batch that something new was recorded of."""
+    runs: dict[RunId, list[HitRecorded]] = {}
+    for (report, _), result in zip(batch, results, strict=True):
+        if not result.repeated:
+            runs.setdefault(report.run, []).append(result)
+    for run, recorded in runs.items():
+        detail = {"hits": [result.hit_id for result in recorded if result.new], "sightings": len(recorded)}
+        audit.append(db, RECORDER, "hits.record", str(run), detail=detail)

@@ -1,0 +1,54 @@
+"""Which index file was built from which versions of which lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from crawler.match.index import IndexInfo
+from crawler.store.database import Database
+from crawler.store.lists import HashList
+
+
+def index_key(lists: Sequence[HashList]) -> str:
+    """The key under which an index of these lists, as they stand, is remembered."""
+    return sha256(json.dumps(sorted((row.id, row.version, row.kind) for row in lists)).encode()).hexdigest()
+
+
+def built(db: Database, key: str) -> IndexInfo | None:
+    """The index file that was built for this key, or None. Whether the file is still there is for the caller to see."""
+    row = db.row("SELECT sha256, rows_by_algorithm, unsearchable FROM index_files WHERE key = ?", key)
+    if row is None:
+        return None
+    counts, left_out = json.loads(row["rows_by_algorithm"]), json.loads(row["unsearchable"])
+    return IndexInfo(_path(db, row["sha256"]), row["sha256"], counts, left_out)
+
+
+def note(db: Database, key: str, index: IndexInfo, lists: Sequence[HashList]) -> None:
+    """Remember a file; part of the caller's transaction."""
+    counts, left_out = json.dumps(index.rows_by_algorithm), json.dumps(index.unsearchable)
+    row = (key, index.sha256, counts, left_out, db.clock())
+    db.execute("INSERT OR REPLACE INTO index_files VALUES (?, ?, ?, ?, ?)", *row)
+    for each in lists:
+        db.execute("INSERT OR REPLACE INTO index_lists VALUES (?, ?, ?)", index.sha256, each.id, each.version)
+
+
+def forget_list(db: Database, list_id: int) -> list[Path]:
+    """Remember no file that holds this list any more; part of the caller's transaction. Returns these files."""
+    rows = db.rows("SELECT DISTINCT sha256 FROM index_lists WHERE list_id = ?", list_id)
+    db.execute("DELETE FROM index_files WHERE sha256 IN (SELECT sha256 FROM index_lists WHERE list_id = ?)", list_id)
+    return [_path(db, row["sha256"]) for row in rows]
+
+
+def versions(db: Database, digest: str) -> Mapping[int, int]:
+    """List id -> version, of the lists in the index file with this sha256 (hex); empty when we did not build it."""
+    return {
+        row["list_id"]: row["version"]
+        for row in db.rows("SELECT list_id, version FROM index_lists WHERE sha256 = ?", digest)
+    }
+
+
+def _path(db: Database, digest: str) -> Path:
+    return db.home.index / f"{digest}.vgx"

@@ -1,0 +1,242 @@
+"""Hash lists, their versions and their entries.
+
+An entry is one value of one list. It lives from `first_version` until `withdrawn_version`; its number is never given
+again. Values are sensitive: nothing here prints one. Every function that writes is part of the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from crawler.errors import HashListInvalid
+from crawler.match.entries import ListKind
+from crawler.match.index import IndexRow
+from crawler.store.actors import Actor, register
+from crawler.store.database import Database, Row
+from crawler.store.staging import Staging
+
+Near = Literal["confirm", "assess"]
+
+
+@dataclass(frozen=True, slots=True)
+class HashList:
+    """A list as it stands.
+
+    near: what an analyst may do with hits of it that rest on no exact digest: "confirm" them, or only with an
+    assessment made elsewhere ("assess").  version: the latest, counted from 1.  imported_at: seconds since the epoch.
+    entries: live ones.  by_algorithm: live ones of each algorithm.
+    """
+
+    id: int
+    name: str
+    kind: ListKind
+    enabled: bool
+    near: Near
+    version: int
+    imported_at: float
+    format: str
+    entries: int
+    by_algorithm: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ListVersion:
+    """What one import did.
+
+    entries: live ones afterwards.  added, withdrawn: against the version before.  duplicates: entries of the file that
+    repeated a value.  skipped: reason -> lines left out.
+    """
+
+    list: HashList
+    added: int
+    withdrawn: int
+    duplicates: int
+    skipped: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFacts:
+    """One entry, without its value.  label: the owner's external id, else the entry's number."""
+
+    id: int
+    list_id: int
+    list_name: str
+    label: str
+    category: str | None
+    size: int | None
+    near: Near
+    benign: bool
+
+
+_LISTS = """
+    SELECT hash_lists.id, name, kind, enabled, near, hash_lists.version, imported_at, format, entries, by_algorithm
+    FROM hash_lists JOIN list_versions ON list_id = hash_lists.id AND list_versions.version = hash_lists.version
+    WHERE dropped_at IS NULL AND (?1 IS NULL OR name = ?1) ORDER BY name
+"""
+
+
+def all_lists(db: Database) -> list[HashList]:
+    """Every list that is not dropped, by name."""
+    return [_list(row) for row in db.rows(_LISTS, None)]
+
+
+def find(db: Database, name: str) -> HashList | None:
+    """The list of this name, or None when there is none or it was dropped."""
+    found = db.row(_LISTS, name)
+    return None if found is None else _list(found)
+
+
+def add_version(
+    db: Database,
+    staged: Staging,
+    actor: Actor,
+    *,
+    name: str,
+    kind: ListKind,
+    near: Near,
+    format_name: str,
+    replaces: bool,
+    skipped: Mapping[str, int],
+) -> ListVersion:
+    """Make what `staged` holds the next version of the list `name`, which is made and enabled when it is new.
+
+    near: taken for a new list only.  replaces: entries of the version before that are not among the staged ones are
+    withdrawn; else only what the tombstones name.
+    Raises HashListInvalid when the name stands with the other kind.
+    """
+    list_id, version = _next_version(db, name, kind, near)
+    highest = int(db.value("SELECT coalesce(max(id), 0) FROM hash_entries"))
+    staged.merge(list_id, version)
+    if replaces:
+        db.execute(
+            "UPDATE hash_entries SET withdrawn_version = ?2 "
+            "WHERE list_id = ?1 AND withdrawn_version IS NULL AND last_version < ?2",
+            list_id,
+            version,
+        )
+    taken = "SELECT count(*) FROM hash_entries WHERE list_id = ? AND last_version = ? AND withdrawn_version IS NULL"
+    gone = "SELECT count(*) FROM hash_entries WHERE list_id = ? AND withdrawn_version = ?"
+    added = int(db.value("SELECT count(*) FROM hash_entries WHERE list_id = ? AND id > ?", list_id, highest))
+    withdrawn = int(db.value(gone, list_id, version))
+    by_algorithm = _by_algorithm(db, list_id)
+    duplicates = staged.taken - int(db.value(taken, list_id, version))
+    row = {
+        "list_id": list_id,
+        "version": version,
+        "imported_at": db.clock(),
+        "actor": actor.name,
+        "format": format_name,
+        "entries": sum(by_algorithm.values()),
+        "added": added,
+        "withdrawn": withdrawn,
+        "duplicates": duplicates,
+        "skipped": json.dumps(dict(skipped)),
+        "by_algorithm": json.dumps(by_algorithm),
+    }
+    register(db, actor)
+    db.insert("list_versions", row)
+    stored = find(db, name)
+    assert stored is not None, "the version was inserted in this transaction"
+    return ListVersion(stored, added, withdrawn, duplicates, dict(skipped))
+
+
+def set_enabled(db: Database, list_id: int, enabled: bool) -> bool:
+    """Returns whether that changed anything."""
+    return bool(db.execute("UPDATE hash_lists SET enabled = ?1 WHERE id = ?2 AND enabled <> ?1", int(enabled), list_id))
+
+
+def drop(db: Database, list_id: int) -> int:
+    """Delete every entry of a list and forget its name. Returns how many there were; its hits keep what they say."""
+    deleted = db.execute("DELETE FROM hash_entries WHERE list_id = ?", list_id)
+    db.execute("UPDATE hash_lists SET dropped_at = ?, enabled = 0 WHERE id = ?", db.clock(), list_id)
+    return deleted
+
+
+def index_rows(db: Database, lists: Sequence[HashList]) -> Iterator[IndexRow]:
+    """The live entries of `lists`, for an index builder, by number."""
+    benign_lists = {row.id for row in lists if row.kind == "benign"}
+    for entry, algorithm, value, list_id in db.stream(
+        "SELECT id, algorithm, value, list_id FROM hash_entries WHERE withdrawn_version IS NULL "
+        "AND list_id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        json.dumps([row.id for row in lists]),
+    ):
+        yield IndexRow(entry, algorithm, value, list_id in benign_lists)
+
+
+def entry_facts(db: Database, entries: Sequence[int]) -> dict[int, EntryFacts]:
+    """Number -> facts, for those of `entries` that still exist (withdrawn ones do, those of dropped lists do not)."""
+    found = db.rows(
+        "SELECT hash_entries.id, list_id, name AS list_name, external_id, category, size, near, kind FROM hash_entries "
+        "JOIN hash_lists ON hash_lists.id = list_id WHERE hash_entries.id IN (SELECT value FROM json_each(?))",
+        json.dumps(list(entries)),
+    )
+    return {row["id"]: _facts(row) for row in found}
+
+
+def entries_with(db: Database, list_id: int, algorithm: str, value: bytes) -> list[EntryFacts]:
+    """The live entries of one list with exactly this value."""
+    found = db.rows(
+        "SELECT hash_entries.id, list_id, name AS list_name, external_id, category, size, near, kind FROM hash_entries "
+        "JOIN hash_lists ON hash_lists.id = list_id "
+        "WHERE list_id = ? AND algorithm = ? AND value = ? AND withdrawn_version IS NULL",
+        list_id,
+        algorithm,
+        value,
+    )
+    return [_facts(row) for row in found]
+
+
+def codes(db: Database, algorithm: str) -> Iterator[tuple[int, str, str | None, bytes]]:
+    """The live entries of an algorithm, of all lists: (list id, label, category, value)."""
+    yield from db.stream(
+        "SELECT list_id, coalesce(external_id, CAST(id AS TEXT)), category, value FROM hash_entries "
+        "WHERE algorithm = ? AND withdrawn_version IS NULL",
+        algorithm,
+    )
+
+
+def _next_version(db: Database, name: str, kind: ListKind, near: Near) -> tuple[int, int]:
+    found = db.row("SELECT id, kind, version, dropped_at FROM hash_lists WHERE name = ?", name)
+    if found is None:
+        row = {"name": name, "kind": kind, "enabled": 1, "near": near, "version": 1, "created_at": db.clock()}
+        return db.insert("hash_lists", row), 1
+    if found["dropped_at"] is None and found["kind"] != kind:
+        raise HashListInvalid(f"list {name!r} is a {found['kind']} list; give --kind {found['kind']} or another name")
+    # A name that was dropped comes back enabled, as a new list would be; its versions go on counting.
+    db.execute(
+        "UPDATE hash_lists SET version = version + 1, kind = ?, enabled = enabled OR dropped_at IS NOT NULL, "
+        "dropped_at = NULL WHERE id = ?",
+        kind,
+        found["id"],
+    )
+    return found["id"], found["version"] + 1
+
+
+def _by_algorithm(db: Database, list_id: int) -> dict[str, int]:
+    rows = db.rows(
+        "SELECT algorithm, count(*) AS entries FROM hash_entries WHERE list_id = ? AND withdrawn_version IS NULL "
+        "GROUP BY algorithm ORDER BY algorithm",
+        list_id,
+    )
+    return {row["algorithm"]: row["entries"] for row in rows}
+
+
+def _list(row: Row) -> HashList:
+    return HashList(**{**row, "enabled": bool(row["enabled"]), "by_algorithm": json.loads(row["by_algorithm"])})
+
+
+def _facts(row: Row) -> EntryFacts:
+    label = row["external_id"] if row["external_id"] is not None else str(row["id"])
+    return EntryFacts(
+        id=row["id"],
+        list_id=row["list_id"],
+        list_name=row["list_name"],
+        label=label,
+        category=row["category"],
+        size=row["size"],
+        near=row["near"],
+        benign=row["kind"] == "benign",
+    )

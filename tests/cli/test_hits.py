@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crawler.records import RowMatch
+from crawler.store.hits import record
+from tests.cli.running import Run, runner
+from tests.store.factories import ATTRIBUTION, IMAGE_URL, add_list, code_entry, image, report, store_at
+
+
+def sure_hit(root: Path, *, lab: bool = True) -> str:
+    with store_at(root, lab=lab) as db:
+        return record(db, report(), ATTRIBUTION).hit_id
+
+
+@pytest.fixture
+def vangnet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.setenv("COLUMNS", "200")
+    return runner(monkeypatch, capsys, "--home", str(tmp_path / "home"), "--settings", "settings.lab", "--user", "anna")
+
+
+@pytest.fixture
+def production(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return runner(monkeypatch, capsys, "--home", str(tmp_path / "home"), "--settings", "settings.production")
+
+
+def test_list_show_and_confirm(vangnet: Run, tmp_path: Path) -> None:
+    hit = sure_hit(tmp_path)
+    (listed,) = vangnet("hits", "list", "--json").document()
+    shown = vangnet("hits", "show", hit, "--json").document()
+    assert {name: shown[name] for name in listed} == listed
+    assert (listed["id"], listed["status"], listed["image_url"]) == (hit, "new", IMAGE_URL)
+    assert vangnet("hits", "confirm", hit, "--reason", "listed", "--json").document()["status"] == "confirmed"
+    (decision,) = vangnet("hits", "show", hit, "--json").document()["decisions"]
+    assert (decision["actor"], decision["reason"]) == ("anna", "listed")
+    assert vangnet("hits", "list", "--status", "new", "--json").document() == []
+    assert len(vangnet("hits", "list", "--status", "confirmed", "--campaign", "nightly", "--json").document()) == 1
+    assert vangnet("hits", "list", "--campaign", "other", "--json").document() == []
+
+
+def test_what_people_read(vangnet: Run, tmp_path: Path) -> None:
+    assert vangnet("hits", "list").out == "no hits\n"
+    hit = sure_hit(tmp_path)
+    line = vangnet("hits", "list").out.splitlines()[1]
+    assert all(word in line for word in (hit, "new", "gallery.example", "Tulip Hosting B.V.", IMAGE_URL))
+    assert vangnet("hits", "reject", hit, "--reason", "a tulip").out == f"hit {hit} is rejected\n"
+    page = vangnet("hits", "show", hit).out
+    assert all(word in page for word in ("matches", "sightings", "decisions", "a tulip", "sha256", "64496", "nightly"))
+
+
+def test_exit_codes(vangnet: Run, tmp_path: Path) -> None:
+    hit = sure_hit(tmp_path)
+    assert vangnet("hits", "show", "x").code == 2
+    assert vangnet("hits", "confirm", "x", "--reason", "why").code == 2
+    assert vangnet("hits", "confirm", hit).code == 2
+    assert vangnet("hits", "confirm", hit, "--reason", " ").code == 2
+    assert vangnet("hits", "list", "--status", "old").code == 2
+    assert vangnet("hits", "list", "--reason", "why").code == 2
+    assert vangnet("hits", "show", hit, "--reveal").code == 2
+    assert vangnet("hits", "reject", hit, "--reason", "why").code == 0
+    refused = vangnet("hits", "confirm", hit, "--reason", "why")
+    assert refused.code == 3
+    assert refused.err == f"vangnet: hit {hit} is rejected; confirm is not possible from there\n"
+
+
+def test_production_masks_and_reveals_on_record(production: Run, tmp_path: Path) -> None:
+    hit = sure_hit(tmp_path, lab=False)
+    shown = [production("hits", *arguments).out for arguments in (("list",), ("list", "--json"), ("show", hit))]
+    assert not any("secret-name" in text or "img.gallery" in text for text in shown)
+    (revealed,) = production("hits", "list", "--reveal", "--reason", "to call the hoster", "--json").document()
+    assert revealed["image_url"] == IMAGE_URL
+    events = production("audit", "list", "--json").document()
+    assert [event["act"] for event in events] == ["hits.record", "hits.show", "hits.reveal"]
+
+
+def test_a_near_hit_in_production_wants_an_assessment(production: Run, tmp_path: Path) -> None:
+    with store_at(tmp_path, lab=False) as db:
+        done = add_list(db, [code_entry(1)], near="assess")
+        entry = db.value("SELECT id FROM hash_entries WHERE list_id = ?", done.list.id)
+        hit = record(db, report(found=image("near", RowMatch(entry, "pdq", 4, 31))), ATTRIBUTION).hit_id
+    refused = production("hits", "confirm", hit, "--reason", "why")
+    assert refused.code == 3
+    assert "--assessment" in refused.err
+    assert production("hits", "confirm", hit, "--reason", "why", "--assessment", "PV-1", "--json").document()
+
+
+def test_an_object_may_be_followed_through_the_record(vangnet: Run, tmp_path: Path) -> None:
+    hit = sure_hit(tmp_path)
+    vangnet("hits", "confirm", hit, "--reason", "why")
+    (event,) = vangnet("audit", "list", "--object", hit, "--json").document()
+    assert event["act"] == "hits.confirm"
+    assert [event["serial"] for event in vangnet("audit", "list", "--last", 1, "--json").document()] == [2]
