@@ -1,0 +1,205 @@
+"""Names to addresses: both families, by the nameservers of the campaign, with what went wrong told apart.
+
+Only the DNS is asked, never a hosts file or a search domain. What an address may be used for is not judged here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Final
+
+import aiodns
+import pycares
+from aiodns import error as ares
+
+from crawler.errors import OptionInvalid
+from crawler.fetch.dnscache import DnsCache, MemoryDnsCache, Resolved
+from crawler.fetch.pool import canonical_address
+from crawler.records import Rejected
+
+_MAX_CHAIN: Final = 16
+_MAX_ADDRESSES: Final = 32
+_NAME: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\Z")
+_REASONS: Final = {
+    ares.ARES_ENOTFOUND: "dns-nxdomain",
+    ares.ARES_ENODATA: "dns-no-address",
+    ares.ARES_ESERVFAIL: "dns-servfail",
+    ares.ARES_ENOTIMP: "dns-servfail",
+    ares.ARES_EFORMERR: "dns-servfail",
+    ares.ARES_EBADRESP: "dns-servfail",
+    ares.ARES_EREFUSED: "dns-refused",
+    ares.ARES_ETIMEOUT: "dns-timeout",
+    ares.ARES_ECANCELLED: "dns-timeout",
+    ares.ARES_ECONNREFUSED: "dns-unreachable",
+    ares.ARES_EBADNAME: "dns-bad-name",
+}
+# When the families disagree on why there is no address: the first of these that one of them says.
+_PRECEDENCE: Final = (
+    "dns-nxdomain",
+    "dns-bad-name",
+    "dns-timeout",
+    "dns-unreachable",
+    "dns-servfail",
+    "dns-refused",
+    "dns-no-address",
+)
+_LASTING: Final = frozenset(("dns-nxdomain", "dns-no-address", "dns-bad-name"))
+
+
+@dataclass(frozen=True, slots=True)
+class DnsTimes:
+    """Seconds.
+
+    timeout: for the first try at a nameserver; c-ares doubles it at later rounds.  floor, ceiling: bounds on the TTL
+    that an answer is kept for.  negative: how long "there is no such name" is kept.  trouble: how long a failure that
+    may pass is kept, so that a dead zone is not asked for at every link to it.
+    """
+
+    timeout: float = 2.0
+    floor: float = 60.0
+    ceiling: float = 86_400.0
+    negative: float = 300.0
+    trouble: float = 30.0
+
+
+_DEFAULT_TIMES: Final = DnsTimes()
+
+
+class Resolver:
+    """Asks the DNS, at most `parallel` names at a time; an async context manager, made within a running loop.
+
+    nameservers: "127.0.0.1:5353", "[::1]:53", "192.0.2.1"; all are tried, `tries` rounds; empty: the system's.
+    cache: where answers are kept; None: in this process.
+    Raises OptionInvalid when a nameserver is no address.
+    """
+
+    def __init__(
+        self,
+        nameservers: Sequence[str] = (),
+        *,
+        times: DnsTimes = _DEFAULT_TIMES,
+        tries: int = 2,
+        parallel: int = 256,
+        cache: DnsCache | None = None,
+    ) -> None:
+        servers = [_nameserver(each) for each in nameservers]
+        self._times = times
+        self._cache: DnsCache = MemoryDnsCache() if cache is None else cache
+        self._slots = asyncio.Semaphore(parallel)
+        self._asked: dict[str, asyncio.Task[Resolved | Rejected]] = {}
+        self._dns = aiodns.DNSResolver(loop=asyncio.get_running_loop(), timeout=times.timeout, tries=tries)
+        if servers:
+            self._dns.nameservers = servers
+
+    async def __aenter__(self) -> Resolver:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop. Questions that are under way are cancelled."""
+        for task in list(self._asked.values()):
+            task.cancel()
+        await asyncio.gather(*self._asked.values(), return_exceptions=True)
+        await self._dns.close()
+
+    async def resolve(self, host: str) -> Resolved | Rejected:
+        """All addresses of a host (lower case, IDNA form, without brackets), or why there is none.
+
+        An IP literal resolves to itself, in canonical form, with the ceiling as TTL. A Rejected has one of the "dns-…"
+        classes of `failures.py`. Questions for one name that come while it is being asked wait for the same answer.
+        """
+        literal = canonical_address(host.strip("[]"))
+        if literal is not None:
+            return Resolved((literal,), (), self._times.ceiling)
+        name = host.rstrip(".")
+        if not _NAME.match(name):
+            return Rejected("dns-bad-name")
+        known = await self._cache.get(name)
+        if known is not None:
+            return known
+        task = self._asked.get(name)
+        if task is None:
+            task = asyncio.create_task(self._ask(name))
+            self._asked[name] = task
+            task.add_done_callback(lambda _: self._asked.pop(name, None))
+        return await asyncio.shield(task)
+
+    async def _ask(self, name: str) -> Resolved | Rejected:
+        async with self._slots:
+            questions = [self._dns.query_dns(name, "A"), self._dns.query_dns(name, "AAAA")]
+            answers = await asyncio.gather(*questions, return_exceptions=True)
+        found: list[Resolved] = []
+        reasons: set[str] = set()
+        for answer in answers:
+            match answer:
+                case pycares.DNSResult():
+                    found.append(_read(name, answer))
+                case aiodns.error.DNSError():
+                    reasons.add(_REASONS.get(answer.args[0], "dns-servfail"))
+                case BaseException():
+                    raise answer
+        result = self._joined(found, reasons)
+        await self._cache.put(name, result, self._keep_for(result))
+        return result
+
+    def _joined(self, found: list[Resolved], reasons: set[str]) -> Resolved | Rejected:
+        """One answer from those for the two families."""
+        useful = [each for each in found if each.addresses]
+        if useful:
+            addresses = tuple(address for each in useful for address in each.addresses)
+            ttl = min(each.ttl for each in useful)
+            ttl = min(max(ttl, self._times.floor), self._times.ceiling)
+            if reasons - _LASTING:  # the other family is not known: ask again as soon as that is decent
+                ttl = self._times.floor
+            return Resolved(addresses, useful[0].cname_chain, ttl)
+        if found:
+            reasons = reasons | {"dns-no-address"}
+        return Rejected(next((each for each in _PRECEDENCE if each in reasons), "dns-servfail"))
+
+    def _keep_for(self, result: Resolved | Rejected) -> float:
+        if isinstance(result, Resolved):
+            return result.ttl
+        return self._times.negative if result.reason in _LASTING else self._times.trouble
+
+
+def _read(name: str, answer: pycares.DNSResult) -> Resolved:
+    """The addresses at the end of the chain of aliases that begins at `name`; records for other names do not count."""
+    aliases: dict[str, tuple[str, float]] = {}
+    records: dict[str, list[tuple[str, float]]] = {}
+    for each in answer.answer:
+        owner = each.name.rstrip(".").lower()
+        if isinstance(each.data, pycares.CNAMERecordData):
+            aliases[owner] = (each.data.cname.rstrip(".").lower(), float(each.ttl))
+        elif isinstance(each.data, pycares.ARecordData | pycares.AAAARecordData):
+            records.setdefault(owner, []).append((each.data.addr, float(each.ttl)))
+    chain: list[str] = []
+    ttls: list[float] = []
+    owner = name
+    while owner in aliases and len(chain) < _MAX_CHAIN:
+        owner, ttl = aliases[owner]
+        chain.append(owner)
+        ttls.append(ttl)
+    here = records.get(owner, [])[:_MAX_ADDRESSES]
+    addresses = {canonical_address(address) for address, _ in here} - {None}
+    ttls += [ttl for _, ttl in here]
+    ordered = sorted((each for each in addresses if each is not None), key=lambda each: (":" in each, ip_address(each)))
+    return Resolved(tuple(ordered), tuple(chain), min(ttls, default=0.0))
+
+
+def _nameserver(text: str) -> str:
+    """A nameserver in the form that c-ares reads. Raises OptionInvalid."""
+    match = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::(\d{1,5}))?|([0-9.]+)(?::(\d{1,5}))?|([0-9A-Fa-f:.]+)", text.strip())
+    host = None if match is None else canonical_address(match[1] or match[3] or match[5])
+    port = 53 if match is None else int(match[2] or match[4] or 53)
+    if host is None or not 1 <= port <= 65535:
+        raise OptionInvalid(f"nameserver {text!r} is no address with a port: write 192.0.2.1:53 or [2001:db8::1]:53")
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

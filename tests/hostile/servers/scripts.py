@@ -1,0 +1,108 @@
+"""What a misbehaving server says, as scripts for `rawserver.serving`."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+
+from .rawserver import Peer, Script
+
+OK = b"HTTP/1.1 200 OK\r\n"
+PIXEL = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,"
+PICTURE = b"Content-Type: image/gif\r\n"
+ZEROS = bytes(1 << 26)
+
+
+def says(*parts: bytes | float, then: str = "close") -> Script:
+    """Take a request, write the parts (a number is a pause in seconds), then close, stall or reset."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        for part in parts:
+            if isinstance(part, float):
+                await asyncio.sleep(part)
+            else:
+                await peer.send(part)
+        if then == "stall":
+            await peer.stall()
+        elif then == "reset":
+            await asyncio.sleep(0.05)
+            peer.reset()
+
+    return script
+
+
+def floods(head: bytes, repeated: bytes) -> Script:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(head)
+        await peer.flood(repeated)
+
+    return script
+
+
+def drips(head: bytes, dripped: bytes, every: float = 0.05) -> Script:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(head)
+        await peer.drip(dripped, every)
+
+    return script
+
+
+def sized(body: bytes, extra: bytes = b"") -> bytes:
+    return OK + PICTURE + extra + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+def packed(encoding: bytes, body: bytes) -> bytes:
+    return sized(body, b"Content-Encoding: " + encoding + b"\r\n")
+
+
+def raw_deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+def layers(data: bytes, number: int) -> bytes:
+    for _ in range(number):
+        data = gzip.compress(data, mtime=0)
+    return data
+
+
+async def silent(peer: Peer) -> None:
+    await peer.stall()
+
+
+async def speaks_first(peer: Peer) -> None:
+    await peer.send(sized(PIXEL))
+    await peer.stall()
+
+
+async def closes_after_hello(peer: Peer) -> None:
+    await peer.reader.read(65536)
+
+
+def alerts(number: int) -> Script:
+    """Answer a ClientHello with a fatal alert (RFC 8446, 6)."""
+
+    async def script(peer: Peer) -> None:
+        await peer.reader.read(65536)
+        await peer.send(bytes((0x15, 3, 1, 0, 2, 2, number)))
+
+    return script
+
+
+async def resets_at_once(peer: Peer) -> None:
+    peer.reset()
+
+
+async def closes_at_once(peer: Peer) -> None:
+    await peer.request()
+
+
+async def poisons(peer: Peer) -> None:
+    """The answer, and one more for whoever asks next on this connection."""
+    while True:
+        await peer.request()
+        await peer.send(sized(PIXEL) + sized(b"evil"))
