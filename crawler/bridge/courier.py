@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from crawler.bridge.rules import unpack_rules
+from crawler.bridge.rules import product_token, unpack_rules
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.fetch.headers import request_headers
 from crawler.fetch.robots import RobotsRules
@@ -58,7 +58,9 @@ class Courier:
         )
         image = item.kind.on_image_lane
         most = campaign.limits.max_image_bytes if image else self._max_page_bytes
-        return FetchOrder(item.url, item.address, headers, most, lease.expires)
+        # A page that breaks off still has links; of an image, half is better than none once it was tried again.
+        partial = not image or item.attempts > 0
+        return FetchOrder(item.url, item.address, headers, most, lease.expires, allow_partial=partial)
 
     async def _objection(self, lease: Lease, served: ServedRun) -> Failed | Skipped | None:
         """Why a URL may not be asked for, by what its host's robots.txt says."""
@@ -67,7 +69,8 @@ class Courier:
         rules = await self._robots(lease)
         if rules is None or isinstance(rules, Failed):
             return rules
-        return None if rules.allows(lease.item.url, served.campaign.identity.user_agent) else Skipped("robots")
+        token = product_token(served.campaign.identity.user_agent)
+        return None if rules.allows(lease.item.url, token) else Skipped("robots")
 
     async def _robots(self, lease: Lease) -> RobotsRules | Failed | None:
         key = lease.partition, lease.queue

@@ -13,7 +13,6 @@ from crawler.bridge.outcomes import failed_fetch, unsupported, unusable
 from crawler.bridge.pages import examine_lease, image_completion
 from crawler.bridge.runs import RunBook
 from crawler.errors import Unavailable
-from crawler.fetch.sniff import sniff
 from crawler.frontier.base import Completion
 from crawler.records import Failed, Fetched, FetchFailed, Kind, Lease, Rekind, Skipped
 
@@ -82,8 +81,7 @@ class ImageLane:
         ended = unusable(lease, fetched, time()) or unsupported(lease, fetched)
         if ended is not None:
             return ended
-        kind = sniff(fetched.body, fetched.header("Content-Type"))
-        if kind in ("html", "feed"):
+        if fetched.kind in ("html", "feed"):
             return Completion(lease, Rekind(Kind.PAGE))
         self._held += len(fetched.body)
         try:

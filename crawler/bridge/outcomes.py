@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from email.utils import parsedate_to_datetime
-
 from crawler.discover.page import redirect_candidate
 from crawler.fetch.failures import Disposition, http_outcome
+from crawler.fetch.headers import retry_after
 from crawler.frontier.base import Completion
 from crawler.records import (
     Discovered,
@@ -34,7 +33,9 @@ def backoff(attempts: int) -> float:
 def failed_fetch(lease: Lease, failed: FetchFailed) -> Completion:
     """The end of a lease whose request had no answer."""
     if failed.retry:
-        return Completion(lease, Retry(failed.reason, backoff(lease.item.attempts)))
+        # A kept connection that the server had closed says nothing about the server: a new one may do at once.
+        after = 0.0 if failed.reason == "stale-connection" else backoff(lease.item.attempts)
+        return Completion(lease, Retry(failed.reason, after))
     return Completion(lease, Failed(failed.reason))
 
 
@@ -51,7 +52,7 @@ def unusable(lease: Lease, fetched: Fetched, now: float) -> Completion | None:
         case Disposition.CLOSED:
             return Completion(lease, Failed("closed"))
         case Disposition.RETRY:
-            wait = _retry_after(fetched.header("Retry-After"), now)
+            wait = retry_after(fetched.header("Retry-After"), now, LONGEST_BLOCK) or 0.0
             after = max(wait, backoff(lease.item.attempts))
             block = after if fetched.status in (429, 503) and wait > 0 else 0.0
             return Completion(lease, Retry(outcome.name, after), block=block)
@@ -78,16 +79,3 @@ def _redirected(lease: Lease, fetched: Fetched) -> Outcome:
     # A redirect stays at its depth and keeps the page that led to it: it is the same link, one step on.
     found = Discovered((candidate,), item.depth, item.referrer, (*item.via, item.url))
     return Done(discovered=found, tally={"redirects": 1})
-
-
-def _retry_after(value: str | None, now: float) -> float:
-    """Seconds that a Retry-After header asks for, bounded; 0 without a usable one."""
-    if value is None:
-        return 0.0
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), LONGEST_BLOCK)
-    try:
-        return min(max(parsedate_to_datetime(text).timestamp() - now, 0.0), LONGEST_BLOCK)
-    except (TypeError, ValueError, OverflowError):
-        return 0.0

@@ -12,7 +12,6 @@ from crawler.bridge.rules import pack_rules, pack_unreachable
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.discover.page import discover
 from crawler.fetch.robots import parse_robots
-from crawler.fetch.sniff import sniff
 from crawler.frontier.base import Completion
 from crawler.records import (
     Candidate,
@@ -62,7 +61,7 @@ class PageJudge:
         ended = unusable(lease, fetched, time()) or unsupported(lease, fetched)
         if ended is not None:
             return ended
-        if sniff(fetched.body, fetched.header("Content-Type")) == "image":
+        if fetched.kind == "image":
             return image_completion(lease, await examine_lease(served, lease, fetched.body))
         return await self._page(served, lease, fetched)
 
@@ -71,6 +70,7 @@ class PageJudge:
         content = discover(fetched.body, fetched.header("Content-Type"), item.url, fetched.headers)
         tally = Counter({f"rejected:{reason}": n for reason, n in content.rejected.items()})
         tally["pages"] += 1
+        tally["truncated"] += fetched.truncated is not None
         results: list[bytes] = []
         for image in content.data_images:
             findings = await examine(served, lease, image.body, f"{item.url}#data-{image.number}", item.url)

@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+import re
+
 from crawler.errors import RecordCorrupt
 from crawler.fetch.robots import RobotsRules
 from crawler.records import Failed
@@ -29,3 +31,16 @@ def unpack_rules(stored: bytes) -> RobotsRules | Failed:
     if stored[:1] == b"!":
         return Failed(stored[1:].decode("ascii", "replace"))
     raise RecordCorrupt("the robots rules of a host are damaged")
+
+
+_PRODUCT = re.compile(r"([A-Za-z_-]+)/[0-9]")
+_BROWSERS = frozenset({"mozilla", "applewebkit", "chrome", "safari", "gecko", "firefox", "version", "edg", "mobile"})
+
+
+def product_token(user_agent: str) -> str:
+    """The name that robots.txt would call a crawler by (RFC 9309, 2.2.1): its first product that is no browser's."""
+    products = [name for name in _PRODUCT.findall(user_agent) if name.lower() not in _BROWSERS]
+    if products:
+        return str(products[0])
+    words = re.findall(r"[A-Za-z_-]+", user_agent)
+    return str(words[0]) if words else "Vangnet"
