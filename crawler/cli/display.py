@@ -44,7 +44,7 @@ class CrawlDisplay:
             self._live.update(self._panel(progress))
         elif time.monotonic() - self._logged >= _LOG_EVERY:
             self._logged = time.monotonic()
-            self._console.print(self._line(progress), highlight=False)
+            self._console.print(self._line(progress), highlight=False, soft_wrap=True)
 
     def _measure(self, progress: Progress) -> None:
         ended = _ended(progress)

@@ -1,0 +1,85 @@
+"""The command line as a user runs it, in a home of its own, with lab settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COMMAND = (sys.executable, "-m", "crawler")
+CAMPAIGN = """
+[campaign]
+name = "{name}"
+purpose = "test"
+legal_basis = "none, a test on loopback"
+authorised_by = "the test"
+valid_until = 2099-01-01
+[scope]
+prefixes = ["127.0.0.0/8"]
+[seeds]
+urls = [{seeds}]
+[limits]
+requests_per_second = {rate}
+concurrency = {concurrency}
+{limits}
+[network]
+allow_private = true
+"""
+
+
+@dataclass(frozen=True)
+class Vangnet:
+    """home: of its own.  environment: on top of the process's."""
+
+    home: Path
+    settings: str = "settings.lab"
+    environment: Mapping[str, str] | None = None
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "crawler",
+                "--home",
+                str(self.home),
+                "--settings",
+                self.settings,
+                *map(str, arguments),
+            ],
+            env=os.environ | dict(self.environment or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        with self.start(*arguments) as process:
+            out, err = process.communicate(timeout=timeout)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def json(self, *arguments: object) -> Any:
+        done = self.run(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def campaign(
+        self, *seeds: str, name: str = "test", rate: float = 200, concurrency: int = 8, limits: str = ""
+    ) -> Path:
+        """A campaign file beside the home."""
+        path = self.home.parent / f"{name}.toml"
+        quoted = ", ".join(f'"{seed}"' for seed in seeds)
+        path.write_text(CAMPAIGN.format(name=name, seeds=quoted, rate=rate, concurrency=concurrency, limits=limits))
+        return path
+
+    def hash_list(self, *lines: str, name: str = "known") -> None:
+        """Import a list of `<type> <hash>` lines."""
+        path = self.home.parent / f"{name}.txt"
+        path.write_text("".join(f"{line}\n" for line in lines))
+        done = self.run("hashes", "import", path, "--list", name)
+        assert done.returncode == 0, done.stderr
