@@ -1,0 +1,67 @@
+"""Images that stand in a document itself, as `data:` URLs (RFC 2397, as the Fetch Standard reads them)."""
+
+from __future__ import annotations
+
+import binascii
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from crawler.records import DataImage
+
+MAX_IMAGES: Final = 64  # of one document
+MAX_BYTES: Final = 1_048_576  # of one image, decoded
+MAX_TOTAL_BYTES: Final = 8_388_608  # of all images of one document
+
+
+class DataImages:
+    """The distinct `data:` images of one document, in their order, within bounds; `rejected` counts the others."""
+
+    def __init__(self) -> None:
+        self.rejected: dict[str, int] = {}
+        self._bodies: dict[bytes, None] = {}
+        self._total = 0
+
+    def add(self, url: str) -> None:
+        """Take a `data:` URL; what is no image, damaged or beyond the bounds is counted and left."""
+        reason = self._take(url)
+        if reason is not None:
+            self.rejected[reason] = self.rejected.get(reason, 0) + 1
+
+    def found(self) -> tuple[DataImage, ...]:
+        return tuple(DataImage(number, body) for number, body in enumerate(self._bodies))
+
+    def _take(self, url: str) -> str | None:
+        header, comma, data = url.partition(",")
+        kind, _, parameters = header[5:].lower().partition(";")
+        kind = kind.strip()
+        if not comma:
+            return "data-damaged"
+        if not kind.startswith("image/") or kind.startswith("image/svg"):
+            return "data-not-image"
+        if len(self._bodies) >= MAX_IMAGES or len(data) > 3 * MAX_BYTES:
+            return "data-cut"
+        body = _decoded(data, base64=parameters.rpartition(";")[2].strip() == "base64")
+        if not body:
+            return "data-damaged"
+        if len(body) > MAX_BYTES or self._total + len(body) > MAX_TOTAL_BYTES:
+            return "data-cut"
+        if body not in self._bodies:
+            self._bodies[body] = None
+            self._total += len(body)
+        return None
+
+
+def _decoded(data: str, *, base64: bool) -> bytes | None:
+    """The bytes, None when damaged. Follows the "forgiving-base64 decode" of the Infra Standard."""
+    raw = unquote_to_bytes(data.partition("#")[0])
+    if not base64:
+        return raw
+    text = raw.translate(None, b" \t\n\r\x0c")
+    if len(text) % 4 == 0:
+        text = text[:-2] + text[-2:].rstrip(b"=")
+    if len(text) % 4 == 1:
+        return None
+    try:
+        return binascii.a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)
+    except binascii.Error:
+        return None

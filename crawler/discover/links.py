@@ -1,0 +1,99 @@
+"""Relations: what `<link>` elements and `Link` headers (RFC 8288) name, and `refresh` in either form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from crawler.discover import srcset
+
+_MAX_HEADER: Final = 65_536  # characters of one header that are read
+_LINK: Final = re.compile(
+    r"""<([^>]*+)>((?:[ \t]*+;[ \t]*+[^\s=;,"<>]*+(?:[ \t]*+=[ \t]*+(?:"(?:[^"\\]++|\\.)*+"?|[^\s;,"]*+))?+)*+)"""
+)
+_PARAMETER: Final = re.compile(r""";[ \t]*+([^\s=;,"<>]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]++|\\.)*+)"?|([^\s;,"]*+))""")
+# HTML Standard 4.2.5.3, "shared declarative refresh steps".
+_REFRESH: Final = re.compile(
+    r"""\s*+[0-9.]*+[\s;,]*+(?:url\s*+=\s*+)?(?:"([^"]*+)"?|'([^']*+)'?|(\S.*+))""", re.I | re.S
+)
+_FEED_TYPES: Final = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
+_ICONS: Final = frozenset(
+    ("icon", "apple-touch-icon", "apple-touch-icon-precomposed", "apple-touch-startup-image", "mask-icon", "fluid-icon")
+)
+_PLAIN: Final = {
+    "image_src": "meta",
+    "manifest": "manifest",
+    "sitemap": "sitemap",
+    "next": "next",
+    "prev": "next",
+    "previous": "next",
+    "canonical": "alternate",
+    "amphtml": "alternate",
+    "prerender": "alternate",
+    "shortlink": "alternate",
+}
+_ITEM_IMAGES: Final = frozenset(("image", "contenturl", "thumbnailurl", "thumbnail", "logo", "photo"))
+
+
+def relation(attributes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """(URL as written, source) of every reference in one `<link>`, or in one link of a `Link` header.
+
+    attributes: `href`, `rel`, `as`, `type`, `imagesrcset`, `itemprop`, by lower-case name.
+    """
+    href = attributes.get("href", "")
+    relations = attributes.get("rel", "").lower().split()
+    purpose = attributes.get("as", "").lower()
+    if purpose == "image" or "imagesrcset" in attributes:
+        yield from set_of_images(attributes.get("imagesrcset", ""))
+    if not href:
+        return
+    if attributes.get("itemprop", "").lower() in _ITEM_IMAGES:
+        yield href, "meta"
+    for name in relations:
+        source = _source(name, relations, purpose, attributes)
+        if source is not None:
+            yield href, source
+
+
+def _source(name: str, relations: Sequence[str], purpose: str, attributes: Mapping[str, str]) -> str | None:
+    if name == "stylesheet":
+        return "sheet"
+    if name in _ICONS:
+        return "icon"
+    if name in ("preload", "prefetch"):
+        wanted = "alternate" if name == "prefetch" else None
+        return {"image": "preload", "style": "sheet", "document": "alternate", "": wanted}.get(purpose)
+    if name == "alternate" and "stylesheet" not in relations:
+        return "feed" if attributes.get("type", "").lower().strip().startswith(_FEED_TYPES) else "alternate"
+    return _PLAIN.get(name)
+
+
+def set_of_images(value: str) -> Iterator[tuple[str, str]]:
+    """(URL as written, source) of every image of a `srcset`: the largest as "srcset", the others as smaller ones."""
+    images = srcset.parse(value)
+    largest = max((image.size for image in images), default=0.0)
+    for image in images:
+        yield image.url, "srcset" if image.size == largest else "srcset-smaller"
+
+
+def from_headers(headers: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """(URL as written, source) of what the headers of an answer name: `Link` and `Refresh`."""
+    for name, value in headers:
+        lowered = name.lower()
+        if lowered == "link":
+            for match in _LINK.finditer(value[:_MAX_HEADER]):
+                found = {key.lower(): quoted or bare for key, quoted, bare in _PARAMETER.findall(match[2])}
+                yield from relation({**found, "href": match[1]})
+        elif lowered == "refresh":
+            target = refresh_target(value[:_MAX_HEADER])
+            if target:
+                yield target, "refresh"
+
+
+def refresh_target(value: str) -> str | None:
+    """The URL of a `refresh` value such as "5; url=/next"; None when it reloads the page itself."""
+    match = _REFRESH.match(value)
+    if match is None:
+        return None
+    return match[1] or match[2] or (match[3] or "").strip() or None

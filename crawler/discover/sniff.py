@@ -1,0 +1,82 @@
+"""What kind of document a body is: by its first bytes, its root element and its media type."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import Final
+
+MAX_BODY: Final = 10_485_760  # bytes of a document that are read
+_BINARY: Final = (
+    *(
+        b"\xff\xd8\xff",
+        b"\x89PNG\r\n",
+        b"GIF8",
+        b"BM",
+        b"RIFF",
+        b"%PDF-",
+        b"PK\x03\x04",
+        b"Rar!",
+        b"7z\xbc\xaf",
+        b"\x7fELF",
+    ),
+    *(b"\x1aE\xdf\xa3", b"OggS", b"ID3", b"\x00\x00\x01\x00", b"MZ", b"wOF", b"\x00asm"),
+)
+_GZIP: Final = b"\x1f\x8b"
+_ROOT: Final = re.compile(
+    r"(?:[\s\ufeff]++|<\?[^>]*+>|<!--.*?-->|<![^>]*+>|\]\s*+>)*+<(?:[A-Za-z][\w.-]*+:)?([A-Za-z][\w.-]*+)", re.S
+)
+_ROOTS: Final = {
+    "urlset": "sitemap",
+    "sitemapindex": "sitemap",
+    "rss": "feed",
+    "feed": "feed",
+    "rdf": "feed",
+    "list": "list",
+    "html": "html",
+    "svg": "html",
+}
+_TYPES: Final = {
+    "text/css": "css",
+    "text/plain": "text",
+    "text/javascript": "program",
+    "application/javascript": "program",
+    "application/x-javascript": "program",
+}
+
+
+def readable(body: bytes) -> tuple[bytes, str | None]:
+    """(the part of the body that is read, unpacked if it is a gzip file; what is wrong with it, if anything).
+
+    "body-cut": longer than MAX_BODY bytes.  "body-binary": nothing that holds references.  "body-damaged": bad gzip.
+    """
+    if body.startswith(_GZIP):
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            unpacked = unpacker.decompress(body, MAX_BODY)
+        except zlib.error:
+            return b"", "body-damaged"
+        if unpacked.startswith((_GZIP, *_BINARY)):
+            return b"", "body-binary"
+        return unpacked, "body-cut" if unpacker.unconsumed_tail else None
+    if body.startswith(_BINARY):
+        return b"", "body-binary"
+    return (body[:MAX_BODY], "body-cut") if len(body) > MAX_BODY else (body, None)
+
+
+def form_of(text: str, content_type: str | None) -> str:
+    """Who reads the text: "css", "feed", "html", "json", "list", "program", "sitemap" or "text".
+
+    What a text is by its root element goes before what its media type says, for servers are careless with that.
+    """
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    by_type = "json" if "json" in media_type else _TYPES.get(media_type)
+    if by_type in ("css", "program"):
+        return by_type
+    root = _ROOT.match(text[:8_192])
+    by_root = _ROOTS.get(root[1].lower()) if root else None
+    if by_root is not None:
+        return by_root
+    if by_type is None and text[:256].lstrip()[:1] in ("{", "[") and root is None:
+        return "json"
+    return by_type or "html"

@@ -1,0 +1,128 @@
+"""HTML as a stream of start tags, tokenised as the HTML Standard says (13.2.5), in time linear to the text.
+
+No tree is built: which URLs a page names does not depend on it, and building one is quadratic in the nesting depth and
+in the number of attributes of an element (100 kB of `<div>` take Lexbor 0.7 s), which a hostile page chooses. What
+the tree decides otherwise is handled by reading more than a browser would: text of elements such as `noscript` and
+`textarea` is handed over as markup of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.entities import html5
+from typing import Final
+
+_S: Final = r"[ \t\n\r\f]"
+_NAME: Final = r"(?:=[^ \t\n\r\f/>=]*+|[^ \t\n\r\f/>=]++)"
+_VALUE: Final = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^ \t\n\r\f>]*+)"""
+# Elements that may name something whatever their attributes are called, and those whose content is text.
+_TELLING: Final = (
+    "a|img|area|link|meta|base|image|feimage|use|i?frame|fencedframe|portal|object|embed|input|option|param|source|video|amp-[a-z]+"
+    "|script|style|title|textarea|xmp|noembed|noframes|noscript"
+)
+# Attributes that hold no reference whatever their value is, and values that none of the others could mean one with.
+_DULL_ATTRIBUTE: Final = (
+    r"(?:(?i:class|id|align|valign|width|height|colspan|rowspan|cellpadding|cellspacing|border|dir|lang|name|role|title|type"
+    r"""|scope)="[^"]*+"|(?i:style)="[^"(@\\]*+"|[^ \t\n\r\f/>="']++"""
+    r"""(?:="[^"./<({\[]*+"|=[^ \t\n\r\f"'>./<({\[]++|(?!=)))"""
+)
+# Passed over without leaving the pattern: text, end tags, and start tags with nothing but such attributes.
+_DULL: Final = (
+    rf"[^<]++|<(?![A-Za-z!?/])|</[^>]*+>"
+    rf"|<(?!(?i:{_TELLING})[ \t\n\r\f/>])[A-Za-z][A-Za-z0-9-]*+(?:{_S}++{_DULL_ATTRIBUTE})*+{_S}*+/?>"
+)
+# Every alternative can end at the end of the text, and one of them always fits, so no position is tried twice. The
+# repetitions are bounded because each keeps some memory; a tag with more attributes than that is read up to there.
+_TAG: Final = re.compile(
+    rf"(?:{_DULL}){{0,1000}}+"
+    rf"(?:<(?:([A-Za-z][^ \t\n\r\f/>]*+)((?:[ \t\n\r\f/]++|{_NAME}(?:{_S}*+={_S}*+{_VALUE})?+){{0,5000}}+)[^>]*+"
+    r"(?:>|\Z)|!--(?:-?>|.*?(?:--!?>|\Z))"
+    r"|[!?/][^>]*+))?+",
+    re.S,
+)
+_ATTRIBUTE: Final = re.compile(rf"""({_NAME})(?:{_S}*+={_S}*+(?:"([^"]*+)"?|'([^']*+)'?|([^ \t\n\r\f>]*+)))?+""")
+# Their content is text up to their end tag, at least in some mode of some browser.
+_TEXT_ELEMENTS: Final = frozenset(
+    ("script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes", "noscript")
+)
+_ENDS: Final = {name: re.compile(rf"</{name}(?=[ \t\n\r\f/>]|\Z)", re.I) for name in _TEXT_ELEMENTS}
+
+
+def start_tags(text: str) -> Iterator[tuple[str, str, str]]:
+    """(name, attributes, content) of the start tags of `text` that could name a URL.
+
+    name: lower case.  attributes: as written; for `attributes` below.  content: what follows up to the end tag, for
+    elements whose content is text; else "". Left out are tags that have neither, and empty scripts and the like.
+    """
+    position = 0
+    while True:
+        for match in _TAG.finditer(text, position):
+            name = match[1]
+            if name is None:
+                continue
+            name = name.lower()
+            if name in _TEXT_ELEMENTS:
+                end = _ENDS[name].search(text, match.end())
+                position = end.start() if end else len(text)
+                content = text[match.end() : position]
+                if content or name == "iframe" or "data-" in match[2]:
+                    yield name, match[2], content
+                break
+            if match[2]:
+                yield name, match[2], ""
+        else:
+            return
+
+
+def attributes(raw: str) -> dict[str, str]:
+    """Attributes by name in lower case; of several with one name the first counts. References are resolved."""
+    written = _ATTRIBUTE.findall(raw)
+    if "&" not in raw:
+        plain = {name.lower(): double or single or bare for name, double, single, bare in written}
+        if len(plain) == len(written):
+            return plain
+    found: dict[str, str] = {}
+    for name, double, single, bare in written:
+        found.setdefault(name.lower(), unescape(double or single or bare))
+    return found
+
+
+# One character reference; names are at most 31 characters long.
+_REFERENCE: Final = re.compile(r"&(?:#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?|([A-Za-z][A-Za-z0-9]{0,30};?)(=|[A-Za-z0-9])?)")
+_C1: Final = {code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)}
+
+
+def unescape(value: str) -> str:
+    """The text of an attribute value: character references resolved by the rules for attributes (13.2.5.73).
+
+    `&copy=1` stays as it is: a name without a semicolon before "=" or a letter or digit is no reference there, which
+    is what keeps query strings whole.
+    """
+    return _REFERENCE.sub(_resolved, value)
+
+
+def unescape_text(value: str) -> str:
+    """The same for text between tags, where a name without a semicolon counts whatever follows."""
+    return _REFERENCE.sub(lambda match: _resolved(match, in_text=True), value) if "&" in value else value
+
+
+def _resolved(match: re.Match[str], *, in_text: bool = False) -> str:
+    hexadecimal, decimal, name, following = match.groups(default="")
+    if not name:
+        return _character(hexadecimal, decimal)
+    if name in html5 and (name[-1] == ";" or in_text or not following):
+        return html5[name] + following
+    if in_text:
+        # The longest known beginning counts: "&notit;" is "\u00acit;". None without a semicolon is longer than six.
+        for length in range(min(len(name), 6), 1, -1):
+            if name[:length] in html5:
+                return html5[name[:length]] + name[length:] + following
+    return match[0]
+
+
+def _character(hexadecimal: str, decimal: str) -> str:
+    code = int((hexadecimal or decimal).lstrip("0")[:9] or "0", 16 if hexadecimal else 10)
+    if code in _C1:
+        return _C1[code]
+    return "\ufffd" if code == 0 or code > 0x10FFFF or 0xD800 <= code < 0xE000 else chr(code)

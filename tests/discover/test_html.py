@@ -1,0 +1,233 @@
+"""HTML: every place that holds a reference, with its kind, source and priority."""
+
+from __future__ import annotations
+
+import pytest
+
+from crawler.records import Kind
+from tests.discover.support import by_url, content, kinds, sources
+
+
+@pytest.mark.parametrize(
+    ("markup", "url", "source"),
+    [
+        ("<img src=/a.jpg>", "/a.jpg", "img"),
+        ("<img src=a>", "/dir/a", "img"),
+        ("<img src='a b.jpg'>", "/dir/a%20b.jpg", "img"),
+        ("<image src=/a.jpg>", "/a.jpg", "svg"),
+        ("<svg><image href=/a.jpg></svg>", "/a.jpg", "svg"),
+        ("<svg><image xlink:href=/a.jpg></svg>", "/a.jpg", "svg"),
+        ("<svg><filter><feImage href=/a.jpg></svg>", "/a.jpg", "svg"),
+        ("<svg><use href=/a.svg#x></svg>", "/a.svg", "svg"),
+        ("<img srcset='/a.jpg 1x'>", "/a.jpg", "srcset"),
+        ("<picture><source srcset='/a.webp 800w, /b.webp 400w'></picture>", "/a.webp", "srcset"),
+        ("<picture><source srcset='/a.webp 800w, /b.webp 400w'></picture>", "/b.webp", "srcset-smaller"),
+        ("<img data-src=/a.jpg>", "/a.jpg", "lazy"),
+        ("<img data-src=/a>", "/a", "lazy"),
+        ("<img data-original=/a.jpg>", "/a.jpg", "lazy"),
+        ("<img data-lazy-src=/a.jpg>", "/a.jpg", "lazy"),
+        ("<img data-cfsrc=/a.jpg>", "/a.jpg", "attribute"),
+        ("<img data-orig-file='/a.jpg?x'>", "/a.jpg?x", "lazy"),
+        ("<img data-large_image=/a.jpg>", "/a.jpg", "lazy"),
+        ("<img lowsrc=/a.jpg>", "/a.jpg", "lazy"),
+        ("<img data-srcset='/a.jpg 2x'>", "/a.jpg", "lazy"),
+        ("<img data-lazy-srcset='/a.jpg 2x, /b.jpg'>", "/b.jpg", "srcset-smaller"),
+        ("<source data-srcset='/a.webp'>", "/a.webp", "lazy"),
+        ("<div data-bg=/a.jpg>", "/a.jpg", "lazy"),
+        ("<div data-bg='url(/a.jpg)'>", "/a.jpg", "css"),
+        ("<div data-background-image=/a.jpg>", "/a.jpg", "lazy"),
+        ("<div data-thumb=/t/a.jpg>", "/t/a.jpg", "lazy"),
+        ("<li data-invented=/a.jpg>", "/a.jpg", "attribute"),
+        ("<li data-src=/image/12>", "/image/12", "attribute"),
+        ("<x-photo src=/a.jpg></x-photo>", "/a.jpg", "img"),
+        ("<my-image src=/a></my-image>", "/a", "img"),
+        ("<amp-img src=/a.jpg></amp-img>", "/a.jpg", "img"),
+        ('<div data-gallery=\'[{"src":"/a.jpg","title":"x"}]\'>', "/a.jpg", "json"),
+        ("<div data-html='&lt;img src=/a.jpg&gt;'>", "/a.jpg", "img"),
+        ("<div style='background:url(/a.jpg)'>", "/a.jpg", "css"),
+        ("<style>p{background:url(/a.jpg)}</style>", "/a.jpg", "css"),
+        ("<td background=/a.jpg>", "/a.jpg", "background"),
+        ("<body background=/a>", "/a", "background"),
+        ("<video poster=/a.jpg></video>", "/a.jpg", "poster"),
+        ("<input type=image src=/a.gif>", "/a.gif", "input"),
+        ("<object data=/a.png></object>", "/a.png", "object"),
+        ("<object data=/a type=image/png></object>", "/a", "object"),
+        ("<embed src=/a.png>", "/a.png", "object"),
+        ("<link rel=icon href=/f.ico>", "/f.ico", "icon"),
+        ("<link rel='apple-touch-icon' href=/f.png>", "/f.png", "icon"),
+        ("<link rel=preload as=image href=/a.jpg>", "/a.jpg", "preload"),
+        ("<link rel=preload as=image imagesrcset='/a.jpg 2x, /b.jpg'>", "/a.jpg", "srcset"),
+        ("<link rel=image_src href=/a.jpg>", "/a.jpg", "meta"),
+        ("<meta property=og:image content=/a.jpg>", "/a.jpg", "meta"),
+        ("<meta name=twitter:image:src content=/a>", "/a", "meta"),
+        ("<meta itemprop=image content=/a>", "/a", "meta"),
+        ("<noscript><img src=/a.jpg></noscript>", "/a.jpg", "img"),
+        ("<template><img src=/a.jpg></template>", "/a.jpg", "img"),
+        ("<iframe srcdoc='<img src=/a.jpg>'></iframe>", "/a.jpg", "img"),
+        ("<iframe srcdoc='&lt;img src=/a.jpg&gt;'></iframe>", "/a.jpg", "img"),
+        ("<textarea>&lt;img src=/a.jpg&gt;</textarea>", "/a.jpg", "text"),
+        ("<textarea>[IMG]http://site.example/a.jpg[/IMG]</textarea>", "/a.jpg", "text"),
+        ("<input value=http://site.example/a.jpg>", "/a.jpg", "text"),
+        ("<option value=/a.jpg>", "/a.jpg", "text"),
+        ("<script>var a = '/a.jpg';</script>", "/a.jpg", "script"),
+        ('<script>var a = "\\/x\\/a.jpg";</script>', "/x/a.jpg", "script"),
+        ('<script type="application/ld+json">{"image": "/a"}</script>', "/a", "json"),
+        ('<script type="application/json">{"x": {"html": "<img src=/a.jpg>"}}</script>', "/a.jpg", "img"),
+        ("<script type='text/template'><img src=/a.jpg></script>", "/a.jpg", "img"),
+        ("<svg><script/><image href=/a.jpg></svg>", "/a.jpg", "svg"),
+        ("<svg><title><img src=/a.jpg></title></svg>", "/a.jpg", "text"),
+        ("<a href=/a.jpg>x</a>", "/a.jpg", "a"),
+        ("<a href=/a.JPEG?x=1>x</a>", "/a.JPEG?x=1", "a"),
+        ("<a href=/w/12 data-fancybox=g>x</a>", "/w/12", "lightbox"),
+        ("<a href=/w/12 class='img lightbox'>x</a>", "/w/12", "lightbox"),
+        ("<a href=/w/12 rel=lightbox[x]>x</a>", "/w/12", "lightbox"),
+        ("<a onclick=\"show('/a.jpg')\">x</a>", "/a.jpg", "script"),
+        ("<img src=/p.gif width=1 height=1>", "/p.gif", "pixel"),
+        ("<a href='/show?u=http%3A%2F%2Fsite.example%2Fa.jpg'>x</a>", "/a.jpg", "a"),
+    ],
+)
+def test_images(markup: str, url: str, source: str) -> None:
+    found = by_url(markup)
+    assert found[url].source == source
+    assert found[url].kind is Kind.IMAGE
+
+
+@pytest.mark.parametrize(
+    ("markup", "url", "source", "kind"),
+    [
+        ("<a href=/p>x</a>", "/p", "a", "page"),
+        ("<a href=p#x>x</a>", "/dir/p", "a", "page"),
+        ("<area href=/p>", "/p", "a", "page"),
+        ("<a href=/p rel='nofollow next'>x</a>", "/p", "next", "page"),
+        ("<link rel=prev href=/p>", "/p", "next", "page"),
+        ("<link rel=canonical href=/p>", "/p", "alternate", "page"),
+        ("<link rel=alternate hreflang=nl href=/p>", "/p", "alternate", "page"),
+        ("<link rel=alternate type=application/rss+xml href=/f>", "/f", "feed", "feed"),
+        ("<link rel=sitemap href=/s.xml>", "/s.xml", "sitemap", "feed"),
+        ("<link rel=stylesheet href=/s.css>", "/s.css", "sheet", "sheet"),
+        ("<link rel='alternate stylesheet' href=/s.css>", "/s.css", "sheet", "sheet"),
+        ("<link rel=preload as=style href=/s.css>", "/s.css", "sheet", "sheet"),
+        ("<style>@import '/s.css';</style>", "/s.css", "sheet", "sheet"),
+        ("<iframe src=/p></iframe>", "/p", "frame", "page"),
+        ("<iframe data-src=/p></iframe>", "/p", "frame", "page"),
+        ("<frameset><frame src=/p></frameset>", "/p", "frame", "page"),
+        ("<noframes><a href=/p>x</a></noframes>", "/p", "a", "page"),
+        ("<object data=/p type=text/html></object>", "/p", "frame", "page"),
+        ("<meta http-equiv=Refresh content='0; URL=/p'>", "/p", "refresh", "page"),
+        ("<meta http-equiv=refresh content=\"5;url='/p'\">", "/p", "refresh", "page"),
+        ("<meta http-equiv=refresh content='0;/p'>", "/p", "refresh", "page"),
+        ("<script>window.location = '/p';</script>", "/p", "onclick", "page"),
+        ("<div onclick=\"location.href='/p'\">", "/p", "onclick", "page"),
+        ("<div data-href=/p>", "/p", "onclick", "page"),
+        ('<script type="application/ld+json">{"url": "/p"}</script>', "/p", "json-link", "page"),
+        ("<link rel=manifest href=/m.json>", "/m.json", "manifest", "page"),
+    ],
+)
+def test_pages_sheets_and_feeds(markup: str, url: str, source: str, kind: str) -> None:
+    assert sources(markup)[url] == source
+    assert kinds(markup)[url] == kind
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<!-- <img src=/a.jpg> -->",
+        "<a href='#top'>x</a>",
+        "<a href=''>x</a>",
+        "<a href='page.html#x'>x</a>",
+        "<a name=x>x</a>",
+        "<img src=''>",
+        "<img alt='/x/a.jpg' title='b.jpg'>",
+        "<p data-name='IMG 12.jpg'>",
+        "<form action=/p><input name=q></form>",
+        "<meta name=description content='a.jpg b.jpg'>",
+        "<meta http-equiv=refresh content=30>",
+        "<video src=/a.mp4></video>",
+        "<script src=/a.js></script>",
+        "<script>var a = 'image/jpeg', b = '.jpg', c = `/${x}.jpg`;</script>",
+        "<svg><use href='#x'></svg>",
+        "<link rel=dns-prefetch href=//cdn.example>",
+        "<style>@font-face{src:url(/f.woff)}</style>",
+    ],
+)
+def test_what_is_no_reference(markup: str) -> None:
+    found = content(markup)
+    assert found.candidates == ()
+    assert found.rejected == {}
+
+
+@pytest.mark.parametrize(
+    ("markup", "reason"),
+    [
+        ("<a href=javascript:void(0)>x</a>", "scheme"),
+        ("<a href=mailto:a@site.example>x</a>", "scheme"),
+        ("<iframe src=about:blank></iframe>", "scheme"),
+        ("<a href='http://u:p@site.example/'>x</a>", "credentials"),
+        ("<a href='http://a b/'>x</a>", "host"),
+        ("<img src='/\x00.jpg'>", "control-characters"),
+        ("<a href=/x.zip>x</a>", "binary"),
+        ("<a href=/x.mp4>x</a>", "binary"),
+        ("<a href=/logout>x</a>", "acts"),
+        ("<a href=/x/12 data-method=delete>x</a>", "acts"),
+        ("<img src='/" + "a" * 3_000 + ".jpg'>", "too-long"),
+        ("<a href='data:text/html,x'>x</a>", "scheme"),
+        ("<img src='data:text/html,x'>", "data-not-image"),
+    ],
+)
+def test_what_is_left_aside_is_counted(markup: str, reason: str) -> None:
+    found = content(markup)
+    assert found.candidates == ()
+    assert found.rejected == {reason: 1}
+
+
+def test_base_changes_what_follows_and_links_before_it() -> None:
+    markup = (
+        "<a href=a></a><img src=a.jpg><base href=http://other.example/b/><base href=/c/><a href=d></a><img src=d.jpg>"
+    )
+    assert set(by_url(markup)) == {
+        "http://other.example/b/a",
+        "http://other.example/b/d",
+        "http://other.example/b/a.jpg",
+        "http://other.example/b/d.jpg",
+        "/dir/a.jpg",  # a browser had begun to load it
+    }
+
+
+@pytest.mark.parametrize("href", ["", "data:,x", "javascript:1", "#", "http://["])
+def test_an_unusable_base_changes_nothing(href: str) -> None:
+    assert set(by_url(f"<base href='{href}'><img src=a.jpg>")) == {"/dir/a.jpg"}
+
+
+def test_base_in_a_comment_or_in_text_is_none() -> None:
+    assert set(by_url("<!--<base href=/x/>--><textarea><base href=/y/></textarea><img src=a.jpg>")) == {"/dir/a.jpg"}
+
+
+def test_one_url_keeps_its_best_place() -> None:
+    found = by_url(
+        "<link rel=icon href=/a.jpg><a href=/a.jpg>x</a><img src=/a.jpg><div style='background:url(/a.jpg)'>"
+    )
+    assert [(each.source, each.priority, each.kind) for each in found.values()] == [("a", 1, Kind.IMAGE)]
+
+
+def test_order_is_by_priority_then_by_place() -> None:
+    found = content(
+        "<a href=/z>x</a><a href=/y>x</a><img src=/b.jpg><div style='background:url(/c.jpg)'><img src=/a.jpg>"
+    )
+    assert [each.url.rpartition("/")[2] for each in found.candidates] == ["b.jpg", "a.jpg", "c.jpg", "z", "y"]
+    priorities = [each.priority for each in found.candidates]
+    assert priorities == sorted(priorities)
+
+
+def test_queries_are_encoded_as_the_page_is() -> None:
+    body = '<meta charset=windows-1252><a href="/\xe9?q=\xe9&r=\u20ac&s=&#322;">x</a>'
+    found = content(body.encode("cp1252"), content_type="text/html").candidates
+    assert [each.url for each in found] == ["http://site.example/%C3%A9?q=%E9&r=%80&s=%26%23322%3B"]
+
+
+def test_markup_in_markup_ends_somewhere() -> None:
+    inner = "<img src=/deep.jpg>"
+    for _ in range(5):
+        inner = "<iframe srcdoc='" + inner.replace("&", "&amp;").replace("'", "&#39;") + "'></iframe>"
+    found = content(inner + "<img src=/a.jpg>")
+    assert [each.url for each in found.candidates] == ["http://site.example/a.jpg"]
+    assert found.rejected == {"depth": 1}
