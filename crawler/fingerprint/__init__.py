@@ -1,0 +1,1 @@
+"""Image bytes in, fingerprints out: digests, PDQ codes and pHash, computed in memory and bounded."""

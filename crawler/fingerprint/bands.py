@@ -1,0 +1,111 @@
+"""What PDQ does before its cosine transform, as banded linear maps.
+
+The reference blurs the luma twice with a box of ceil(n / 128) pixels along each axis and then takes 64 x 64 samples.
+All of that is linear and separable: samples = A @ luma @ B, where row i of A (and column i of B) holds the few weights
+with which pixels enter sample i. A band is about n / 64 wide, so that every pixel is needed about once.
+
+Source: the PDQ reference, `downscaling.cpp` (ThreatExchange), whose window of w pixels reaches (w + 2) // 2 - 1 ahead
+and w - (w + 2) // 2 back, and shrinks at the borders.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from crawler.fingerprint.jit import INTEGER, NOTHING, READ_FLOATS, READ_INTS, WRITE_FLOATS, WRITE_INTS, kernel, record
+
+SAMPLES = 64
+SQUEEZED = 512
+TABLES_KEPT = 256
+
+Int32s = npt.NDArray[np.int32]
+Float32s = npt.NDArray[np.float32]
+
+
+def window_size(pixels: int) -> int:
+    """Width of one pass of the box filter, in pixels (`computeJaroszFilterWindowSize`)."""
+    return (pixels + 2 * SAMPLES - 1) // (2 * SAMPLES)
+
+
+class Axes(NamedTuple):
+    """The map from the pixels of one axis to 64 samples, for the axis as it is and mirrored.
+
+    The filter looks further ahead than back, so the samples of a mirrored image are not the mirrored samples.
+
+    straight, mirrored: (n,) int32, the pixel to read for position 0..n-1 of the (possibly squeezed) axis.
+    start, length: (64,) int32, the positions that sample i reads.
+    weights: (64, widest band) float32, zero beyond `length`; each row sums to 1.
+    All are read-only.
+    """
+
+    straight: Int32s
+    mirrored: Int32s
+    start: Int32s
+    length: Int32s
+    weights: Float32s
+
+
+AXES = record((READ_INTS, READ_INTS, READ_INTS, READ_INTS, READ_FLOATS), Axes)
+
+
+@kernel(NOTHING, INTEGER, WRITE_INTS, WRITE_INTS, WRITE_FLOATS)
+def fill_bands(pixels: int, start: Int32s, length: Int32s, weights: Float32s) -> None:
+    """Fill `start`, `length` and `weights` (zeroed) for an axis of `pixels` >= 5, in O(pixels)."""
+    window = (pixels + 127) // 128
+    ahead = (window + 2) // 2 - 1
+    back = window - 1 - ahead
+    steps = np.zeros(weights.shape[1] + 1, dtype=np.float64)
+    for sample in range(64):
+        centre = int(((sample + 0.5) * pixels) / 64)
+        outer_low, outer_high = max(0, centre - back), min(pixels - 1, centre + ahead)
+        first = max(0, outer_low - back)
+        last = min(pixels - 1, outer_high + ahead)
+        steps[:] = 0.0
+        for position in range(outer_low, outer_high + 1):
+            low, high = max(0, position - back), min(pixels - 1, position + ahead)
+            share = 1.0 / ((outer_high - outer_low + 1.0) * (high - low + 1.0))
+            steps[low - first] += share
+            steps[high - first + 1] -= share
+        weight = 0.0
+        for offset in range(last - first + 1):
+            weight += steps[offset]
+            weights[sample, offset] = weight
+        start[sample] = first
+        length[sample] = last - first + 1
+
+
+def bands(straight: Int32s, mirrored: Int32s) -> Axes:
+    """The map for an axis whose position p is read at `straight[p]`, or at `mirrored[p]` when it is mirrored."""
+    positions = straight.shape[0]
+    start = np.zeros(SAMPLES, dtype=np.int32)
+    length = np.zeros(SAMPLES, dtype=np.int32)
+    weights = np.zeros((SAMPLES, 2 * window_size(positions) - 1), dtype=np.float32)
+    fill_bands(positions, start, length, weights)
+    for array in (straight, mirrored, start, length, weights):
+        array.flags.writeable = False
+    return Axes(straight, mirrored, start, length, weights)
+
+
+@lru_cache(maxsize=TABLES_KEPT)
+def axes(pixels: int, scale: int = 1) -> Axes:
+    """The maps for an axis of `pixels`, 5 or more: about 16 bytes a pixel. The last TABLES_KEPT sizes are kept.
+
+    scale: the axis was decoded at 1 / scale, so one decoded pixel stands for that many. The blur stays that of the full
+    size, which keeps the code within a bit or two of the full decode's.
+    """
+    positions = np.arange(pixels, dtype=np.int32)
+    return bands(positions // np.int32(scale), positions[::-1] // np.int32(scale))
+
+
+@lru_cache(maxsize=TABLES_KEPT)
+def squeezed_axes(pixels: int, scale: int = 1) -> Axes:
+    """The maps for an axis of `pixels` that is first squeezed (or stretched) to 512 with nearest neighbours.
+
+    Source: the reference tool resizes with CImg, whose nearest neighbour of position p is p * pixels // 512.
+    """
+    nearest = (np.arange(SQUEEZED, dtype=np.int64) * pixels // SQUEEZED).astype(np.int32)
+    return bands(nearest // np.int32(scale), (np.int32(pixels - 1) - nearest) // np.int32(scale))

@@ -1,0 +1,321 @@
+"""The one door to Pillow: bytes in, bounded planes of pixels out.
+
+Only the formats that are asked for are tried, and only the one that the content shows. What fails is an outcome with a
+reason, never an exception:
+
+    not-an-image        no format that we know of
+    unsupported(KIND)   known, and not decoded: svg, pdf, video, tiff, avif …
+    too-large           more bytes than allowed
+    bomb                more pixels than allowed, or more memory than there is
+    truncated           ends before there is anything to see
+    corrupt             the decoder gave up, or the frame that was asked for is not there
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFile
+from PIL import _imaging as core
+
+from crawler.fingerprint.arrow import borrowed_plane
+from crawler.fingerprint.options import DEFAULT_FORMATS, FingerprintOptions
+from crawler.fingerprint.repair import repaired_jpeg, repaired_png
+from crawler.fingerprint.sniff import gif_frames, looks_cut_off, sniff, webp_size
+from crawler.records import Rejected
+
+Uint8s = npt.NDArray[np.uint8]
+
+SHORT_SIDE_KEPT = 512
+ORIENTATION_TAG = 0x0112
+FRAMES_COUNTED = 10_000
+BLOCKS_KEPT = 2
+BLANK_SHARE = 0.02
+ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
+
+# Pillow's parsers raise whatever the damage makes them run into.
+PARSER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    AssertionError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+TOO_MUCH = (MemoryError, Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way to look at one frame.
+
+    frame: its number, from 0.  on_white: transparency was flattened on white; otherwise it was dropped.
+    pixels: (h, w) uint8 luma or grey, or (h, w, 3) uint8 RGB.  grey: (h, w) uint8, Pillow's `convert("L")`.
+    Both C-contiguous, and smaller than the image when it was decoded at a reduced scale.
+    """
+
+    frame: int
+    on_white: bool
+    pixels: Uint8s = field(repr=False)
+    grey: Uint8s = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An image as far as it could be decoded.
+
+    width, height: as stored, in pixels, before any reduction and before its EXIF orientation.
+    orientation: EXIF, 1 to 8.
+    frames: how many the file has, counted up to FRAMES_COUNTED.  partial: the data ended before the image did.
+    scale: 1, 2, 4 or 8: the views are that much smaller than the image (rounded up).
+    full: decoded at full size and in colour, so that results equal the references'.
+    """
+
+    format: str
+    width: int
+    height: int
+    frames: int
+    orientation: int
+    partial: bool
+    scale: int
+    full: bool
+    views: tuple[View, ...] = field(repr=False)
+
+
+def keep_memory() -> None:
+    """Let Pillow keep the memory of the last images (up to 2 x 16 MiB) instead of asking the system anew each time."""
+    core.set_blocks_max(BLOCKS_KEPT)
+
+
+def decode(
+    data: bytes | memoryview, options: FingerprintOptions, *, full: bool = False, only_frame: int | None = None
+) -> Decoded | Rejected:
+    """Decode what `options` allow. Never raises for any content of `data`.
+
+    full: in colour and at full size, also for JPEG.  only_frame: just this frame, rather than first, sampled and last.
+    Pillow's warnings are silenced meanwhile by a process-wide filter: do not decode in several threads at once.
+    """
+    name = sniff(data)
+    if name is None:
+        return Rejected("not-an-image")
+    if name not in options.formats or (name not in DEFAULT_FORMATS and not can_decode(name)):
+        return Rejected(f"unsupported({name.lower()})")
+    if len(data) > options.max_bytes:
+        return Rejected("too-large")
+    declared = webp_size(data) if name == "WEBP" else None
+    if declared and declared[0] * declared[1] > options.max_pixels:
+        return Rejected("bomb")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        attempt = Attempt(name, options, full or options.full_decode, only_frame)
+        return attempt.run(data)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One decoding: what is decoded, and how."""
+
+    name: str
+    options: FingerprintOptions
+    full: bool
+    only_frame: int | None
+
+    def run(self, data: bytes | memoryview) -> Decoded | Rejected:
+        """Try the file as it is; where that fails, what can be rebuilt from it."""
+        try:
+            return self.decoded(data, partial=False)
+        except TOO_MUCH:
+            return Rejected("bomb")
+        except PARSER_ERRORS as error:
+            first = type(error).__name__
+        cut_off = looks_cut_off(self.name, data)
+        try:
+            rescued = self.rescued(data)
+        except TOO_MUCH:
+            return Rejected("bomb")
+        except PARSER_ERRORS:
+            rescued = None
+        if rescued is None:
+            return Rejected("truncated" if cut_off else "corrupt", first)
+        if isinstance(rescued, Decoded) and is_blank(rescued):
+            return Rejected("truncated" if cut_off else "corrupt", "next to nothing was decoded")
+        return rescued
+
+    def rescued(self, data: bytes | memoryview) -> Decoded | Rejected | None:
+        """What is left of a damaged file; None when nothing is."""
+        if self.name == "JPEG":
+            return self.decoded(repaired_jpeg(data), partial=True)
+        if self.name == "PNG":
+            found = repaired_png(data, self.options.max_pixels)
+            return self.decoded(found[0], partial=found[1]) if found else None
+        if self.name in ("GIF", "BMP"):
+            return self.decoded(data, partial=True)
+        return None
+
+    def decoded(self, data: bytes | memoryview, *, partial: bool) -> Decoded | Rejected:
+        """Open, check the size, load. With `partial`, what a failing load leaves behind is used."""
+        with Image.open(io.BytesIO(data), formats=[self.name]) as image:
+            width, height = image.size
+            if width * height > self.options.max_pixels:
+                return Rejected("bomb")
+            orientation = orientation_of(image)
+            scale = 0 if self.full else self.draft(image)
+            full = scale == 0
+            if full and self.name in ANIMATED and not partial:
+                frames = self.count_frames(image, data)
+                views, partial = self.frames(image, frames, partial)
+            else:
+                frames = 1
+                views = self.still(image, partial)
+            if not views:
+                return Rejected("corrupt", "no such frame")
+        return Decoded(self.name, width, height, frames, orientation, partial, scale or 1, full, tuple(views))
+
+    def draft(self, image: Image.Image) -> int:
+        """Set a JPEG up to give its luma plane alone, at full size or, above `reduce_above`, at a reduced one.
+
+        Returns by how much it is reduced (1, 2, 4 or 8); 0 when the image has to be decoded in full.
+        """
+        if self.name != "JPEG" or not isinstance(image, ImageFile.ImageFile) or image.mode not in ("L", "RGB"):
+            return 0
+        width, height = image.size
+        scale = 1
+        while scale < 8 and self.too_many(width, height, scale) and min(width, height) >= 2 * scale * SHORT_SIDE_KEPT:
+            scale *= 2
+        image.draft("L", (width // scale, height // scale))
+        image.decodermaxblock = self.options.max_bytes
+        return scale if image.mode == "L" else 0
+
+    def too_many(self, width: int, height: int, scale: int) -> bool:
+        """Whether this scale leaves more pixels than are decoded at full size."""
+        return width * height > self.options.reduce_above * scale * scale
+
+    def count_frames(self, image: Image.Image, data: bytes | memoryview) -> int:
+        """How many frames the file has, without decoding any."""
+        found = gif_frames(data, FRAMES_COUNTED) if self.name == "GIF" else int(getattr(image, "n_frames", 1))
+        return max(1, min(found, FRAMES_COUNTED))
+
+    def sampled(self, count: int, pixels: int) -> list[int]:
+        """Which frames to look at: first, some in between, and the last within reach of `max_frames`.
+
+        Frames build on one another, so all up to the last one sampled are decoded: both are bounded in pixels too.
+        """
+        if self.only_frame is not None:
+            return [self.only_frame] if self.only_frame < min(count, self.options.max_frames) else []
+        reach = max(1, min(count, self.options.max_frames, 4 * self.options.max_pixels // pixels))
+        wanted = max(1, min(self.options.sampled_frames, reach, self.options.max_pixels // pixels))
+        if wanted == 1:
+            return [0]
+        return sorted({step * (reach - 1) // (wanted - 1) for step in range(wanted)})
+
+    def frames(self, image: Image.Image, count: int, partial: bool) -> tuple[list[View], bool]:
+        """The views of the sampled frames; partial when a later one could not be decoded."""
+        views: list[View] = []
+        for number in self.sampled(count, image.width * image.height):
+            try:
+                if count > 1:
+                    image.seek(number)
+                image.load()
+                views += views_of(image, number)
+            except PARSER_ERRORS:
+                if not views:
+                    raise
+                return views, True
+        return views, partial
+
+    def still(self, image: Image.Image, partial: bool) -> list[View]:
+        """The views of a single image. With `partial`, a load that fails keeps the lines that it got."""
+        if self.only_frame:
+            return []
+        try:
+            image.load()
+        except PARSER_ERRORS:
+            if not partial or not isinstance(image, ImageFile.ImageFile):
+                raise
+            image.tile = []
+        return views_of(image, 0)
+
+
+def views_of(image: Image.Image, frame: int) -> list[View]:
+    """Transparency dropped, and where there is any, flattened on white as well."""
+    if image.mode == "L" and "transparency" not in image.info:
+        grey = plane_of(image)
+        return [View(frame, False, grey, grey)]
+    if image.mode.startswith(("I", "F")):
+        grey = scaled_to_bytes(np.asarray(image))
+        return [View(frame, False, grey, grey)]
+    if not image.has_transparency_data:
+        return [view_of(image.convert("RGB"), frame, on_white=False)]
+    layered = image.convert("RGBA")
+    views = [view_of(layered.convert("RGB"), frame, on_white=False)]
+    if int(np.asarray(layered.getchannel("A")).min()) < 255:
+        white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+        flattened = Image.alpha_composite(white, layered)
+        views.append(view_of(flattened.convert("RGB"), frame, on_white=True))
+    return views
+
+
+def view_of(image: Image.Image, frame: int, *, on_white: bool) -> View:
+    """A view of an RGB image."""
+    return View(frame, on_white, np.asarray(image), plane_of(image.convert("L")))
+
+
+def plane_of(image: Image.Image) -> Uint8s:
+    """The pixels of an image of mode L: (h, w) uint8, read-only, where Pillow keeps them in one piece not copied."""
+    try:
+        return borrowed_plane(image.__arrow_c_array__()[1], image.height, image.width)
+    except ValueError:
+        return np.asarray(image)
+
+
+def scaled_to_bytes(values: npt.NDArray[np.generic]) -> Uint8s:
+    """16-bit grey (Pillow's modes I;16 and I) scaled to 8 bits, where Pillow's own conversion would clip."""
+    if values.dtype.kind == "f":
+        return np.ascontiguousarray(np.clip(values, 0.0, 255.0).astype(np.uint8))
+    return np.ascontiguousarray((np.clip(values.astype(np.int64), 0, 65535) >> 8).astype(np.uint8))
+
+
+def orientation_of(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 when there is none or it cannot be read."""
+    if "exif" not in image.info:
+        return 1
+    try:
+        found = image.getexif().get(ORIENTATION_TAG, 1)
+    except PARSER_ERRORS:
+        return 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
+def is_blank(decoded: Decoded) -> bool:
+    """Whether next to nothing of the first view differs from its last pixel (or its first: a BMP starts at the bottom).
+
+    That is what a decoder fills in when it has no data.
+    """
+    grey = decoded.views[0].grey
+    return any(
+        int(np.count_nonzero(grey != corner)) <= BLANK_SHARE * grey.size for corner in (grey[-1, -1], grey[0, 0])
+    )
+
+
+def can_decode(name: str) -> bool:
+    """Whether this Pillow reads a format (AVIF, HEIF and JXL depend on how it was built and on plug-ins)."""
+    Image.init()
+    return name in Image.OPEN
+
+
+def known_formats(options: FingerprintOptions) -> frozenset[str]:
+    """The formats of `options` that can be decoded here."""
+    return frozenset(name for name in options.formats if name in DEFAULT_FORMATS or can_decode(name))

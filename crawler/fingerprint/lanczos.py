@@ -1,0 +1,206 @@
+"""The kernels behind `phash.py`: Pillow's Lanczos resize to 32 x 32, exact and rough, and the cosine transform."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from crawler.fingerprint.jit import (
+    DOUBLE,
+    INTEGER,
+    NOTHING,
+    READ_DOUBLES,
+    READ_FLOATS,
+    READ_INTS,
+    READ_PLANE,
+    READ_TABLE,
+    WRITE_BYTES,
+    WRITE_DOUBLES,
+    WRITE_FLOATS,
+    WRITE_INTS,
+    WRITE_TABLE,
+    kernel,
+    record,
+)
+
+Uint8s = npt.NDArray[np.uint8]
+Int32s = npt.NDArray[np.int32]
+Float32s = npt.NDArray[np.float32]
+Float64s = npt.NDArray[np.float64]
+
+
+# Below this a coefficient is what remains of sums that cancel; SciPy's transform gives zero there.
+NOISE = 1e-6
+
+
+def cosines() -> Float64s:
+    """(8, 32) float64: frequencies 0..7 of the 32-point cosine transform (type II, SciPy's scale)."""
+    rows = [[2.0 * math.cos(math.pi * k * (2 * n + 1) / 64.0) for n in range(32)] for k in range(8)]
+    return np.array(rows, dtype=np.float64)
+
+
+COSINES = cosines()
+
+
+class Taps(NamedTuple):
+    """Pillow's Lanczos weights from an axis of n pixels to 32.
+
+    start, length: (32,) int32, the pixels that output i reads.
+    fixed: (32, widest) int32, the weights times 2**22, rounded.  weights: the same numbers / 2**22, float32 (exact).
+    The widest is rounded up to whole vectors and filled with zeros: short remainders cost more than the sums do.
+    All are read-only.
+    """
+
+    start: Int32s
+    length: Int32s
+    fixed: Int32s
+    weights: Float32s
+
+
+TAPS = record((READ_INTS, READ_INTS, READ_TABLE, READ_FLOATS), Taps)
+
+
+@kernel(NOTHING, INTEGER, DOUBLE, WRITE_INTS, WRITE_INTS, WRITE_TABLE)
+def fill_lanczos(pixels: int, span: float, start: Int32s, length: Int32s, fixed: Int32s) -> None:
+    """Fill the weights for an axis of `pixels` that cover `span` units (Pillow's `precompute_coeffs`)."""
+    scale = span / 32.0
+    stretch = max(scale, 1.0)
+    support = 3.0 * stretch
+    weights = np.empty(fixed.shape[1], dtype=np.float64)
+    for output in range(32):
+        centre = (output + 0.5) * scale
+        first = max(0, int(centre - support + 0.5))
+        count = min(pixels, int(centre + support + 0.5)) - first
+        total = 0.0
+        for k in range(count):
+            x = (k + first - centre + 0.5) / stretch
+            value = 0.0
+            if x == 0.0:
+                value = 1.0
+            elif -3.0 <= x < 3.0:
+                third = math.pi * x / 3.0
+                sine = math.sin(third)
+                value = (3.0 - 4.0 * sine * sine) * sine * sine / (3.0 * third * third)  # sin 3a = 3 sin a - 4 sin^3 a
+            weights[k] = value
+            total += value
+        for k in range(count):
+            share = weights[k] / total * 4194304.0
+            fixed[output, k] = int(share - 0.5) if share < 0.0 else int(share + 0.5)
+        start[output] = first
+        length[output] = count
+
+
+@kernel(NOTHING, READ_PLANE, TAPS, TAPS, WRITE_DOUBLES, fastmath=True)
+def resize_exactly(grey: Uint8s, across: Taps, down: Taps, out: Float64s) -> None:
+    """(H, W) uint8 -> (32, 32) whole grey values, as Pillow rounds them.
+
+    Along the rows the sums run in single precision; one that comes close to a rounding step is repeated in integers.
+    """
+    height, width = grey.shape
+    narrow = np.empty((height, 32), dtype=np.int64)
+    padded = np.uint64(across.weights.shape[1])
+    line = np.zeros(width + across.weights.shape[1], dtype=np.float32)
+    for y in range(height):
+        for x in range(width):
+            line[x] = np.float32(grey[y, x])
+        for output in range(32):
+            first = np.uint64(across.start[output])
+            total = np.float32(0.5)
+            for k in range(padded):
+                total += line[first + k] * across.weights[output, k]
+            value = np.int64(math.floor(total))
+            if abs(total - np.float32(value) - np.float32(0.5)) > np.float32(0.495):
+                whole = np.int64(2097152)
+                for k in range(np.uint64(across.length[output])):
+                    whole += np.int64(grey[y, first + k]) * np.int64(across.fixed[output, k])
+                value = whole >> 22
+            narrow[y, output] = min(max(value, np.int64(0)), np.int64(255))
+    sums = np.empty(32, dtype=np.int64)
+    for output in range(32):
+        sums[:] = 2097152
+        for k in range(down.length[output]):
+            weight = np.int64(down.fixed[output, k])
+            row = narrow[down.start[output] + k]
+            for x in range(32):
+                sums[x] += weight * row[x]
+        for x in range(32):
+            out[output, x] = min(max(sums[x] >> 22, 0), 255)
+
+
+@kernel(NOTHING, READ_PLANE, INTEGER, INTEGER, WRITE_FLOATS)
+def average_blocks(grey: Uint8s, high: int, wide: int, out: Float32s) -> None:
+    """(H, W) uint8 -> the mean of each block of `high` x `wide` pixels; the last of a row or column are smaller."""
+    height, width = grey.shape
+    rows, columns = out.shape
+    totals = np.empty(width, dtype=np.uint32)
+    for y in range(rows):
+        row, end = y * high, min(height, (y + 1) * high)
+        count = end - row
+        totals[:] = 0
+        while row + 4 <= end:
+            one, two, three, four = grey[row], grey[row + 1], grey[row + 2], grey[row + 3]
+            for x in range(np.uint64(width)):
+                totals[x] += np.uint32(np.uint16(one[x]) + np.uint16(two[x]) + np.uint16(three[x]) + np.uint16(four[x]))
+            row += 4
+        while row < end:
+            one = grey[row]
+            for x in range(np.uint64(width)):
+                totals[x] += np.uint32(one[x])
+            row += 1
+        first = np.uint64(0)
+        for column in range(columns):
+            across = np.uint64(min(width, (column + 1) * wide) - column * wide)
+            total = np.uint64(0)
+            for k in range(across):
+                total += totals[first + k]
+            first += across
+            out[y, column] = np.float32(total) / np.float32(count * across)
+
+
+@kernel(NOTHING, READ_FLOATS, TAPS, TAPS, WRITE_DOUBLES, fastmath=True)
+def resize_averages(averages: Float32s, across: Taps, down: Taps, out: Float64s) -> None:
+    """(h, w) float32 -> (32, 32) whole grey values, rounded at the end only."""
+    width = averages.shape[1]
+    sums = np.empty(width, dtype=np.float32)
+    for row in range(32):
+        sums[:] = np.float32(0.0)
+        for k in range(down.length[row]):
+            weight = down.weights[row, k]
+            source = averages[down.start[row] + k]
+            for x in range(width):
+                sums[x] += weight * source[x]
+        for column in range(32):
+            first = across.start[column]
+            total = np.float32(0.5)
+            for k in range(across.length[column]):
+                total += across.weights[column, k] * sums[first + k]
+            out[row, column] = min(max(math.floor(total), 0), 255)
+
+
+@kernel(NOTHING, READ_DOUBLES, WRITE_BYTES)
+def compare_with_median(small: Float64s, out: Uint8s) -> None:
+    """(32, 32) whole grey values -> 8 bytes: which of the 8 x 8 lowest coefficients exceed their median.
+
+    The median of the 64 is the mean of the two middle ones. Written out, so that no BLAS thread is started.
+    """
+    half = np.zeros((8, 32), dtype=np.float64)
+    found = np.zeros(64, dtype=np.float64)
+    for i in range(8):
+        for k in range(32):
+            for j in range(32):
+                half[i, j] += COSINES[i, k] * small[k, j]
+    for i in range(8):
+        for j in range(8):
+            total = 0.0
+            for k in range(32):
+                total += half[i, k] * COSINES[j, k]
+            found[8 * i + j] = 0.0 if abs(total) < NOISE else total
+    ordered = np.sort(found)
+    median = (ordered[31] + ordered[32]) / 2.0
+    out[:] = 0
+    for bit in range(64):
+        if found[bit] > median:
+            out[bit >> 3] |= np.uint8(128 >> (bit & 7))

@@ -1,0 +1,101 @@
+"""64-bit pHash as `imagehash.phash` computes it, without the cost of Pillow's resize and of SciPy.
+
+The algorithm: grey, resized to 32 x 32 with a Lanczos filter, cosine transform, and the 8 x 8 lowest coefficients (the
+constant one included) compared with their median. The resize is Pillow's: first along the rows, then down the columns,
+with weights of 22 binary digits and a rounding to whole grey values after each.
+
+Source: imagehash's `phash`; Pillow's `Resample.c` for the weights and their rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from crawler.fingerprint.bands import TABLES_KEPT
+from crawler.fingerprint.lanczos import (
+    Taps,
+    average_blocks,
+    compare_with_median,
+    fill_lanczos,
+    resize_averages,
+    resize_exactly,
+)
+
+SIDE = 32
+LOBES = 3
+ROUGH_BLOCKS = 64
+EXACT_PIXELS = 160_000
+WHOLE_VECTORS = 64
+
+Uint8s = npt.NDArray[np.uint8]
+Float64s = npt.NDArray[np.float64]
+
+
+@lru_cache(maxsize=TABLES_KEPT)
+def taps(pixels: int, span: float) -> Taps:
+    """The weights for an axis of `pixels` that stand for `span` units (fewer when the last one is a partial block)."""
+    widest = 2 * math.ceil(LOBES * max(span / SIDE, 1.0)) + 1
+    widest = -(-widest // WHOLE_VECTORS) * WHOLE_VECTORS
+    start = np.zeros(SIDE, dtype=np.int32)
+    length = np.zeros(SIDE, dtype=np.int32)
+    fixed = np.zeros((SIDE, widest), dtype=np.int32)
+    fill_lanczos(pixels, span, start, length, fixed)
+    weights = (fixed / 4194304.0).astype(np.float32)
+    for array in (start, length, fixed, weights):
+        array.flags.writeable = False
+    return Taps(start, length, fixed, weights)
+
+
+def phash(grey: Uint8s) -> bytes:
+    """The 8 bytes of `imagehash.phash` of this plane, exactly.
+
+    grey: (H, W) uint8, C-contiguous, of any size from 1 x 1; Pillow's `convert("L")` of the image.
+    Equal to imagehash unless a coefficient equals the median up to rounding (images without low frequencies).
+    """
+    height, width = grey.shape
+    if columns_first(height, width):
+        return bits(np.ascontiguousarray(resized(np.ascontiguousarray(grey.T)).T))
+    return bits(resized(grey))
+
+
+def columns_first(height: int, width: int) -> bool:
+    """Whether Pillow (since version 13) resizes this size down the columns first: much higher than wide."""
+    return height > SIDE and height - SIDE > 2 * (width - SIDE)
+
+
+def resized(grey: Uint8s) -> Float64s:
+    """(H, W) uint8 -> (32, 32) whole grey values, along the rows first."""
+    height, width = grey.shape
+    across, down = taps(width, float(width)), taps(height, float(height))
+    small = np.empty((SIDE, SIDE), dtype=np.float64)
+    resize_exactly(grey, across, down, small)
+    return small
+
+
+def rough_phash(grey: Uint8s) -> bytes:
+    """As `phash`, but for large images blocks are averaged first: on photographs half a bit off on average.
+
+    It costs a fifth. What remains different comes from Pillow's rounding of each row, which is not repeated here.
+    Screening uses it; what is recorded comes from `phash`. Up to EXACT_PIXELS it is exact.
+    """
+    height, width = grey.shape
+    if height * width <= EXACT_PIXELS:
+        return phash(grey)
+    high, wide = max(1, height // ROUGH_BLOCKS), max(1, width // ROUGH_BLOCKS)
+    down, across = taps(-(-height // high), height / high), taps(-(-width // wide), width / wide)
+    averages = np.empty((-(-height // high), -(-width // wide)), dtype=np.float32)
+    small = np.empty((SIDE, SIDE), dtype=np.float64)
+    average_blocks(grey, high, wide, averages)
+    resize_averages(averages, across, down, small)
+    return bits(small)
+
+
+def bits(small: Float64s) -> bytes:
+    """(32, 32) whole grey values -> 8 bytes, most significant bit first, row by row."""
+    out = np.empty(8, dtype=np.uint8)
+    compare_with_median(small, out)
+    return out.tobytes()

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import imagehash
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from crawler.fingerprint.phash import EXACT_PIXELS, phash, resized, rough_phash, taps
+from tests.fingerprint.pictures import bits_apart, photographs, scene
+
+
+def peer(image: Image.Image) -> bytes:
+    return np.packbits(imagehash.phash(image).hash).tobytes()
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 400), st.integers(1, 400), st.booleans())
+def test_equal_to_imagehash(seed, height, width, smooth):
+    noise = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
+    image = scene(seed % 1000, width, height).convert("L") if smooth else Image.fromarray(noise)
+    assert phash(np.asarray(image)) == peer(image)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 500), st.integers(1, 500))
+def test_the_resize_is_pillows_to_the_last_grey_value(seed, height, width):
+    noise = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
+    if height > 32 and height - 32 > 2 * (width - 32):
+        noise = np.ascontiguousarray(noise.T)
+    expected = np.asarray(Image.fromarray(noise).resize((32, 32), Image.Resampling.LANCZOS))
+    assert np.array_equal(resized(noise), expected)
+
+
+@pytest.mark.parametrize("level", [0, 1, 100, 255])
+def test_a_flat_image_has_the_code_of_imagehash(level):
+    image = Image.new("L", (90, 70), level)
+    assert phash(np.asarray(image)) == peer(image)
+
+
+def test_photographs_are_equal_and_the_rough_code_is_near():
+    apart = []
+    for image in photographs(10, 900):
+        grey = image.convert("L")
+        pixels = np.asarray(grey)
+        assert phash(pixels) == peer(image)
+        apart.append(bits_apart(rough_phash(pixels), peer(image)))
+    assert max(apart) <= 4
+    assert sum(apart) / len(apart) <= 1.5
+
+
+def test_small_images_are_hashed_exactly():
+    small = np.asarray(scene(30, 400, 300).convert("L"))
+    assert small.size <= EXACT_PIXELS
+    assert rough_phash(small) == phash(small)
+
+
+def test_very_long_images_can_be_averaged_too():
+    for size in ((20_000, 20), (20, 20_000)):
+        grey = np.asarray(scene(31, *size).convert("L"))
+        assert bits_apart(rough_phash(grey), phash(grey)) <= 8
+
+
+def test_tables_are_read_only_and_padded():
+    table = taps(1280, 1280.0)
+    assert table.weights.shape[1] % 64 == 0
+    assert not table.weights.flags.writeable
+    assert np.allclose(table.weights.sum(axis=1), 1.0, atol=1e-4)
