@@ -1,0 +1,1 @@
+"""Hash lists, and what is matched against them: importers, poison guards, index files, search, matcher, certainty."""

@@ -1,0 +1,1 @@
+"""Files of hash lists -> entries, one module per format; `detect.py` is the way in."""

@@ -1,0 +1,198 @@
+"""Index files: what a crawl worker knows of the hash lists. Codes and entry numbers; no list, category or owner."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crawler.errors import IndexCorrupt
+from crawler.match.container import REBUILD, SUFFIX, in_memory, map_file, sections_of, write_file
+from crawler.match.entries import CODE_BYTES, DIGEST_BYTES
+from crawler.match.tables import (
+    HALVES,
+    PADDING,
+    SHARED,
+    WORDS,
+    code_sections,
+    digest_sections,
+    directory_bits,
+    item_bits,
+)
+
+Array = npt.NDArray[Any]
+POPULATE_READ = 22
+"""MADV_POPULATE_READ of Linux 5.14, which the mmap module does not name yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """One entry of an enabled list. `entry`: its number in the store, below 2**31."""
+
+    entry: int
+    algorithm: str
+    value: bytes = field(repr=False)
+    benign: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """A file that was built.
+
+    rows_by_algorithm: entries that can be found, "sha256" and so on for block lists, "benign sha256" for others.
+    unsearchable: entries that were left out, by algorithm: no plug-in can search them, or a benign list has codes.
+    """
+
+    path: Path
+    sha256: str
+    rows_by_algorithm: dict[str, int]
+    unsearchable: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An open index. Reading it needs no file descriptor and no system call, so a closed-in process can.
+
+    sections: "block.sha256.values" and so on: kind of list, algorithm, array of `crawler.match.tables`; read-only.
+    """
+
+    sha256: str
+    sections: Mapping[str, Array] = field(repr=False)
+    mapped: mmap.mmap | None = field(default=None, repr=False)
+
+    def count(self, algorithm: str, *, benign: bool = False) -> int:
+        """How many distinct values of an algorithm it holds."""
+        entries = self.sections.get(f"{'benign' if benign else 'block'}.{algorithm}.entries")
+        return 0 if entries is None else len(entries)
+
+    def entries(self, algorithm: str, row: int, *, benign: bool = False) -> tuple[int, ...]:
+        """The numbers of the entries that have the value in this row, ascending."""
+        table = f"{'benign' if benign else 'block'}.{algorithm}"
+        number = int(self.sections[f"{table}.entries"][row])
+        if number < SHARED:
+            return (number,)
+        shared = self.sections[f"{table}.shared"]
+        place = number - SHARED
+        return tuple(shared[place + 1 : place + 1 + int(shared[place])].tolist())
+
+    def preload(self) -> None:
+        """Map every page now, so that the first searches do not wait for the disk. Never fails."""
+        if self.mapped is None:
+            return
+        try:
+            self.mapped.madvise(POPULATE_READ)
+        except (OSError, ValueError):
+            for part in self.sections.values():
+                part.reshape(-1).view(np.uint8)[:: mmap.PAGESIZE].max(initial=0)
+
+
+@dataclass(slots=True)
+class Gathered:
+    """The values and entry numbers of one algorithm, as they come in."""
+
+    values: bytearray = field(default_factory=bytearray)
+    entries: array[int] = field(default_factory=lambda: array("Q"))
+
+
+def arrange(rows: Iterable[IndexRow]) -> tuple[dict[str, Array], dict[str, int], dict[str, int]]:
+    """Sections, entries by algorithm, entries that were left out. Raises ValueError for a value of a wrong length."""
+    gathered: dict[tuple[bool, str], Gathered] = {}
+    left_out: Counter[str] = Counter()
+    for row in rows:
+        width = DIGEST_BYTES.get(row.algorithm) or (0 if row.benign else CODE_BYTES.get(row.algorithm, 0))
+        if not width:
+            left_out[f"benign {row.algorithm}" if row.benign else row.algorithm] += 1
+            continue
+        if len(row.value) != width:
+            raise ValueError(f"entry {row.entry}: a {row.algorithm} value has {width} bytes, not {len(row.value)}")
+        into = gathered.setdefault((row.benign, row.algorithm), Gathered())
+        into.values += row.value
+        into.entries.append(row.entry)
+    sections: dict[str, Array] = {}
+    counts: dict[str, int] = {}
+    for benign, algorithm in sorted(gathered):
+        found = gathered.pop((benign, algorithm))
+        counts[f"benign {algorithm}" if benign else algorithm] = len(found.entries)
+        exact = algorithm in DIGEST_BYTES
+        values = np.frombuffer(found.values, np.uint8).reshape(len(found.entries), -1)
+        numbers = np.frombuffer(found.entries, np.uint64)
+        for name, part in (digest_sections if exact else code_sections)(values, numbers).items():
+            sections[f"{'benign' if benign else 'block'}.{algorithm}.{name}"] = part
+    return sections, counts, dict(left_out)
+
+
+def build_index(rows: Iterable[IndexRow], directory: Path) -> IndexInfo:
+    """Write the rows as one file `<sha256>.vgx` (mode 0600): whole and on disk, or not at all.
+
+    The same rows, in any order, make the same file. Raises HomeUnusable when it cannot be written, ValueError for a row
+    whose value has a wrong length or whose entry number is 2**31 or more.
+    """
+    sections, counts, left_out = arrange(rows)
+    path, sha256 = write_file(sections, directory)
+    return IndexInfo(path, sha256, counts, left_out)
+
+
+def index_in_memory(rows: Iterable[IndexRow]) -> Index:
+    """An index without a file, for the few entries that came since the file was built. Raises ValueError as above."""
+    data, sha256 = in_memory(arrange(rows)[0])
+    return Index(sha256, sections_of(data, "index in memory"))
+
+
+def open_index(path: Path, expected_sha256: str | None = None, *, verify: bool = False) -> Index:
+    """Map an index file, read-only and shared with all processes that map it.
+
+    expected_sha256: what the campaign names; it must be the file's name.  verify: read the whole file and compare its
+    sha256 with its name (about 1 s per GB); without it, structure and sizes are checked.
+    Raises IndexCorrupt when the file is missing, damaged, of another version, or another index than expected.
+    """
+    named = path.name.removesuffix(SUFFIX)
+    if expected_sha256 is not None and named != expected_sha256:
+        raise IndexCorrupt(f"{path}: the campaign needs the index {expected_sha256}{SUFFIX}; copy or {REBUILD}")
+    mapped = map_file(path)
+    if verify and hashlib.sha256(mapped).hexdigest() != named:
+        raise IndexCorrupt(f"{path}: the index's bytes do not have the sha256 of its name; copy or {REBUILD}")
+    sections = sections_of(mapped, str(path))
+    for table in sorted({name.rpartition(".")[0] for name in sections}):
+        kind, _, algorithm = table.partition(".")
+        if kind not in ("block", "benign") or not sound(sections, table, algorithm):
+            raise IndexCorrupt(f"{path}: the index's {algorithm} table is damaged; {REBUILD}")
+    return Index(named, sections, mapped)
+
+
+def sound(sections: Mapping[str, Array], table: str, algorithm: str) -> bool:
+    """Whether the arrays of one table belong together by shape and type, and none leads outside of another: the
+    compiled search checks no bounds."""
+
+    def part(name: str) -> Array:
+        return sections.get(f"{table}.{name}", np.zeros(0, np.uint32))
+
+    count, shared = len(part("entries")), part("shared")
+    wanted: dict[str, tuple[tuple[int, ...], str]] = {"entries": ((count,), "<u4"), "shared": ((len(shared),), "<u4")}
+    if algorithm in DIGEST_BYTES:
+        wanted["values"] = (count, DIGEST_BYTES[algorithm]), "|u1"
+        wanted["starts"] = ((1 << directory_bits(count)) + 1,), "<u4"
+    elif f"{table}.codes" in sections:
+        wanted["codes"] = (count, CODE_BYTES.get(algorithm, 0) // 8), "<u8"
+    else:
+        padded = count + PADDING
+        wanted |= {"tails": (((WORDS - 1) * count,), "<u4"), "first": ((padded,), "<u2")}
+        wanted |= {"rows": (((WORDS - 1) * padded,), "<u4"), "highs": ((WORDS * padded,), "<u2")}
+        wanted |= dict.fromkeys(("by_high", "by_low"), ((WORDS * (HALVES + 1),), "<u4"))
+    if any((part(name).shape, part(name).dtype.str) != shape for name, shape in wanted.items()):
+        return False
+    if "rows" in wanted and np.any(part("rows") & np.uint32((1 << item_bits(count)) - 1) >= count):
+        return False
+    buckets = [part("starts")] if "starts" in wanted else []
+    buckets += [ends for name in ("by_high", "by_low") if name in wanted for ends in np.array_split(part(name), WORDS)]
+    if any(ends[0] != 0 or ends[-1] != count or np.any(ends[1:] < ends[:-1]) for ends in buckets):
+        return False
+    places = part("entries")[part("entries") >= SHARED].astype(np.int64) - SHARED
+    return not np.any(places >= len(shared)) and not np.any(places + shared[places] >= len(shared))

@@ -1,0 +1,139 @@
+"""From fingerprints to the entries that an image agrees with. Lives inside the sandbox.
+
+The order of its use: `exact` on the digests; `screen` on fast codes, which names the transforms worth a full decode;
+`near` and `corroborate` on the codes of that decode; `decide` on all of it. Only what `decide` returns leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from crawler.match.entries import DIGEST_BYTES
+from crawler.match.index import Index
+from crawler.match.search import MOST_RADIUS, look_up, pack, search
+from crawler.records import Code, Digests, RowMatch
+
+MOST_MATCHES = 256
+"""Matches that are recorded for one image: digests first, then the nearest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Distances in bits, quality 0 to 100.
+
+    screen_margin: how much further than `pdq_distance` a fast code may lie from an entry and still be looked at again:
+    more than the error of fast codes.
+    """
+
+    pdq_distance: int = 31
+    phash_distance: int = 4
+    min_quality: int = 50
+    screen_margin: int = 10
+
+    @property
+    def screen_distance(self) -> int:
+        return min(self.pdq_distance + self.screen_margin, MOST_RADIUS)
+
+
+class Matcher:
+    """The enabled lists, as one process knows them.
+
+    indexes: the base file, and the deltas imported since.  masked: entries that were disabled or withdrawn since.
+    """
+
+    def __init__(
+        self,
+        indexes: Index | Sequence[Index],
+        thresholds: Thresholds | None = None,
+        masked: Collection[int] = frozenset(),
+    ) -> None:
+        self.indexes = (indexes,) if isinstance(indexes, Index) else tuple(indexes)
+        self.thresholds = thresholds or Thresholds()
+        self.masked = frozenset(masked)
+
+    def exact(self, digests: Digests) -> tuple[RowMatch, ...]:
+        """Entries with one of these digests, of block lists and of benign ones."""
+        found: list[RowMatch] = []
+        for algorithm in DIGEST_BYTES:
+            value = np.frombuffer(getattr(digests, algorithm), np.uint8).reshape(1, -1)
+            for index in self.indexes:
+                for benign in (False, True):
+                    row = int(look_up(index, algorithm, value, benign=benign)[0])
+                    if row >= 0:
+                        entries = self.known(index.entries(algorithm, row, benign=benign))
+                        found.extend(RowMatch(entry, algorithm, benign=benign) for entry in entries)
+        return tuple(found)
+
+    def screen(self, codes: Sequence[Code]) -> tuple[str, ...]:
+        """The transforms of which a code lies within the screening distance of an entry, in the order of `codes`."""
+        return self.screen_many([codes])[0]
+
+    def screen_many(self, images: Sequence[Sequence[Code]]) -> list[tuple[str, ...]]:
+        """`screen` for several images in one pass, which is faster than one by one."""
+        codes = [(number, code) for number, image in enumerate(images) for code in image]
+        passed: set[int] = set()
+        queries = pack([code.value for _, code in codes])
+        for index in self.indexes:
+            near = search(index, queries, self.thresholds.screen_distance)
+            if self.masked:
+                passed.update(int(q) for q, row in pairs(near) if self.known(index.entries("pdq", row)))
+            else:
+                passed.update(np.unique(near.query_no).tolist())
+        transforms: list[dict[str, None]] = [{} for _ in images]
+        for at in sorted(passed):
+            number, code = codes[at]
+            transforms[number][code.transform] = None
+        return [tuple(names) for names in transforms]
+
+    def near(self, code: Code) -> tuple[RowMatch, ...]:
+        """Entries within the PDQ distance of a reference code, nearest first; none when its quality is too low."""
+        if code.quality < self.thresholds.min_quality:
+            return ()
+        return self.within("pdq", code.value, self.thresholds.pdq_distance, code.transform)
+
+    def corroborate(self, phash: bytes) -> tuple[RowMatch, ...]:
+        """Entries within the pHash distance, nearest first. They confirm a hit and never raise one."""
+        return self.within("phash", phash, self.thresholds.phash_distance, "none")
+
+    def within(self, algorithm: str, value: bytes, radius: int, transform: str) -> tuple[RowMatch, ...]:
+        found: list[RowMatch] = []
+        for index in self.indexes:
+            neighbours = search(index, pack([value]), radius, algorithm)
+            for (_, row), distance in zip(pairs(neighbours), neighbours.distance.tolist(), strict=True):
+                entries = self.known(index.entries(algorithm, row))
+                found.extend(RowMatch(entry, algorithm, distance, radius, transform) for entry in entries)
+        return tuple(sorted(found, key=order))
+
+    def known(self, entries: Iterable[int]) -> list[int]:
+        """The entries without the masked ones."""
+        return [entry for entry in entries if entry not in self.masked]
+
+
+def pairs(neighbours: Any) -> Iterable[tuple[int, int]]:
+    return zip(neighbours.query_no.tolist(), neighbours.row.tolist(), strict=True)
+
+
+def order(match: RowMatch) -> tuple[bool, int, int, str, int]:
+    """Digests first, then PDQ, then pHash, each of block lists, the nearest first; then benign lists."""
+    rank = {"pdq": 1, "phash": 2}.get(match.algorithm, 0)
+    return (match.benign, rank, match.distance, match.algorithm, match.entry)
+
+
+def decide(
+    exact: Sequence[RowMatch], near: Sequence[RowMatch] = (), corroborating: Sequence[RowMatch] = ()
+) -> tuple[RowMatch, ...]:
+    """What is recorded for an image: at most 256 matches, or nothing.
+
+    A block-listed digest or a block-listed PDQ code within the distance raises a hit; pHashes and benign lists are
+    reported beside it and raise none. Of several transforms that lead to one entry, the nearest counts.
+    """
+    if not any(not match.benign for match in (*exact, *near)):
+        return ()
+    best: dict[tuple[int, str, bool], RowMatch] = {}
+    for match in sorted((*exact, *near, *corroborating), key=order):
+        best.setdefault((match.entry, match.algorithm, match.benign), match)
+    return tuple(best.values())[:MOST_MATCHES]

@@ -1,0 +1,164 @@
+"""Searching an index: exact digests in batches, and every code within a radius."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from math import comb
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crawler.match.entries import DIGEST_BYTES
+from crawler.match.index import Index, IndexRow, index_in_memory
+from crawler.match.kernels import search_tables
+from crawler.match.linear import find_digests, search_codes
+from crawler.match.shapes import Found, Plan, Tables
+from crawler.match.tables import HALVES, LINEAR_BELOW, PADDING, WORDS, item_bits
+
+Codes = npt.NDArray[np.uint64]
+
+MOST_RADIUS = 63
+"""Bits. Up to here at most three bits of a half have to be flipped."""
+
+FLIPS = (1, 16, 120, 560)
+"""How many 16-bit numbers have 0, 1, 2 and 3 ones."""
+
+ROOM = 1024
+"""Results that a search expects; with more it runs a second time, with enough room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What is near: pairs of a query and a row of the index, ordered by query, then row.
+
+    query_no: (k,) uint32.  row: (k,) uint32, for `Index.entries`.  distance: (k,) uint8, bits.
+    """
+
+    query_no: npt.NDArray[np.uint32]
+    row: npt.NDArray[np.uint32]
+    distance: npt.NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+def pack(values: Sequence[bytes]) -> Codes:
+    """Codes as stored in entries and fingerprints, all of one length (32 or 8 bytes) -> (q, 4) or (q, 1) uint64."""
+    flat = np.frombuffer(b"".join(values), ">u8").astype(np.uint64)
+    return flat.reshape(len(values), -1) if values else flat.reshape(0, 4)
+
+
+@lru_cache(maxsize=256)
+def plan_for(radius: int, count: int) -> Plan:
+    """How a search of this radius among `count` codes spends it: evenly over the words, and within a word as is
+    cheapest for as many codes."""
+    each, more = divmod(radius + 1, WORDS)
+    words = [each - (w >= more) for w in range(WORDS)]
+    highs = [cheapest(word, count) for word in words]
+    lows = [word - 1 - high for word, high in zip(words, highs, strict=True)]
+    flips = sorted((n for n in range(HALVES) if n.bit_count() <= 3), key=lambda n: (n.bit_count(), n))
+    reach = [0, *accumulate(FLIPS)]
+    return Plan(fixed(words), fixed(highs), fixed(lows), fixed(flips, np.uint32), fixed(reach))
+
+
+def fixed(numbers: Sequence[int], dtype: npt.DTypeLike = np.int64) -> npt.NDArray[Any]:
+    """A read-only array."""
+    array = np.array(numbers, dtype)
+    array.flags.writeable = False
+    return array
+
+
+def cheapest(word: int, count: int) -> int:
+    """The radius of the high half that makes searching a word within radius `word` cheapest; the low half has the
+    rest. -1 when the table by high half is not needed."""
+    if word <= 0:
+        return word
+    return min((high for high in range(4) if -1 <= word - 1 - high <= 3), key=lambda high: cost(high, word, count))
+
+
+def cost(high: int, word: int, count: int) -> float:
+    """About how many nanoseconds it takes to search one word among `count` uniform codes: a bucket visited costs 30,
+    an item in it 0.1, and a row that has to be compared in full 25."""
+    in_bucket = count / HALVES
+    buckets = sum(FLIPS[: high + 1]) + sum(FLIPS[: word - high])
+    left = 32 - item_bits(count)
+    compared = sum(FLIPS[flipped] * share_within(word - flipped, left) for flipped in range(high + 1))
+    return buckets * (30 + 0.1 * in_bucket) + in_bucket * compared * 25
+
+
+def share_within(distance: int, bits: int) -> float:
+    """The share of all `bits`-bit numbers that differ from a given one in at most `distance` bits."""
+    return sum(comb(bits, k) for k in range(distance + 1)) / (1 << bits)
+
+
+def search(index: Index, queries: Codes, radius: int, algorithm: str = "pdq") -> Neighbours:
+    """Every code of the block lists at most `radius` bits from a query, exactly.
+
+    queries: (q, 4) uint64 from `pack`, C-contiguous; (q, 1) for algorithm "phash".  radius: bits, 0 to 63; 0 finds
+    equal codes only. Many queries in one call are faster than many calls. Raises ValueError for another radius.
+    """
+    if not 0 <= radius <= MOST_RADIUS:
+        raise ValueError(f"a search radius is 0 to {MOST_RADIUS} bits, not {radius}")
+    if not index.count(algorithm) or not len(queries):
+        return Neighbours(np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0, np.uint8))
+    room = ROOM
+    while True:
+        found = Found(
+            np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint8), np.zeros(1, np.int64)
+        )
+        run(index, f"block.{algorithm}", queries, radius, found)
+        count = int(found.count[0])
+        if count <= room:
+            break
+        room = count
+    query, row, distance = found.query[:count], found.row[:count], found.distance[:count]
+    if count < 2:
+        return Neighbours(query, row, distance)
+    order = np.lexsort((row, query))
+    return Neighbours(query[order], row[order], distance[order])
+
+
+def run(index: Index, table: str, queries: Codes, radius: int, found: Found) -> None:
+    """One pass over the tables, or over the codes of a set that has none."""
+    sections = index.sections
+    codes = sections.get(f"{table}.codes")
+    if codes is not None:
+        search_codes(codes, queries, radius, found)
+        return
+    tables = Tables(*(sections[f"{table}.{name}"] for name in Tables._fields))
+    count = tables.first.size - PADDING
+    words = np.empty((len(queries), WORDS), np.uint32)
+    words[:, 0::2] = queries >> np.uint64(32)
+    words[:, 1::2] = queries & np.uint64(0xFFFFFFFF)
+    sizes = np.array((radius, item_bits(count)), np.int64)
+    search_tables(tables, plan_for(radius, count), words, sizes, found)
+
+
+def look_up(index: Index, algorithm: str, digests: npt.NDArray[np.uint8], *, benign: bool = False) -> npt.NDArray[Any]:
+    """Where digests stand in the index.
+
+    digests: (q, 16, 20 or 32) uint8, C-contiguous.  Returns (q,) int64: rows for `Index.entries`, -1 for "nowhere".
+    """
+    rows = np.full(len(digests), -1, np.int64)
+    if index.count(algorithm, benign=benign):
+        table = f"{'benign' if benign else 'block'}.{algorithm}"
+        find_digests(index.sections[f"{table}.values"], index.sections[f"{table}.starts"], digests, rows)
+    return rows
+
+
+def warm() -> None:
+    """Compile the kernels, or load them from numba's cache, and run each once.
+
+    To be called before a process gives up its right to open files.
+    """
+    few = index_in_memory(IndexRow(n, "pdq", n.to_bytes(32, "big")) for n in range(2))
+    many = index_in_memory(IndexRow(n, "pdq", n.to_bytes(32, "big")) for n in range(LINEAR_BELOW))
+    exact = index_in_memory(IndexRow(1, name, bytes(width)) for name, width in DIGEST_BYTES.items())
+    for index in (few, many):
+        search(index, pack([bytes(32)]), 0)
+    for name, width in DIGEST_BYTES.items():
+        look_up(exact, name, np.zeros((1, width), np.uint8))
