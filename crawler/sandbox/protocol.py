@@ -1,0 +1,162 @@
+"""What a worker, its zygote and the children say to each other, one frame per packet of a SOCK_SEQPACKET socket.
+
+A frame is a header (version u8, kind u8, number u64, little-endian) and a msgpack payload of at most MAX_FRAME bytes in
+all. `number` is the sequence number of an order, or a process id. Image bytes never travel here.
+
+    worker -> zygote   SETTINGS map · SPAWN (with two descriptors: control socket, image buffer)
+    zygote -> worker   READY · FAILED [class, message] · ENDED number=pid, wait status
+    worker -> child    EXAMINE number=order, length in the buffer
+    child  -> worker   HERE number=pid (with its pidfd) · READY · FAILED [class, message]
+                       FOUND number=order, found · DONE number=order, answer (nil: decoded, nothing found)
+
+Decoding believes nothing: children work on hostile bytes, so types, lengths and ranges are checked one by one.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+import msgpack
+
+from crawler.records import Examination, FoundImage, Rejected, RowMatch
+
+VERSION = 1
+MAX_FRAME = 65_536
+"""Bytes; a packet of this size fits the kernel's default socket buffer."""
+
+MAX_MATCHES = 500
+"""Matches of one image that are reported; the matcher gives the strongest first."""
+
+_HEADER = struct.Struct("<BBQ")
+_REASON = re.compile(r"[A-Za-z0-9 ()_.,:+/-]{1,80}")
+_TRANSFORM = re.compile(r"[a-z0-9+-]{1,60}")
+_ALGORITHM = re.compile(r"[a-z0-9._-]{1,32}")
+
+
+class FrameKind(IntEnum):
+    SETTINGS = 1
+    SPAWN = 2
+    READY = 3
+    FAILED = 4
+    ENDED = 5
+    EXAMINE = 6
+    HERE = 7
+    FOUND = 8
+    DONE = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """payload: what msgpack made of it (lists, dicts, str, bytes, int, float, bool, None); check before use."""
+
+    kind: FrameKind
+    number: int
+    payload: object
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """spent: the child asks to be replaced."""
+
+    examination: Examination
+    spent: bool
+
+
+def encode(kind: FrameKind, number: int = 0, payload: object = None) -> bytes:
+    """One packet. The caller keeps the payload below MAX_FRAME."""
+    packed: bytes = msgpack.packb(payload)
+    return _HEADER.pack(VERSION, kind, number) + packed
+
+
+def decode(packet: bytes) -> Frame | Rejected:
+    """Raises nothing: a packet that is not a frame of this version is Rejected."""
+    if not _HEADER.size < len(packet) <= MAX_FRAME:
+        return Rejected("frame length")
+    version, kind, number = _HEADER.unpack_from(packet)
+    if version != VERSION:
+        return Rejected("frame version")
+    try:
+        return Frame(FrameKind(kind), number, msgpack.unpackb(packet[_HEADER.size :], strict_map_key=True))
+    except (ValueError, TypeError, RecursionError):  # all that msgpack raises derives from these
+        return Rejected("frame payload")
+
+
+def pack_found(found: FoundImage) -> list[object]:
+    matches = [
+        [match.entry, match.algorithm, match.distance, match.threshold, match.transform, match.benign]
+        for match in found.matches[:MAX_MATCHES]
+    ]
+    return [found.sha256, found.md5, found.size, found.width, found.height, found.quality, matches]
+
+
+CLEAN = Answer(Examination(True), spent=False)
+"""What is answered for nearly every image; travels as nothing at all."""
+
+
+def pack_answer(answer: Answer) -> list[object] | None:
+    if answer == CLEAN:
+        return None
+    examination = answer.examination
+    found = None if examination.found is None else pack_found(examination.found)
+    return [answer.spent, examination.decoded, examination.reason, examination.partial, found]
+
+
+def unpack_answer(payload: object) -> Answer | Rejected:
+    if payload is None:
+        return CLEAN
+    match payload:
+        case [bool(spent), bool(decoded), reason, bool(partial), found]:
+            image = None if found is None else unpack_found(found)
+            if isinstance(image, Rejected):
+                return image
+            if decoded != (reason is None) or not (reason is None or _is_text(reason, _REASON)):
+                return Rejected("reason")
+            text = reason if isinstance(reason, str) else None
+            return Answer(Examination(decoded, text, partial, image), spent)
+    return Rejected("answer")
+
+
+def unpack_found(payload: object) -> FoundImage | Rejected:
+    match payload:
+        case [bytes(sha256), bytes(md5), int(size), width, height, quality, list(rows)]:
+            if len(sha256) != 32 or len(md5) != 16 or not 0 < len(rows) <= MAX_MATCHES or not _is_count(size):
+                return Rejected("found")
+            matches = [_unpack_match(row) for row in rows]
+            kept = tuple(match for match in matches if isinstance(match, RowMatch))
+            sizes = [value for value in (width, height, quality) if value is None or isinstance(value, int)]
+            if (
+                len(kept) != len(matches)
+                or len(sizes) != 3
+                or not all(size is None or _is_count(size) for size in sizes)
+            ):
+                return Rejected("found")
+            return FoundImage(sha256, md5, size, sizes[0], sizes[1], sizes[2], kept)
+    return Rejected("found")
+
+
+def unpack_failure(payload: object) -> tuple[str, str]:
+    """The class name and the message of a FAILED frame, cut to one readable line."""
+    match payload:
+        case [str(name), str(message)]:
+            return name[:64], " ".join(message.split())[:500]
+    return "SandboxUnavailable", "a sandbox process failed and did not say why"
+
+
+def _unpack_match(row: object) -> RowMatch | Rejected:
+    match row:
+        case [int(entry), str(algorithm), int(distance), int(threshold), str(transform), bool(benign)]:
+            numbers_fit = _is_count(entry) and 0 <= distance <= 1024 and 0 <= threshold <= 1024
+            if numbers_fit and _is_text(algorithm, _ALGORITHM) and _is_text(transform, _TRANSFORM):
+                return RowMatch(entry, algorithm, distance, threshold, transform, benign)
+    return Rejected("match")
+
+
+def _is_text(value: object, pattern: re.Pattern[str]) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63

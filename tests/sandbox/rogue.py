@@ -1,0 +1,131 @@
+"""A zygote whose examiner does what the first word of an "image" says: to see the machinery cope with bad children.
+
+Started like the real one, with the real confinement; only the examiner differs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from crawler.errors import IndexCorrupt, SandboxUnavailable
+from crawler.records import Examination, FoundImage, RowMatch
+from crawler.sandbox import seccomp
+from crawler.sandbox.child import Announce, Warm
+from crawler.sandbox.confine import CONTROL, Limits
+from crawler.sandbox.zygote import main
+
+FOUND = FoundImage(b"s" * 32, b"m" * 16, 7, None, None, None, (RowMatch(5, "sha256"),))
+
+
+@dataclass(frozen=True)
+class NoThresholds:
+    """In place of the matcher's, which bring its kernels along."""
+
+
+class Rogue:
+    def __init__(self, index: str) -> None:
+        self.forgetful = index == "forgetful"
+        self.stillborn = index == "stillborn"
+
+    def rehearse(self) -> None:
+        if self.stillborn:
+            os._exit(1)
+        if self.forgetful:
+            raise SandboxUnavailable("sandbox: forgot everything")
+
+    def examine(self, data: memoryview, announce: Announce) -> Examination:
+        word, _, rest = bytes(data).partition(b" ")
+        if word == b"announced":
+            announce(FOUND)
+            return self.examine(memoryview(rest), announce)
+        return getattr(self, word.decode() or "empty")(rest)
+
+    def empty(self, rest: bytes) -> Examination:
+        return Examination(False, "empty")
+
+    def clean(self, rest: bytes) -> Examination:
+        return Examination(True)
+
+    def echo(self, rest: bytes) -> Examination:
+        return Examination(False, rest.decode())
+
+    def size(self, rest: bytes) -> Examination:
+        return Examination(False, f"{len(rest)} {rest.count(rest[:1])}")
+
+    def pid(self, rest: bytes) -> Examination:
+        return Examination(False, str(os.getpid()))
+
+    def found(self, rest: bytes) -> Examination:
+        return Examination(True, found=FOUND)
+
+    def match(self, rest: bytes) -> Examination:
+        end = time.monotonic() + 0.0005
+        while time.monotonic() < end:
+            pass
+        return Examination(True, found=replace(FOUND, size=int(rest)))
+
+    def sleep(self, rest: bytes) -> Examination:
+        end = time.monotonic() + float(rest)
+        while time.monotonic() < end:
+            pass
+        return Examination(False, "slept")
+
+    def die(self, rest: bytes) -> Examination:
+        ctypes.string_at(0)
+        raise AssertionError
+
+    def exit(self, rest: bytes) -> Examination:
+        os._exit(int(rest))
+
+    def hoard(self, rest: bytes) -> Examination:
+        kept = [bytearray(1 << 20) for _ in range(int(rest))]
+        return Examination(False, f"{len(kept)} MiB")
+
+    def fork(self, rest: bytes) -> Examination:
+        os.fork()
+        return Examination(False, "forked")
+
+    def open(self, rest: bytes) -> Examination:
+        Path(rest.decode()).read_bytes()
+        return Examination(False, "opened")
+
+    def babble(self, rest: bytes) -> Examination:
+        os.write(CONTROL, rest)
+        return Examination(False, "babbled")
+
+    def kill_zygote(self, rest: bytes) -> Examination:
+        os.kill(os.getppid(), signal.SIGKILL)
+        return Examination(False, "killed")
+
+
+def no_seccomp() -> str:
+    return "no seccomp here"
+
+
+def load(payload: Any) -> Warm:
+    """The name of the index file says what goes wrong."""
+    name = Path(payload["index"]).name
+    match name:
+        case "explode":
+            raise RuntimeError("explode")
+        case "corrupt":
+            raise IndexCorrupt("index: damaged")
+        case "threads":
+            threading.Thread(target=time.sleep, args=(9,), daemon=True).start()
+        case "no-seccomp":
+            seccomp.unavailable = no_seccomp
+        case "slow":
+            time.sleep(9)
+    return Warm(Rogue(name), Limits(payload["memory_budget"], 30, payload["require_seccomp"]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(load, sys.argv[1:]))

@@ -1,0 +1,542 @@
+"""The pool with real processes and real confinement; only what a child does with an image is made up (rogue.py)."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from crawler.errors import SandboxUnavailable
+from crawler.records import Examination
+from crawler.sandbox import launcher, pool
+from crawler.sandbox.pool import Sandbox
+from crawler.sandbox.settings import SandboxSettings
+from tests.sandbox.rogue import FOUND, NoThresholds
+
+MIB = 1 << 20
+ROOT = Path(__file__).parent.parent.parent
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+Start = Callable[..., Awaitable[Sandbox]]
+
+
+@pytest.fixture(autouse=True)
+def rogue_examiner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launcher, "MODULE", "tests.sandbox.rogue")
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    made: list[Sandbox] = []
+
+    async def make(**changes: object) -> Sandbox:
+        values: dict[str, object] = {
+            "processes": 2,
+            "index": tmp_path / "index",
+            "index_sha256": "0" * 64,
+            "cache_dir": tmp_path / "cache",
+            "thresholds": NoThresholds(),
+            "memory_budget": 64 * MIB,
+        }
+        made.append(await Sandbox.start(SandboxSettings(**values | changes)))
+        return made[-1]
+
+    yield make
+    for sandbox in made:
+        await sandbox.close(0.0)
+
+
+def seen(reason: str, found: object = None) -> Examination:
+    return Examination(False, reason, found=found)
+
+
+async def pid_of(sandbox: Sandbox) -> int:
+    return int((await sandbox.examine(b"pid")).reason or 0)
+
+
+def zygote_pid(sandbox: Sandbox) -> int:
+    assert sandbox._zygote is not None
+    return sandbox._zygote._process.pid
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def vanish(pid: int) -> bool:
+    await until(lambda: not is_alive(pid))
+    return True
+
+
+async def until(condition: Callable[[], bool], within: float = 5.0) -> None:
+    end = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        await asyncio.sleep(0.005)
+
+
+def about(pid: int, what: str) -> str:
+    return Path(f"/proc/{pid}/{what}").read_text()
+
+
+def descriptors(pid: int) -> list[str]:
+    """What the open descriptors of a process point to."""
+    links = list(Path(f"/proc/{pid}/fd").iterdir())
+    return [str(link.readlink()) for link in links if link.is_symlink()]
+
+
+# ---------------------------------------------------------------- the plain way
+
+
+async def test_answers_come_back_with_their_images(start: Start) -> None:
+    sandbox = await start()
+    answers = await asyncio.gather(*(sandbox.examine(f"echo number {i}".encode()) for i in range(200)))
+    assert answers == [seen(f"number {i}") for i in range(200)]
+    assert sandbox.counts.answered == 200
+    assert sandbox.waiting == 0
+
+
+async def test_a_match_comes_out_whole(start: Start) -> None:
+    sandbox = await start()
+    assert await sandbox.examine(b"found") == Examination(True, found=FOUND)
+
+
+@pytest.mark.parametrize("length", [1, 150_000, MIB, MIB + 1, 3 * MIB])
+async def test_bytes_of_any_length_arrive(start: Start, length: int) -> None:
+    sandbox = await start(processes=1, max_bytes=4 * MIB)
+    for filler in (b"a", b"b"):
+        assert await sandbox.examine(b"size " + filler * length) == seen(f"{length} {length}")
+    assert await sandbox.examine(b"") == seen("empty")
+
+
+async def test_any_bytes_like_body_is_taken(start: Start) -> None:
+    sandbox = await start()
+    for body in (b"echo x", bytearray(b"echo x"), memoryview(b"..echo x")[2:]):
+        assert await sandbox.examine(body) == seen("x")
+
+
+async def test_too_large_is_an_outcome(start: Start) -> None:
+    sandbox = await start(max_bytes=100)
+    assert await sandbox.examine(b"size " + b"a" * 95) == seen("95 95")
+    assert await sandbox.examine(b"size " + b"a" * 96) == seen("too-large")
+
+
+async def test_waiting_counts_what_no_child_has_yet(start: Start) -> None:
+    sandbox = await start(processes=1)
+    tasks = [asyncio.ensure_future(sandbox.examine(b"sleep 0.05")) for _ in range(4)]
+    await asyncio.sleep(0.01)
+    assert sandbox.waiting == 3
+    await asyncio.gather(*tasks)
+    assert sandbox.waiting == 0
+
+
+async def test_images_are_served_in_order_of_arrival(start: Start) -> None:
+    sandbox = await start(processes=1)
+    finished: list[int] = []
+
+    async def one(number: int) -> None:
+        await sandbox.examine(b"sleep 0.001")
+        finished.append(number)
+
+    await asyncio.gather(*(one(number) for number in range(20)))
+    assert finished == list(range(20))
+
+
+async def test_children_work_at_the_same_time(start: Start) -> None:
+    sandbox = await start(processes=2)
+    await until(lambda: len(sandbox._idle) == 2)
+    pids = await asyncio.gather(*(pid_of(sandbox) for _ in range(2)))
+    assert len(set(pids)) == 2
+
+
+def test_it_runs_under_uvloop(tmp_path: Path) -> None:
+    async def go() -> list[Examination]:
+        settings = SandboxSettings(2, tmp_path, "0" * 64, tmp_path / "cache", NoThresholds(), image_deadline=0.3)
+        sandbox = await Sandbox.start(settings)
+        words = (b"echo a", b"die", b"sleep 5", b"echo b")
+        answers = await asyncio.gather(*(sandbox.examine(word) for word in words))
+        await sandbox.close()
+        return answers
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(go()) == [seen("a"), seen("crashed"), seen("deadline"), seen("b")]
+
+
+# ---------------------------------------------------------------- images that do harm
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"die", "crashed"),
+        (b"exit 3", "crashed"),
+        (b"exit 78", "memory"),
+        (b"hoard 200", "memory"),
+        (b"fork", "violation"),
+        (b"kill_zygote", "violation"),
+        (b"sleep 30", "deadline"),
+        (b"open /etc/passwd", "failed(PermissionError)"),
+        (b"no_such_word", "failed(AttributeError)"),
+        (b"babble x", "violation"),
+        (b"babble " + b"\x01\x09" + b"\x01" + b"\x00" * 7 + b"\x95\xc2\xc3\xc0\xc2\xc3", "violation"),
+    ],
+)
+async def test_a_bad_image_is_an_outcome_and_its_child_is_replaced(start: Start, body: bytes, reason: str) -> None:
+    sandbox = await start(processes=1, image_deadline=0.3)
+    assert await sandbox.examine(body) == seen(reason)
+    assert await sandbox.examine(b"echo next") == seen("next")
+    assert await sandbox.examine(b"announced " + body) == seen(reason, FOUND)
+    assert await sandbox.examine(b"echo next") == seen("next")
+    assert sandbox.counts.zygotes == 1
+
+
+async def test_a_bad_image_costs_its_neighbours_nothing(start: Start) -> None:
+    sandbox = await start(processes=2, image_deadline=0.5)
+    words = [b"echo fine", b"die", b"hoard 200", b"echo fine", b"fork", b"exit 3"] * 5
+    answers = await asyncio.gather(*(sandbox.examine(word) for word in words))
+    assert [answer.reason for answer in answers] == ["fine", "crashed", "memory", "fine", "violation", "crashed"] * 5
+
+
+async def test_memory_below_the_budget_is_granted(start: Start) -> None:
+    sandbox = await start(processes=1)
+    assert await sandbox.examine(b"hoard 40") == seen("40 MiB")
+
+
+async def test_nothing_of_the_last_image_is_left_in_the_buffer(start: Start) -> None:
+    sandbox = await start(processes=1)
+    await sandbox.examine(b"size " + b"secret" * 1000)
+    (child,) = sandbox._children
+    assert bytes(child._buffer._map).count(0) == child._buffer.size
+
+
+async def test_the_deadline_is_kept(start: Start) -> None:
+    sandbox = await start(processes=1, image_deadline=0.2)
+    begun = time.monotonic()
+    assert await sandbox.examine(b"sleep 30") == seen("deadline")
+    assert 0.19 < time.monotonic() - begun < 0.6
+    assert sandbox.counts.deadline == 1
+
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_worker_that_was_busy_itself_does_not_blame_the_image(tmp_path: Path, factory: LoopFactory) -> None:
+    async def go() -> Examination:
+        settings = SandboxSettings(1, tmp_path, "0" * 64, tmp_path / "cache", NoThresholds(), image_deadline=0.3)
+        sandbox = await Sandbox.start(settings)
+        task = asyncio.ensure_future(sandbox.examine(b"announced echo in time"))
+        await asyncio.sleep(0)
+        time.sleep(0.5)  # noqa: ASYNC251
+        answer = await task
+        await sandbox.close()
+        return answer
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        assert runner.run(go()) == seen("in time")
+
+
+# ---------------------------------------------------------------- processes that end
+
+
+async def test_a_child_killed_in_the_middle_is_replaced(start: Start) -> None:
+    sandbox = await start(processes=1)
+    pid = await pid_of(sandbox)
+    task = asyncio.ensure_future(sandbox.examine(b"announced sleep 0.2"))
+    await asyncio.sleep(0.05)
+    os.kill(pid, signal.SIGKILL)
+    assert await asyncio.wait_for(task, 3) == seen("slept")
+    assert await pid_of(sandbox) != pid
+    assert sandbox.counts.crashed == 0
+
+
+async def test_an_image_whose_children_are_always_killed_is_given_up(start: Start) -> None:
+    sandbox = await start(processes=1)
+    task = asyncio.ensure_future(sandbox.examine(b"announced sleep 30"))
+    for tries in range(1, pool.MAX_TRIES + 1):
+        await until(lambda tries=tries: any(c.job and c.job.tries == tries and c.job.found for c in sandbox._children))
+        os.kill(next(iter(sandbox._children)).pid, signal.SIGKILL)
+        await until(lambda: not any(child.job for child in sandbox._children))
+    assert await asyncio.wait_for(task, 5) == seen("crashed", FOUND)
+
+
+async def test_an_idle_child_that_is_killed_is_replaced(start: Start) -> None:
+    sandbox = await start(processes=1)
+    pid = await pid_of(sandbox)
+    os.kill(pid, signal.SIGKILL)
+    answers = await asyncio.gather(*(sandbox.examine(b"echo on") for _ in range(3)))
+    assert [answer.reason for answer in answers] == ["on"] * 3
+    assert await pid_of(sandbox) != pid
+
+
+async def test_images_survive_the_death_of_the_zygote(start: Start) -> None:
+    sandbox = await start(processes=2)
+    tasks = [asyncio.ensure_future(sandbox.examine(b"sleep 0.2")) for _ in range(4)]
+    await asyncio.sleep(0.05)
+    os.kill(zygote_pid(sandbox), signal.SIGKILL)
+    assert await asyncio.gather(*tasks) == [seen("slept")] * 4
+    assert sandbox.counts.zygotes == 2
+    assert sandbox.counts.crashed == 0
+
+
+async def test_children_die_with_their_zygote(start: Start) -> None:
+    sandbox = await start(processes=1)
+    pid = await pid_of(sandbox)
+    os.kill(zygote_pid(sandbox), signal.SIGKILL)
+    assert await vanish(pid)
+    assert await pid_of(sandbox) != pid
+
+
+async def test_a_zygote_that_ends_again_and_again_is_given_up(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "STRIKES", 2)
+    sandbox = await start(processes=1)
+    task = asyncio.ensure_future(sandbox.examine(b"sleep 30"))
+    for zygotes in (1, 2, 3):
+        await until(lambda zygotes=zygotes: sandbox.counts.zygotes == zygotes and bool(sandbox._children))
+        await asyncio.sleep(0.05)
+        os.kill(zygote_pid(sandbox), signal.SIGKILL)
+    with pytest.raises(SandboxUnavailable, match="again and again, 2 times in 60 s"):
+        await asyncio.wait_for(task, 5)
+    with pytest.raises(SandboxUnavailable, match="again and again"):
+        await sandbox.examine(b"echo x")
+
+
+async def test_an_image_does_not_take_down_one_zygote_after_the_other(start: Start) -> None:
+    sandbox = await start(processes=1)
+    task = asyncio.ensure_future(sandbox.examine(b"sleep 30"))
+    for zygotes in range(1, pool.MAX_TRIES + 1):
+        await until(lambda zygotes=zygotes: sandbox.counts.zygotes == zygotes and any(c.job for c in sandbox._children))
+        os.kill(zygote_pid(sandbox), signal.SIGKILL)
+    assert await asyncio.wait_for(task, 5) == seen("crashed")
+    assert await sandbox.examine(b"echo on") == seen("on")
+
+
+async def test_random_kills_lose_no_image(start: Start) -> None:
+    sandbox = await start(processes=2)
+    rng = random.Random(7)
+    found = asyncio.gather(*(sandbox.examine(f"match {number}".encode()) for number in range(1500)))
+    for _ in range(12):
+        await asyncio.sleep(0.03)
+        victim = rng.choice([child.pid for child in sandbox._children if child.pid] or [zygote_pid(sandbox)])
+        os.kill(victim, signal.SIGKILL)
+    answers = await asyncio.wait_for(found, 20)
+    sizes = [answer.found.size if answer.found else None for answer in answers]
+    assert sizes == list(range(1500))
+    assert sandbox.counts.crashed == 0
+
+
+async def test_everything_ends_with_the_sandbox(start: Start) -> None:
+    sandbox = await start(processes=1)
+    zygote, child = zygote_pid(sandbox), await pid_of(sandbox)
+    await sandbox.close()
+    assert await vanish(zygote)
+    assert await vanish(child)
+
+
+async def test_everything_dies_with_a_worker_that_is_killed(tmp_path: Path) -> None:
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.sandbox.doomed", str(tmp_path), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert worker.stdout is not None
+    pids = [int(word) for word in (await worker.stdout.readline()).split()]
+    assert len(pids) == 3
+    assert all(is_alive(pid) for pid in pids)
+    worker.kill()
+    await worker.wait()
+    for pid in pids:
+        assert await vanish(pid)
+
+
+async def test_polite_signals_leave_it_alone(start: Start) -> None:
+    sandbox = await start(processes=1)
+    zygote, child = zygote_pid(sandbox), await pid_of(sandbox)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(zygote, number)
+        os.kill(child, number)
+    await asyncio.sleep(0.05)
+    assert await pid_of(sandbox) == child
+    assert zygote_pid(sandbox) == zygote
+
+
+# ---------------------------------------------------------------- recycling, cancelling, closing
+
+
+async def test_children_are_recycled(start: Start) -> None:
+    sandbox = await start(processes=1, recycle_after=3)
+    pids = [await pid_of(sandbox) for _ in range(7)]
+    assert pids[0] == pids[1] == pids[2]
+    assert pids[3] == pids[4] == pids[5]
+    assert len({pids[0], pids[3], pids[6]}) == 3
+    assert sandbox.counts.recycled == 2
+    assert await vanish(pids[0])
+
+
+async def test_a_cancelled_image_does_not_shift_the_answers(start: Start) -> None:
+    sandbox = await start(processes=1)
+    running = asyncio.ensure_future(sandbox.examine(b"sleep 0.1"))
+    queued = asyncio.ensure_future(sandbox.examine(b"echo never"))
+    last = asyncio.ensure_future(sandbox.examine(b"echo last"))
+    await asyncio.sleep(0.02)
+    running.cancel()
+    queued.cancel()
+    assert await last == seen("last")
+    assert running.cancelled()
+    assert queued.cancelled()
+    assert sandbox.counts.answered == 2
+    assert sandbox.waiting == 0
+
+
+async def test_random_cancelling_never_mixes_answers_up(start: Start) -> None:
+    sandbox = await start(processes=2)
+
+    async def one(number: int) -> None:
+        try:
+            answer = await asyncio.wait_for(sandbox.examine(f"echo {number}".encode()), (number * 7 % 13) / 2000)
+        except TimeoutError:
+            return
+        assert answer == seen(str(number))
+
+    for _ in range(5):
+        await asyncio.gather(*(one(number) for number in range(60)))
+    assert await sandbox.examine(b"echo end") == seen("end")
+
+
+async def test_closing_waits_for_what_was_accepted(start: Start) -> None:
+    sandbox = await start(processes=1)
+    tasks = [asyncio.ensure_future(sandbox.examine(b"sleep 0.05")) for _ in range(3)]
+    await asyncio.sleep(0)
+    await sandbox.close()
+    assert await asyncio.gather(*tasks) == [seen("slept")] * 3
+    with pytest.raises(SandboxUnavailable, match="closed"):
+        await sandbox.examine(b"echo x")
+
+
+async def test_closing_without_patience_gives_the_images_back(start: Start) -> None:
+    sandbox = await start(processes=1)
+    tasks = [asyncio.ensure_future(sandbox.examine(b"sleep 30")) for _ in range(3)]
+    await asyncio.sleep(0.02)
+    await sandbox.close(0.0)
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [SandboxUnavailable] * 3
+
+
+async def test_no_descriptor_or_process_is_left_behind(start: Start) -> None:
+    gc.collect()
+    before = descriptors(os.getpid())
+    sandbox = await start(processes=2, recycle_after=2, image_deadline=0.2)
+    for word in (b"echo x", b"die", b"sleep 9", b"pid", b"pid", b"pid", b"hoard 200"):
+        await sandbox.examine(word)
+    zygote = zygote_pid(sandbox)
+    await sandbox.close()
+    await sandbox.close()
+    assert len(descriptors(os.getpid())) == len(before)
+    assert not is_alive(zygote)
+
+
+# ---------------------------------------------------------------- starting
+
+
+async def test_a_warm_up_that_fails_says_why(start: Start, tmp_path: Path) -> None:
+    with pytest.raises(SandboxUnavailable, match="RuntimeError: explode"):
+        await start(index=tmp_path / "explode")
+
+
+async def test_an_error_of_ours_keeps_its_class(start: Start, tmp_path: Path) -> None:
+    from crawler.errors import IndexCorrupt
+
+    with pytest.raises(IndexCorrupt, match="damaged"):
+        await start(index=tmp_path / "corrupt")
+
+
+async def test_a_warm_up_that_leaves_threads_is_refused(start: Start, tmp_path: Path) -> None:
+    with pytest.raises(SandboxUnavailable, match="2 threads"):
+        await start(index=tmp_path / "threads")
+
+
+async def test_a_child_that_cannot_close_itself_in_is_final(start: Start, tmp_path: Path) -> None:
+    with pytest.raises(SandboxUnavailable, match="no seccomp here"):
+        await start(index=tmp_path / "no-seccomp")
+    sandbox = await start(index=tmp_path / "no-seccomp", require_seccomp=False)
+    assert await sandbox.examine(b"echo on") == seen("on")
+
+
+async def test_a_child_that_forgot_how_to_decode_is_final(start: Start, tmp_path: Path) -> None:
+    with pytest.raises(SandboxUnavailable, match="forgot everything"):
+        await start(index=tmp_path / "forgetful")
+
+
+async def test_children_that_end_at_once_are_final(start: Start, tmp_path: Path) -> None:
+    with pytest.raises(SandboxUnavailable, match="before they are ready"):
+        await start(index=tmp_path / "stillborn")
+
+
+async def test_a_cache_that_others_reach_is_refused(start: Start, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    cache.chmod(0o755)
+    with pytest.raises(SandboxUnavailable, match="others may reach it"):
+        await start()
+    cache.chmod(0o700)
+    sandbox = await start()
+    assert await sandbox.examine(b"echo on") == seen("on")
+
+
+async def test_a_cache_that_cannot_be_made_is_refused(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SandboxUnavailable, match="give a writable cache directory"):
+        await start(cache_dir=tmp_path / "file" / "cache")
+
+
+async def test_a_zygote_that_does_not_start_is_an_error(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launcher, "MODULE", "tests.sandbox.no_such_module")
+    with pytest.raises(SandboxUnavailable, match="no_such_module"):
+        await start()
+
+
+async def test_a_zygote_that_is_never_warm_is_an_error(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher, "START_PATIENCE", 0.3)
+    with pytest.raises(SandboxUnavailable, match="not warm"):
+        await start(index=tmp_path / "slow")
+
+
+async def test_a_start_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
+    before = len(descriptors(os.getpid()))
+    settings = SandboxSettings(1, tmp_path / "slow", "0" * 64, tmp_path / "cache", NoThresholds())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(Sandbox.start(settings), 0.3)
+    assert len(descriptors(os.getpid())) == before
+
+
+async def test_the_zygote_inherits_no_secrets(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://:password@127.0.0.1/")
+    sandbox = await start(processes=1)
+    environment = about(zygote_pid(sandbox), "environ")
+    assert "NUMBA_NUM_THREADS=1" in environment
+    assert "password" not in environment
+
+
+async def test_a_real_child_is_behind_the_filter(start: Start) -> None:
+    sandbox = await start(processes=1)
+    status = about(await pid_of(sandbox), "status")
+    lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert (lines["Seccomp"], lines["NoNewPrivs"], int(lines["CapEff"], 16)) == ("2", "1", 0)
+    assert lines["Threads"] == "1"
+
+
+async def test_the_zygote_keeps_nothing_of_its_children(start: Start) -> None:
+    sandbox = await start(processes=2)
+    await until(lambda: len(sandbox._idle) == 2)
+    await sandbox.examine(b"size secret")
+    links = descriptors(zygote_pid(sandbox))
+    assert sum(link.startswith("socket:") for link in links) == 1
+    assert not [link for link in links if "memfd:image" in link]
