@@ -66,7 +66,8 @@ class Admitter:
             await self._runs.refresh()
         known = [(entry, served) for entry in entries if (served := self._runs.get(entry.run)) is not None]
         # An entry of a run that is not served here yet stays unacknowledged: whoever serves it takes it over.
-        admissions = [found for entry, served in known if (found := await self._judged(entry, served)) is not None]
+        judged = await asyncio.gather(*(self._judged(entry, served) for entry, served in known))
+        admissions = [found for found in judged if found is not None]
         if admissions:
             await self._frontier.admit(admissions)
             self.admitted.set()

@@ -9,7 +9,7 @@ import structlog
 
 from crawler.bridge.completer import Completer
 from crawler.bridge.courier import Courier, Unsent
-from crawler.bridge.outcomes import failed_fetch, unsupported, unusable
+from crawler.bridge.outcomes import broken_off, failed_fetch, unsupported, unusable
 from crawler.bridge.pages import examine_lease, image_completion
 from crawler.bridge.runs import RunBook
 from crawler.errors import Unavailable
@@ -78,7 +78,7 @@ class ImageLane:
         served = self._runs.get(lease.item.run)
         if served is None:
             return Completion(lease, None)
-        ended = unusable(lease, fetched, time()) or unsupported(lease, fetched)
+        ended = broken_off(lease, fetched) or unusable(lease, fetched, time()) or unsupported(lease, fetched)
         if ended is not None:
             return ended
         if fetched.kind in ("html", "feed"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crawler.discover.page import redirect_candidate
-from crawler.fetch.failures import Disposition, http_outcome
+from crawler.fetch.failures import FAILURES, Disposition, http_outcome
 from crawler.fetch.headers import retry_after
 from crawler.frontier.base import Completion
 from crawler.records import (
@@ -58,6 +58,13 @@ def unusable(lease: Lease, fetched: Fetched, now: float) -> Completion | None:
             return Completion(lease, Retry(outcome.name, after), block=block)
         case Disposition.FAILED:
             return Completion(lease, Failed(outcome.name))
+
+
+def broken_off(lease: Lease, fetched: Fetched) -> Completion | None:
+    """The end of a lease whose body broke off, at its first try; what arrived at a later one is looked at as it is."""
+    if fetched.truncated is None or lease.item.attempts > 0 or not FAILURES[fetched.truncated].retry:
+        return None
+    return Completion(lease, Retry(fetched.truncated, backoff(0)))
 
 
 def unsupported(lease: Lease, fetched: Fetched) -> Completion | None:

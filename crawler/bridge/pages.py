@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from time import time
 
 from crawler.bridge.examine import Findings, examine
-from crawler.bridge.outcomes import failed_fetch, unsupported, unusable
+from crawler.bridge.outcomes import broken_off, failed_fetch, unsupported, unusable
 from crawler.bridge.rules import pack_rules, pack_unreachable
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.discover.page import discover
@@ -56,9 +56,10 @@ class PageJudge:
         served = self._runs.get(lease.item.run)
         if served is None:
             return Completion(lease, None)
-        if lease.item.kind is Kind.ROBOTS:
+        ended = broken_off(lease, fetched)
+        if ended is None and lease.item.kind is Kind.ROBOTS:
             return self._robots(lease, fetched)
-        ended = unusable(lease, fetched, time()) or unsupported(lease, fetched)
+        ended = ended or unusable(lease, fetched, time()) or unsupported(lease, fetched)
         if ended is not None:
             return ended
         if fetched.kind == "image":

@@ -42,6 +42,9 @@ _TAG: Final = re.compile(
     re.S,
 )
 _ATTRIBUTE: Final = re.compile(rf"""({_NAME})(?:{_S}*+={_S}*+(?:"([^"]*+)"?|'([^']*+)'?|([^ \t\n\r\f>]*+)))?+""")
+# The attributes of most links: nothing but a target and what has no meaning here, written as generators write it.
+_ASIDE: Final = rf'{_S}++(?:(?:id|title|target|name|accesskey|style)="[^"]*+"|class="([^"]*+)")'
+_PLAIN_LINK: Final = re.compile(rf'(?:{_ASIDE})*+{_S}++href="([^"&]++)"(?:{_ASIDE})*+{_S}*+\Z')
 # Their content is text up to their end tag, at least in some mode of some browser.
 _TEXT_ELEMENTS: Final = frozenset(
     ("script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes", "noscript")
@@ -86,6 +89,15 @@ def attributes(raw: str) -> dict[str, str]:
     for name, double, single, bare in written:
         found.setdefault(name.lower(), unescape(double or single or bare))
     return found
+
+
+def plain_link(raw: str) -> tuple[str, str] | None:
+    """(href, class) of a link whose attributes, as written, hold nothing else of interest; None to have them parsed."""
+    match = _PLAIN_LINK.match(raw)
+    if match is None:
+        return None
+    before, href, after = match.groups("")
+    return href, before or after
 
 
 # One character reference; names are at most 31 characters long.

@@ -1,8 +1,8 @@
 """The frontier's contract: every implementation does exactly this.
 
 A worker *claims* leases and *completes* each with one atomic step. What a page named goes to the *discoveries*,
-which an admitter reads, judges, *admits* and acknowledges; what was found goes to the *results*, which the recorder reads and
-acknowledges. Delivery is at least once on both, and `admit` and `ack` make a second delivery harmless.
+which an admitter reads, judges, *admits* and acknowledges; what was found goes to the *results*, which the recorder
+reads and acknowledges. Delivery is at least once on both, and `admit` and `ack` make a second delivery harmless.
 
 Units: durations are seconds, priorities run from 0 (first) to 9 (last), depth 0 is a seed. Counters are numbers of
 canonical URLs, but where a docstring says otherwise; robots.txt is counted apart from them.

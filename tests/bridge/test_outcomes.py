@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from crawler.bridge.outcomes import LONGEST_BLOCK, LONGEST_RETRY, MAX_REDIRECTS, backoff, failed_fetch, unusable
+from crawler.bridge.outcomes import (
+    LONGEST_BLOCK,
+    LONGEST_RETRY,
+    MAX_REDIRECTS,
+    backoff,
+    broken_off,
+    failed_fetch,
+    unusable,
+)
 from crawler.fetch.failures import failure
 from crawler.records import Done, Failed, Fetched, FrontierUrl, Kind, Lease, Retry, RunId
 
@@ -73,6 +83,16 @@ def test_retry_after_blocks_the_whole_address(value: str, block: float) -> None:
     assert ended is not None
     assert isinstance(ended.outcome, Retry)
     assert ended.block == block
+
+
+def test_a_body_that_broke_off_is_tried_again_once_and_then_looked_at() -> None:
+    cut = replace(answer(200), truncated="truncated")
+    first = broken_off(lease(), cut)
+    assert first is not None
+    assert isinstance(first.outcome, Retry)
+    assert broken_off(lease(attempts=1), cut) is None
+    assert broken_off(lease(), replace(cut, truncated="too-large")) is None
+    assert broken_off(lease(), answer(200)) is None
 
 
 def test_tries_are_spaced_further_and_further_apart() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 INSTALLED = (Path("/usr/share/backgrounds"), Path("/usr/share/wallpapers"))
 
 
+@lru_cache(maxsize=64)
 def scene(seed: int, width: int = 640, height: int = 480) -> Image.Image:
     """What a photograph is like to a hash: light from one side, smooth masses, a few edges, fine grain."""
     rng = np.random.default_rng(seed)
@@ -25,6 +27,7 @@ def scene(seed: int, width: int = 640, height: int = 480) -> Image.Image:
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
+@lru_cache(maxsize=8)
 def photographs(limit: int, side: int) -> list[Image.Image]:
     """Installed photographs whose longer side is reduced to `side`; scenes where none are installed."""
     files = [path for root in INSTALLED for path in sorted(root.glob("**/*.jpg"))]

@@ -13,8 +13,8 @@ FAILURES = (
     Reply(b"kapot", 500),
     Reply(b"even niet", 503, headers=(("Retry-After", "1"),)),
     Reply(fault=Fault.RESET),
-    Reply(fault=Fault.EMPTY),
     Reply(b"<p>half" * 99, fault=Fault.CUT),
+    Reply(fault=Fault.EMPTY),
     Reply(b"later", 502),
 )
 

@@ -1,0 +1,168 @@
+"""All fingerprints of an image file against hashlib, pdqhash and imagehash on the full decode, and against the floor.
+
+Ours: MD5, SHA-1, SHA-256, PDQ in both conventions as is and mirrored, pHash, border detection.
+Peer: MD5, SHA-1, SHA-256, pdqhash in one convention, imagehash.phash, on `convert("RGB")`.
+Floor: MD5, SHA-1, SHA-256 and the same decode of the luma plane, nothing else.
+
+Contenders take turns on each file; the fastest of several rounds counts, summed over the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from collections.abc import Callable
+
+import imagehash
+import numpy as np
+import pdqhash
+from PIL import Image
+
+from bench.photographs import Photographs, file_of, photographs
+from bench.report import Result, Row, main, progress, row
+from crawler.fingerprint.compute import fingerprint, warm
+from crawler.fingerprint.options import FingerprintOptions
+from crawler.fingerprint.pdq import hashes
+from crawler.fingerprint.reference import reference_pdq
+
+PEER = "hashlib + pdqhash + imagehash, full decode"
+FLOOR = "luma decode + digests"
+ALL = FingerprintOptions(orientations="all")
+ENCODINGS = {"JPEG": {"quality": 85}, "PNG": {"compress_level": 6}, "WEBP": {"quality": 85}}
+
+
+def digests(data: bytes) -> None:
+    hashlib.md5(data, usedforsecurity=False).digest()
+    hashlib.sha1(data, usedforsecurity=False).digest()
+    hashlib.sha256(data).digest()
+
+
+def peer(data: bytes) -> None:
+    digests(data)
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    pdqhash.compute(np.asarray(image))
+    imagehash.phash(image)
+
+
+def floor(data: bytes) -> None:
+    digests(data)
+    image = Image.open(io.BytesIO(data), formats=["JPEG"])
+    image.draft("L", image.size)
+    image.load()
+
+
+def in_turns(contenders: dict[str, Callable[[bytes], object]], files: list[bytes], rounds: int) -> dict[str, float]:
+    """Mean milliseconds a file, each contender's fastest of `rounds`."""
+    totals = dict.fromkeys(contenders, 0.0)
+    for data in files:
+        best = dict.fromkeys(contenders, float("inf"))
+        for _ in range(rounds):
+            for name, run in contenders.items():
+                started = time.perf_counter()
+                run(data)
+                best[name] = min(best[name], time.perf_counter() - started)
+        for name, seconds in best.items():
+            totals[name] += seconds * 1000.0 / len(files)
+    return totals
+
+
+def files_of(found: Photographs, side: int, format: str) -> list[bytes]:
+    """The photographs as files whose longer side is `side`; only those that need not be enlarged."""
+    files = []
+    for image in found.images:
+        if max(image.size) >= side * 0.95:
+            small = image.copy()
+            small.thumbnail((side, side), Image.Resampling.LANCZOS)
+            files.append(file_of(small, format, **ENCODINGS[format]))
+    return files
+
+
+def speed_rows(found: Photographs, sides: list[int], formats: list[str], quick: bool) -> list[Row]:
+    """One row a format and size against the peer, and for JPEG one against the floor."""
+    rows: list[Row] = []
+    for format in formats:
+        for side in sides:
+            limit = (6 if quick else 12) if side < 4000 else 3
+            files = files_of(found, side, format)[:limit]
+            if not files:
+                continue
+            contenders: dict[str, Callable[[bytes], object]] = {"ours": fingerprint, "peer": peer}
+            if format == "JPEG":
+                contenders |= {"floor": floor, "all": lambda data: fingerprint(data, ALL)}
+            best = in_turns(contenders, files, (3 if quick else 7) if side < 4000 else 3)
+            size = sum(map(len, files)) / len(files) / 1000
+            what = f"all fingerprints, {format} of {side} px ({len(files)} {found.source}, {size:.0f} kB)"
+            progress(f"{what}: { ({name: round(value, 2) for name, value in best.items()}) }")
+            goal = 10.0 if (format, side) == ("JPEG", 1280) else None
+            ratio = best["peer"] / best["ours"]
+            rows.append(row(what, best["ours"], "ms", peer=best["peer"], peer_name=PEER, ratio=ratio, at_least=goal))
+            if format == "JPEG":
+                over, most = best["ours"] / best["floor"], 1.3 if side == 1280 else None
+                rows.append(
+                    row(
+                        f"{what}: over the floor",
+                        best["ours"],
+                        "ms",
+                        peer=best["floor"],
+                        peer_name=FLOOR,
+                        ratio=over,
+                        at_most=most,
+                    )
+                )
+                rows.append(
+                    row(
+                        f"{what}: eight orientations",
+                        best["all"],
+                        "ms",
+                        peer=best["ours"],
+                        peer_name="two orientations",
+                        ratio=best["all"] / best["ours"],
+                    )
+                )
+    return rows
+
+
+def pdq_rows(found: Photographs, sides: list[int]) -> list[Row]:
+    """PDQ alone on decoded RGB: speed, and in how many photographs any bit or the quality differs from pdqhash."""
+    rows: list[Row] = []
+    differing = checked = reference_differing = 0
+    for side in sides:
+        ours = theirs = 0.0
+        count = 0
+        for image in found.images:
+            small = image.copy()
+            small.thumbnail((side, side), Image.Resampling.LANCZOS)
+            pixels = np.ascontiguousarray(np.asarray(small))
+            started = time.perf_counter()
+            vector, quality = pdqhash.compute(pixels)
+            between = time.perf_counter()
+            code = hashes(pixels)[0]
+            ours += time.perf_counter() - between
+            theirs += between - started
+            count += 1
+            expected = (np.packbits(vector.astype(np.uint8)).tobytes(), quality)
+            differing += (code.value, code.quality) != expected
+            reference_differing += reference_pdq(pixels) != expected
+            checked += 1
+        what = f"PDQ of decoded RGB, {side} px, {count} images: ours in both conventions, pdqhash in one"
+        rows.append(
+            row(what, ours / count * 1000, "ms", peer=theirs / count * 1000, peer_name="pdqhash", ratio=theirs / ours)
+        )
+    what = f"images of {checked} whose PDQ code or quality differs from pdqhash's"
+    rows.append(row(f"{what}: banded maps", float(differing), "images", peer_name="pdqhash", at_most=0.0))
+    rows.append(row(f"{what}: evidence", float(reference_differing), "images", peer_name="pdqhash", at_most=0.0))
+    return rows
+
+
+def run(quick: bool) -> Result:
+    warm()
+    sides = [320, 1280] if quick else [320, 800, 1280, 4000]
+    found = photographs(1280 if quick else 4000, 8 if quick else 24)
+    rows = speed_rows(found, sides, ["JPEG"] if quick else ["JPEG", "PNG", "WEBP"], quick)
+    rows += pdq_rows(found, sides[:3])
+    return Result(tuple(rows), "the decoder: libjpeg-turbo's entropy decoding and inverse transform, and MD5")
+
+
+if __name__ == "__main__":
+    main(run)
