@@ -10,6 +10,7 @@ import os
 import secrets
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -19,7 +20,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 from scrapy import Spider, signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import DontCloseSpider
+from scrapy.exceptions import CloseSpider, DontCloseSpider
 
 from crawler.attribute.tables import TableSet, open_tables
 from crawler.bridge.admitter import Admitter
@@ -52,6 +53,8 @@ from crawler.scope import CachedScope
 from crawler.store.keys import key_file
 
 _log = structlog.get_logger()
+_SUPERVISE = 0.5
+_DRAIN = 30.0
 
 
 def connect(url: str) -> Redis:
@@ -235,27 +238,33 @@ class WorkerExtension:
             await self._worker.start()
         except VangnetError as error:
             self.failure = error
-            _log.error("worker cannot start", error=str(error))
+            self._drained = True
+            raise CloseSpider("cannot start") from error
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._worker.end if self._worker else lambda: None)
-        self._supervisor = asyncio.create_task(self._supervise(settings.getint("VANGNET_PARENT")))
+            loop.add_signal_handler(number, self._worker.end)
+        self._supervisor = asyncio.create_task(self._supervise(self._worker, settings.getint("VANGNET_PARENT")))
 
-    async def _supervise(self, parent: int) -> None:
+    async def _supervise(self, worker: Worker, parent: int) -> None:
         """Ends the worker when it is asked to, when there is no run any more, or when its parent is gone."""
-        worker = self._worker
-        while self.failure is None and worker is not None and not worker.ending:
+        while not worker.ending:
             orphaned = parent and os.getppid() != parent
             if orphaned or not worker.runs.any:
                 worker.end()
-            try:
-                await asyncio.wait_for(worker.ended(), 0.5)
-            except TimeoutError:
-                continue
-        if worker is not None and self.failure is None:
-            await worker.drain()
-            self.failure = worker.failure
+            with suppress(TimeoutError):
+                await asyncio.wait_for(worker.ended(), _SUPERVISE)
+        try:
+            await asyncio.wait_for(worker.drain(), _DRAIN)
+        except TimeoutError:
+            _log.warning("leases left behind; they run out and their URLs come back")
+        self.failure = worker.failure
         self._drained = True
+        # Scrapy ignores a stop that comes before its engine runs.
+        assert self._crawler.engine is not None
+        for _ in range(100):
+            if self._crawler.engine.running or not self._crawler.crawling:
+                break
+            await asyncio.sleep(_SUPERVISE / 10)
         await self._crawler.stop_async()
 
     def _idle(self, spider: Spider) -> None:

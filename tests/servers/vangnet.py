@@ -60,7 +60,11 @@ class Vangnet:
 
     def run(self, *arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         with self.start(*arguments) as process:
-            out, err = process.communicate(timeout=timeout)
+            try:
+                out, err = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def json(self, *arguments: object) -> Any:
