@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass, replace
 from time import time
@@ -25,6 +26,11 @@ from crawler.records import (
     PageContent,
 )
 from crawler.urls import canonical
+
+
+_QUICK = 262_144
+_FEED_FACTOR = 10
+"""Sitemaps hold up to 50,000 URLs (sitemaps.org), ten times what a page may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class PageJudge:
 
     async def _page(self, served: ServedRun, lease: Lease, fetched: Fetched) -> Completion:
         item = lease.item
-        content = discover(fetched.body, fetched.header("Content-Type"), item.url, fetched.headers)
+        content = await self._discover(lease, fetched)
         tally = Counter({f"rejected:{reason}": n for reason, n in content.rejected.items()})
         tally["pages"] += 1
         tally["truncated"] += fetched.truncated is not None
@@ -78,15 +84,16 @@ class PageJudge:
             results += findings.results
             tally.update(findings.tally)
             tally["data-images"] += 1
-        found = self._discovered(lease, content, tally)
+        found = _discovered(lease, content)
         return Completion(lease, Done(found, tuple(results), dict(tally)))
 
-    def _discovered(self, lease: Lease, content: PageContent, tally: Counter[str]) -> Discovered | None:
-        if not content.candidates:
-            return None
-        if (cut := len(content.candidates) - self._most) > 0:
-            tally["rejected:cut"] += cut
-        return Discovered(content.candidates[: self._most], lease.item.depth + 1, lease.item.url)
+    async def _discover(self, lease: Lease, fetched: Fetched) -> PageContent:
+        most = _FEED_FACTOR * self._most if lease.item.kind is Kind.FEED else self._most
+        arguments = (fetched.body, fetched.header("Content-Type"), lease.item.url, fetched.headers, most)
+        if len(fetched.body) <= _QUICK:
+            return discover(*arguments)
+        # A page of megabytes takes seconds; in a thread it takes them from the event loop in slices only.
+        return await asyncio.to_thread(discover, *arguments)
 
     def _robots(self, lease: Lease, fetched: Fetched) -> Completion:
         if fetched.status >= 500:
@@ -98,6 +105,12 @@ class PageJudge:
         named = tuple(Candidate(url, Kind.FEED, "robots", 4) for url in sitemaps if isinstance(url, str))
         found = Discovered(named, 1, None) if named else None
         return Completion(lease, Done(found, tally={f"robots:http-{fetched.status}": 1}), pack_rules(rules))
+
+
+def _discovered(lease: Lease, content: PageContent) -> Discovered | None:
+    if not content.candidates:
+        return None
+    return Discovered(content.candidates, lease.item.depth + 1, lease.item.url)
 
 
 async def examine_lease(served: ServedRun, lease: Lease, body: bytes) -> Findings:

@@ -6,7 +6,7 @@ from typing import Final
 
 from crawler.discover.acts import acts, named_image
 from crawler.discover.dataimages import DataImages
-from crawler.discover.endings import BINARY_ENDINGS, IMAGE_ENDINGS, ending_of
+from crawler.discover.endings import BINARY_ENDINGS, IMAGE_ENDINGS, PAGE_ENDINGS, ending_of
 from crawler.discover.resolve import Resolver
 from crawler.discover.sources import IMAGE_LINK_PRIORITY, SOURCES, Source
 from crawler.records import Candidate, Kind, PageContent, Rejected
@@ -128,6 +128,8 @@ class Collector:
             self._keep(url, min(source.priority, IMAGE_LINK_PRIORITY), Kind.IMAGE, source.name)
         elif ending in BINARY_ENDINGS and source.kind is not Kind.FEED:
             self.count("binary")
+        elif ending in PAGE_ENDINGS and source.kind is Kind.IMAGE:
+            self._keep(url, SOURCES["a"].priority, Kind.PAGE, "a")  # a script may open pages in its dialog too
         else:
             self._keep(url, source.priority, source.kind, source.name)
 

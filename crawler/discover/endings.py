@@ -17,7 +17,8 @@ IMAGE_ENDINGS: Final = frozenset(_IMAGE_ENDINGS.split())
 # A link to one of these holds neither links nor images that could be read. What a page shows by itself is never judged
 # by its ending.
 BINARY_ENDINGS: Final = frozenset(_BINARY_ENDINGS.split())
-
+# A path that ends so is no image, whatever opens it. Other endings of programs (".php") say nothing.
+PAGE_ENDINGS: Final = frozenset(("html", "htm", "xhtml", "shtml"))
 _LONGEST: Final = 4_096  # characters of a string in data that may be a URL
 _UNFIT: Final = re.compile(r"[\s{}<>\"]")
 

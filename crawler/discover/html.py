@@ -4,33 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Final
 
-from crawler.discover import css, links, lookalikes, scripts, tokens
+from crawler.discover import css, links, lookalikes, scripts, tokens, vocabulary
 from crawler.discover.collect import Collector
 from crawler.discover.endings import looks_like_image
 from crawler.records import Rejected
 
 _MAX_DEPTH: Final = 3  # of markup within markup: srcdoc, noscript, text areas, strings in data
 _BASE: Final = re.compile("<[bB][aA][sS][eE]")  # quicker than a pattern that ignores case
-_DIALOG: Final = re.compile(
-    r"lightbox|fancybox|swipebox|magnific|photoswipe|pswp|thickbox|highslide|venobox|colorbox|prettyphoto|image-?popup|lightgallery",
-    re.I,
-)
-_META_IMAGES: Final = re.compile(
-    r"(?:og|twitter|product|vk):image(?::src|:url|:secure_url|\d)?\Z|image(?:_src)?\Z|thumbnail(?:url)?\Z|contenturl\Z|logo\Z"
-    r"|msapplication-(?:tileimage|\w+logo)\Z|sailthru\.image\.\w+\Z|parsely-image-url\Z|photo\Z",
-    re.I,
-)
-
-
 _ABSOLUTE: Final = re.compile(r"https?://[^\s\"'<>\[\]()]{1,2048}+", re.I)
-
-_ORDINARY: Final = frozenset(
-    ("href", "class", "rel", "id", "title", "target", "name", "accesskey", "style", "hreflang")
-)
-_NEIGHBOURS: Final = frozenset(("next", "prev"))
 
 # The source of a link, judged by its href; None leaves it out, for it only sorts a list.
 Naming = Callable[[str], str | None]
@@ -79,7 +62,7 @@ class _Page:
             link = tokens.plain_link(raw) if name == "a" and self.naming is None else None
             if link is not None:
                 # Half of all tags on most pages: the short way to what `_anchor` would do.
-                self.collector.add(link[0], "lightbox" if _opens_picture(link[1], "") else "a")
+                self.collector.add(link[0], "lightbox" if vocabulary.opens_picture(link[1], "") else "a")
                 continue
             attributes = tokens.attributes(raw)
             handler, dull = _HANDLERS.get(name, _NO_HANDLER)
@@ -185,24 +168,11 @@ def _anchor(page: _Page, attributes: dict[str, str], _: str) -> None:
             page.collector.count("sorting")
             return
     else:
-        name = "lightbox" if _opens_picture(attributes.get("class", ""), attributes.get("rel", "")) else "a"
-        if not _ORDINARY.issuperset(attributes):
-            if attributes.get("data-method", "get").lower() != "get" or "hx-delete" in attributes:
-                page.collector.count("acts")
-                return
-            if _DIALOG.search(
-                " ".join((*attributes, attributes.get("data-rel", ""), attributes.get("data-toggle", "")))
-            ):
-                name = "lightbox"
-        if name == "a" and "rel" in attributes and not _NEIGHBOURS.isdisjoint(attributes["rel"].lower().split()):
-            name = "next"
+        name = vocabulary.name_of_link(attributes)
+        if name is None:
+            page.collector.count("acts")
+            return
     page.collector.add(href, name)
-
-
-@lru_cache(maxsize=4_096)  # a site has few classes of links, and thousands of links
-def _opens_picture(classes: str, relations: str) -> bool:
-    """Whether a script is known to open the link as a picture, by the marks of the usual libraries."""
-    return _DIALOG.search(classes) is not None or _DIALOG.search(relations) is not None
 
 
 def _img(page: _Page, attributes: dict[str, str], _: str) -> None:
@@ -222,7 +192,7 @@ def _meta(page: _Page, attributes: dict[str, str], _: str) -> None:
         page.link(links.refresh_target(content) or "", "refresh")
         return
     name = attributes.get("property") or attributes.get("name") or attributes.get("itemprop") or ""
-    if content and _META_IMAGES.match(name):
+    if content and vocabulary.names_image(name):
         page.image(content, "meta")
     elif name.lower() in ("og:url", "twitter:url"):
         page.link(content, "alternate")

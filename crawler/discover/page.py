@@ -35,7 +35,7 @@ def discover(
         collector.count(problem)
     for raw, name in links.from_headers(headers):
         collector.add(raw, name)
-    _READERS[sniff.form_of(text, content_type)](text, collector)
+    _READERS[sniff.form_of(text, content_type, url)](text, collector)
     for guess in originals.guesses(collector.urls()):
         collector.put(guess, "guess")
     return collector.content()

@@ -6,6 +6,8 @@ import re
 import zlib
 from typing import Final
 
+from crawler.discover.endings import ending_of
+
 MAX_BODY: Final = 10_485_760  # bytes of a document that are read
 _BINARY: Final = (
     *(
@@ -43,6 +45,7 @@ _TYPES: Final = {
     "application/javascript": "program",
     "application/x-javascript": "program",
 }
+_ENDINGS: Final = {"css": "css", "js": "program", "mjs": "program", "json": "json", "txt": "text"}
 
 
 def readable(body: bytes) -> tuple[bytes, str | None]:
@@ -64,19 +67,22 @@ def readable(body: bytes) -> tuple[bytes, str | None]:
     return (body[:MAX_BODY], "body-cut") if len(body) > MAX_BODY else (body, None)
 
 
-def form_of(text: str, content_type: str | None) -> str:
+def form_of(text: str, content_type: str | None, url: str) -> str:
     """Who reads the text: "css", "feed", "html", "json", "list", "program", "sitemap" or "text".
 
-    What a text is by its root element goes before what its media type says, for servers are careless with that.
+    What a text is by its root element goes before what its media type says, for servers are careless with that; where
+    the media type says nothing, the ending of `url` (canonical) counts.
     """
     media_type = (content_type or "").partition(";")[0].strip().lower()
     by_type = "json" if "json" in media_type else _TYPES.get(media_type)
+    if media_type in ("", "application/octet-stream"):
+        by_type = _ENDINGS.get(ending_of(url))
     if by_type in ("css", "program"):
         return by_type
     root = _ROOT.match(text[:8_192])
     by_root = _ROOTS.get(root[1].lower()) if root else None
     if by_root is not None:
         return by_root
-    if by_type is None and text[:256].lstrip()[:1] in ("{", "[") and root is None:
+    if by_type is None and root is None and text[:256].lstrip()[:1] in ("{", "["):
         return "json"
     return by_type or "html"

@@ -23,15 +23,16 @@ _TELLING: Final = (
 )
 # Attributes that hold no reference whatever their value is, and values that none of the others could mean one with.
 _DULL_ATTRIBUTE: Final = (
-    r"(?:(?i:class|id|align|valign|width|height|colspan|rowspan|cellpadding|cellspacing|border|dir|lang|name|role|title|type"
-    r"""|scope)="[^"]*+"|(?i:style)="[^"(@\\]*+"|[^ \t\n\r\f/>="']++"""
-    r"""(?:="[^"./<({\[]*+"|=[^ \t\n\r\f"'>./<({\[]++|(?!=)))"""
+    r"""(?:(?:class|id|align|valign|width|height|colspan|rowspan|border|lang|name|role|title|type|scope)="[^"]*+"|style="[^"(@\\]*+"|"""
+    r"""[^ \t\n\r\f/>="']++(?:="[^"./<({\[]*+"|=[^ \t\n\r\f"'>./<({\[]++|(?!=)))"""
+)
+# The usual names come first and in lower case, where the pattern's engine is quick to tell them apart.
+_DULL_NAME: Final = (
+    r"(?:p|div|span|t[dhr]|table|tbody|thead|li|ul|ol|d[ltd]|h[1-6r]|br|b|i|strong|em|code|pre|nav|section|article|header|footer"
+    rf"|main|button|label|figure)(?=[ \t\n\r\f/>])|(?!(?i:{_TELLING})[ \t\n\r\f/>])[A-Za-z][A-Za-z0-9-]*+"
 )
 # Passed over without leaving the pattern: text, end tags, and start tags with nothing but such attributes.
-_DULL: Final = (
-    rf"[^<]++|<(?![A-Za-z!?/])|</[^>]*+>"
-    rf"|<(?!(?i:{_TELLING})[ \t\n\r\f/>])[A-Za-z][A-Za-z0-9-]*+(?:{_S}++{_DULL_ATTRIBUTE})*+{_S}*+/?>"
-)
+_DULL: Final = rf"[^<]++|</[^>]*+>|<(?![A-Za-z!?/])|<(?:{_DULL_NAME})(?:>|(?:{_S}++{_DULL_ATTRIBUTE})*+{_S}*+/?>)"
 # Every alternative can end at the end of the text, and one of them always fits, so no position is tried twice. The
 # repetitions are bounded because each keeps some memory; a tag with more attributes than that is read up to there.
 _TAG: Final = re.compile(
@@ -43,7 +44,7 @@ _TAG: Final = re.compile(
 )
 _ATTRIBUTE: Final = re.compile(rf"""({_NAME})(?:{_S}*+={_S}*+(?:"([^"]*+)"?|'([^']*+)'?|([^ \t\n\r\f>]*+)))?+""")
 # The attributes of most links: nothing but a target and what has no meaning here, written as generators write it.
-_ASIDE: Final = rf'{_S}++(?:(?:id|title|target|name|accesskey|style)="[^"]*+"|class="([^"]*+)")'
+_ASIDE: Final = rf'{_S}++(?:(?:id|title|target|name|accesskey)="[^"]*+"|style="[^"(@\\]*+"|class="([^"]*+)")'
 _PLAIN_LINK: Final = re.compile(rf'(?:{_ASIDE})*+{_S}++href="([^"&]++)"(?:{_ASIDE})*+{_S}*+\Z')
 # Their content is text up to their end tag, at least in some mode of some browser.
 _TEXT_ELEMENTS: Final = frozenset(
