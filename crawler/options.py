@@ -10,12 +10,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from importlib import import_module
+from math import isfinite
 from typing import Any, get_type_hints
 
 from crawler.errors import OptionInvalid
 
 MODULE_ONLY = frozenset({"lab", "require_campaign_approval"})
 """Options that only a settings module sets: an environment variable must not open loopback or skip an approval."""
+
+
+_MAY_BE_ZERO = frozenset({"min_rate", "screen_margin"})
 
 
 def _option(default: Any, unit: str, help: str) -> Any:
@@ -121,7 +125,16 @@ def options_from(settings: Mapping[str, Any], environment: Mapping[str, str] | N
             values[row.name] = _parse(name, environment[name], types[row.name])
         elif name in settings:
             values[row.name] = _checked(name, settings[name], types[row.name])
-    return Options(**values)
+    options = Options(**values)
+    for row in option_rows():
+        value = getattr(options, row.name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and not _sensible(row.name, value):
+            raise OptionInvalid(f"{environment_name(row.name)} = {value} is out of range; give a number above 0")
+    return options
+
+
+def _sensible(name: str, value: float) -> bool:
+    return isfinite(value) and (value > 0 or (value == 0 and name in _MAY_BE_ZERO))
 
 
 def _parse(name: str, text: str, type_: type) -> Any:

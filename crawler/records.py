@@ -9,6 +9,7 @@ seconds; sizes are bytes. None means unknown or not applicable, never zero.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -186,9 +187,13 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Rekind:
-    """What came back belongs on the other lane: queue it again as `kind`, without counting an attempt."""
+    """What came back belongs on the other lane: queue it again as `kind`, without counting an attempt.
+
+    url: where a robots.txt of this address has moved to; None for the same URL.
+    """
 
     kind: Kind
+    url: str | None = None
 
 
 Outcome = Done | Failed | Skipped | Retry | Rekind
@@ -218,6 +223,7 @@ class FetchOrder:
     digest_bodies: kinds of which only the digests are wanted; the bytes are hashed and dropped.
     max_bytes: cap on the body after decompression.  deadline: monotonic seconds at which all must be over.
     allow_partial: a body that broke off is handed over with `truncated` set, in place of a FetchFailed.
+    ready: asked once the connection stands, right before the request is sent; False: it is not sent ("late").
     """
 
     url: str
@@ -228,6 +234,7 @@ class FetchOrder:
     accept_bodies: frozenset[str] | None = None
     digest_bodies: frozenset[str] = frozenset()
     allow_partial: bool = False
+    ready: Callable[[], Awaitable[bool]] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

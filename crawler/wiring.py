@@ -11,6 +11,7 @@ import secrets
 import signal
 import socket
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -27,6 +28,7 @@ from crawler.bridge.admitter import Admitter
 from crawler.bridge.claimer import Claimer
 from crawler.bridge.completer import Completer
 from crawler.bridge.courier import Courier
+from crawler.bridge.ending import Ending
 from crawler.bridge.images import ImageLane
 from crawler.bridge.lanes import LeasedRequest, PageLane
 from crawler.bridge.pages import PageJudge
@@ -34,17 +36,17 @@ from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bridge.spider import LeaseSpider
 from crawler.bridge.worker import Worker, attach
 from crawler.bus.control import Control, RunControl
-from crawler.bus.envelope import Sealer
+from crawler.bus.envelope import Sealer, verify_key
 from crawler.bus.hosts import HostBook
-from crawler.campaign import Campaign
-from crawler.errors import HomeUnusable, OptionInvalid, RedisUnavailable, VangnetError
+from crawler.campaign import Campaign, check_startable
+from crawler.errors import HomeUnusable, NotAuthorised, OptionInvalid, RedisUnavailable, VangnetError
 from crawler.fetch.fetcher import Fetcher
 from crawler.fetch.limits import FetchLimits
 from crawler.fetch.resolver import Resolver
 from crawler.fingerprint.options import FingerprintOptions
 from crawler.frontier.redis import FrontierSettings, RedisFrontier
 from crawler.home import Home, open_home
-from crawler.match.matcher import Thresholds
+from crawler.match.thresholds import Thresholds
 from crawler.options import Options, options_from
 from crawler.records import Lease
 from crawler.sandbox.pool import Sandbox
@@ -68,7 +70,8 @@ def connect(url: str) -> Redis:
             retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), 3),
         )
     except ValueError as error:
-        raise OptionInvalid(f"REDIS_URL is no Redis URL: {error}; give redis://HOST:PORT/0 or unix:///PATH") from error
+        # The library's message quotes parts of the URL, which may hold a password.
+        raise OptionInvalid("REDIS_URL is no Redis URL; give redis://HOST:PORT/0 or unix:///PATH") from error
     return client
 
 
@@ -113,6 +116,12 @@ class RunMaker:
     async def prepare(self, control: RunControl) -> ServedRun:
         """Implements `crawler.bridge.runs.Prepare`."""
         campaign = Campaign.from_json(control.campaign)
+        check_startable(campaign, datetime.now(UTC).date())
+        if verify_key(self._signing) not in control.workers:
+            raise NotAuthorised(
+                f"run {control.run} does not know this worker's key, so its results would be refused; copy the file "
+                f"worker from the keys of the home that started the campaign to {self._home.keys}"
+            )
         scope = CachedScope(campaign, self._tables)
         return ServedRun(
             control=control,
@@ -181,12 +190,13 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Worker
     await control.check_format(options.partitions)
     number_key = await control.number_key()
     frontier = frontier_of(client, options)
+    ending = Ending()
     runs = RunBook(control, RunMaker(options, home).prepare)
     completer = Completer(frontier)
     courier = Courier(frontier, runs, options.max_page_bytes)
     pages = PageLane(completer, concurrency=options.page_concurrency)
     images = ImageLane(
-        courier, completer, runs, concurrency=options.image_concurrency, memory=options.image_memory_mib << 20
+        courier, completer, runs, ending, concurrency=options.image_concurrency, memory=options.image_memory_mib << 20
     )
 
     def request(lease: Lease) -> LeasedRequest:
@@ -205,6 +215,7 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Worker
         admitter=Admitter(frontier, runs, HostBook(client, options.key_prefix, number_key), number_key),
         claimer=Claimer(frontier, runs, pages, images, request=request, backlog_limit=options.backlog_limit),
         close=client.aclose,
+        ending=ending,
     )
 
 
@@ -236,28 +247,29 @@ class WorkerExtension:
             assert self._crawler.engine is not None
             self._worker.pages.open(self._crawler.engine)
             await self._worker.start()
-        except VangnetError as error:
-            self.failure = error
+        except Exception as error:
+            told = f"the worker cannot start: {type(error).__name__}: {error}"
+            self.failure = error if isinstance(error, VangnetError) else VangnetError(told)
             self._drained = True
             raise CloseSpider("cannot start") from error
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._worker.end)
+            loop.add_signal_handler(number, self._worker.ending.ask)
         self._supervisor = asyncio.create_task(self._supervise(self._worker, settings.getint("VANGNET_PARENT")))
 
     async def _supervise(self, worker: Worker, parent: int) -> None:
         """Ends the worker when it is asked to, when there is no run any more, or when its parent is gone."""
-        while not worker.ending:
+        while not worker.ending.near:
             orphaned = parent and os.getppid() != parent
             if orphaned or not worker.runs.any:
-                worker.end()
+                worker.ending.ask()
             with suppress(TimeoutError):
-                await asyncio.wait_for(worker.ended(), _SUPERVISE)
+                await asyncio.wait_for(worker.ending.wait(), _SUPERVISE)
         try:
             await asyncio.wait_for(worker.drain(), _DRAIN)
         except TimeoutError:
             _log.warning("leases left behind; they run out and their URLs come back")
-        self.failure = worker.failure
+        self.failure = worker.ending.failure
         self._drained = True
         # Scrapy ignores a stop that comes before its engine runs.
         assert self._crawler.engine is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -88,7 +87,7 @@ class Admitter:
             entry=entry,
             discovered=found,
             urls=urls,
-            limits=_limits(served, placed.values()),
+            limits=lambda politeness: Limits(*served.campaign.limits_for(politeness)),
             urls_per_host=served.campaign.limits.max_urls_per_host,
             robots=True,
         )
@@ -127,11 +126,3 @@ def _too_deep(served: ServedRun, depth: int, kind: Kind) -> str | None:
         # What a page needs belongs to the page; style sheets that import style sheets end somewhere all the same.
         most += _SHEET_DEPTH if kind is Kind.SHEET else _SHEET_DEPTH + 1
     return "depth" if depth > most else None
-
-
-def _limits(served: ServedRun, places: Iterable[Placed]) -> dict[str, Limits]:
-    limits: dict[str, Limits] = {}
-    for place in places:
-        if place.politeness is not None:
-            limits[place.politeness] = Limits(*served.campaign.limits_for(place.politeness))
-    return limits

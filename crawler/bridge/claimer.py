@@ -40,13 +40,24 @@ class Claimer:
         self._request = request
         self._backlog_limit = backlog_limit
         self._stopped = False
+        self._idle = asyncio.Event()
 
     def stop(self) -> None:
         """Claim nothing any more."""
         self._stopped = True
 
+    async def stopped(self) -> None:
+        """Returns when no claim is under way any more, after `stop`."""
+        await self._idle.wait()
+
     async def run(self) -> None:
         """Claim until stopped."""
+        try:
+            await self._run()
+        finally:
+            self._idle.set()
+
+    async def _run(self) -> None:
         while not self._stopped:
             try:
                 wait = await self._step()

@@ -12,8 +12,10 @@ from crawler.fetch.headers import request_headers
 from crawler.fetch.robots import RobotsRules
 from crawler.frontier.base import Frontier
 from crawler.records import Failed, Fetched, FetchFailed, FetchOrder, Kind, Lease, Skipped
+from crawler.urls import parts
 
-_RULES_KEPT = 4_096
+_RULES_KEPT = 1_024
+_SLOTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,31 @@ class Unsent:
 
 
 Sent = Fetched | FetchFailed | Failed | Skipped | Unsent
+
+
+class _Gate:
+    """Asked when the connection stands: sends within the lease's slot, or takes another one and waits for it."""
+
+    def __init__(self, frontier: Frontier, lease: Lease) -> None:
+        self._frontier = frontier
+        self._lease: Lease | None = lease
+
+    async def ready(self) -> bool:
+        """Whether to send now."""
+        loop = asyncio.get_running_loop()
+        for _ in range(_SLOTS):
+            if self._lease is None:
+                return False
+            await _until(self._lease.not_before)
+            if loop.time() <= self._lease.send_by:
+                return True
+            self._lease = await self._frontier.reslot(self._lease)
+        return False
+
+
+async def _until(moment: float) -> None:
+    if (wait := moment - asyncio.get_running_loop().time()) > 0:
+        await asyncio.sleep(wait)
 
 
 class Courier:
@@ -34,20 +61,19 @@ class Courier:
         self._rules: OrderedDict[tuple[int, str], RobotsRules | Failed] = OrderedDict()
 
     async def send(self, lease: Lease) -> Sent:
-        """Wait for the slot and send. Raises RedisUnavailable when the robots rules cannot be had."""
+        """Wait for the slot and send. Raises RedisUnavailable: nothing was sent."""
         served = self._runs.get(lease.item.run)
         if served is None:
             return Unsent()
-        if lease.item.kind is not Kind.ROBOTS and (objection := await self._objection(lease, served)) is not None:
+        objection = await self._objection(lease, served)
+        if objection is not None:
             return objection
-        loop = asyncio.get_running_loop()
-        if (wait := lease.not_before - loop.time()) > 0:
-            await asyncio.sleep(wait)
-        if loop.time() > lease.send_by:
-            return Unsent()
-        return await served.fetcher.fetch(self._order(lease, served))
+        await _until(lease.not_before)
+        gate = _Gate(self._frontier, lease)
+        answer = await served.fetcher.fetch(self._order(lease, served, gate))
+        return Unsent() if isinstance(answer, FetchFailed) and answer.reason == "late" else answer
 
-    def _order(self, lease: Lease, served: ServedRun) -> FetchOrder:
+    def _order(self, lease: Lease, served: ServedRun, gate: _Gate) -> FetchOrder:
         item, campaign = lease.item, served.campaign
         headers = request_headers(
             item.kind,
@@ -56,21 +82,32 @@ class Courier:
             contact=campaign.identity.contact,
             referrer=item.referrer,
         )
-        image = item.kind.on_image_lane
-        most = campaign.limits.max_image_bytes if image else self._max_page_bytes
-        # A page that breaks off still has links; of an image, half is better than none once it was tried again.
-        partial = not image or item.attempts > 0
-        return FetchOrder(item.url, item.address, headers, most, lease.expires, allow_partial=partial)
+        return FetchOrder(
+            url=item.url,
+            address=item.address,
+            headers=headers,
+            # What comes back may be an image or a page on either lane; the fetcher's own caps go by what it is.
+            max_bytes=max(campaign.limits.max_image_bytes, self._max_page_bytes),
+            deadline=lease.expires,
+            # A page that breaks off still has links; of an image, half is better than none once it was tried again.
+            allow_partial=not item.kind.on_image_lane or item.attempts > 0,
+            ready=gate.ready,
+        )
 
-    async def _objection(self, lease: Lease, served: ServedRun) -> Failed | Skipped | None:
-        """Why a URL may not be asked for, by what its host's robots.txt says."""
-        if served.campaign.limits.robots != "obey":
+    async def _objection(self, lease: Lease, served: ServedRun) -> Failed | Skipped | Unsent | None:
+        """Why a URL may not be asked for: its host left the scope, or what its robots.txt says."""
+        url = parts(lease.item.url)
+        if not served.scope.permits_port(url.port) or not served.scope.judge_host_name(url.host).in_scope:
+            return Skipped("out-of-scope")
+        limits, identity = served.campaign.limits, served.campaign.identity
+        if lease.item.kind is Kind.ROBOTS or limits.robots != "obey":
             return None
         rules = await self._robots(lease)
-        if rules is None or isinstance(rules, Failed):
+        if rules is None:
+            return Unsent()  # every queue has rules; without them its run is gone
+        if isinstance(rules, Failed):
             return rules
-        token = product_token(served.campaign.identity.user_agent)
-        return None if rules.allows(lease.item.url, token) else Skipped("robots")
+        return None if rules.allows(lease.item.url, product_token(identity.user_agent)) else Skipped("robots")
 
     async def _robots(self, lease: Lease) -> RobotsRules | Failed | None:
         key = lease.partition, lease.queue

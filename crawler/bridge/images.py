@@ -9,23 +9,35 @@ import structlog
 
 from crawler.bridge.completer import Completer
 from crawler.bridge.courier import Courier, Unsent
-from crawler.bridge.outcomes import broken_off, failed_fetch, unsupported, unusable
+from crawler.bridge.ending import Ending
+from crawler.bridge.outcomes import SANDBOX_PAUSE, broken_off, failed_fetch, unsupported, unusable
 from crawler.bridge.pages import examine_lease, image_completion
 from crawler.bridge.runs import RunBook
-from crawler.errors import Unavailable
+from crawler.errors import RedisUnavailable, SandboxUnavailable
 from crawler.frontier.base import Completion
-from crawler.records import Failed, Fetched, FetchFailed, Kind, Lease, Rekind, Skipped
+from crawler.records import Failed, Fetched, FetchFailed, Kind, Lease, Rekind, Retry, Skipped
 
 _log = structlog.get_logger()
 
 
 class ImageLane:
-    """One per worker. concurrency: leases at work.  memory: bytes of bodies held, above which nothing is claimed."""
+    """One per worker. concurrency: leases at work.  memory: bytes of bodies waiting for
+    the sandbox or in it, above which nothing is claimed."""
 
-    def __init__(self, courier: Courier, completer: Completer, runs: RunBook, *, concurrency: int, memory: int) -> None:
+    def __init__(
+        self,
+        courier: Courier,
+        completer: Completer,
+        runs: RunBook,
+        ending: Ending,
+        *,
+        concurrency: int,
+        memory: int,
+    ) -> None:
         self._courier = courier
         self._completer = completer
         self._runs = runs
+        self._ending = ending
         self._concurrency = concurrency
         self._memory = memory
         self._held = 0
@@ -58,9 +70,16 @@ class ImageLane:
     async def _work(self, lease: Lease) -> None:
         try:
             completion = await self._completion(lease)
-        except Unavailable as error:
+        except RedisUnavailable as error:
             _log.warning("image given back", error=str(error))
             completion = Completion(lease, None)
+        except SandboxUnavailable as error:
+            # It was sent, so it counts; and a worker that cannot examine must not go on fetching.
+            self._ending.fail(error)
+            completion = Completion(lease, Retry("sandbox-unavailable", SANDBOX_PAUSE))
+        except Exception as error:  # noqa: BLE001  one image must never take a lease with it, whatever is wrong
+            _log.exception("image failed")
+            completion = Completion(lease, Failed(f"internal-{type(error).__name__}"))
         await self._completer.complete(completion)
 
     async def _completion(self, lease: Lease) -> Completion:

@@ -29,7 +29,7 @@ class PageLane:
         self._completer = completer
         self._concurrency = concurrency
         self._engine: ExecutionEngine | None = None
-        self._out: set[int] = set()
+        self._out: set[tuple[int, int]] = set()
         self.freed = asyncio.Event()
 
     def open(self, engine: ExecutionEngine) -> None:
@@ -44,7 +44,7 @@ class PageLane:
     def take(self, lease: Lease, request: LeasedRequest) -> None:
         """Give a lease to the engine."""
         assert self._engine is not None
-        self._out.add(lease.token)
+        self._out.add((lease.partition, lease.token))
         self._engine.crawl(request)
 
     async def complete(self, completion: Completion) -> None:
@@ -52,7 +52,7 @@ class PageLane:
         try:
             await self._completer.complete(completion)
         finally:
-            self._out.discard(completion.lease.token)
+            self._out.discard((completion.lease.partition, completion.lease.token))
             self.freed.set()
 
     async def drain(self) -> None:

@@ -23,6 +23,7 @@ FIRST_RETRY = 1.0
 LONGEST_RETRY = 300.0
 LONGEST_BLOCK = 3600.0
 MAX_REDIRECTS = 10
+SANDBOX_PAUSE = 5.0
 
 
 def backoff(attempts: int) -> float:

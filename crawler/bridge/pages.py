@@ -24,11 +24,13 @@ from crawler.records import (
     Kind,
     Lease,
     PageContent,
+    Rejected,
+    Rekind,
 )
-from crawler.urls import canonical
-
+from crawler.urls import canonical, parts
 
 _QUICK = 262_144
+_ROBOTS_HOPS = 5
 _FEED_FACTOR = 10
 """Sitemaps hold up to 50,000 URLs (sitemaps.org), ten times what a page may name."""
 
@@ -64,7 +66,7 @@ class PageJudge:
             return Completion(lease, None)
         ended = broken_off(lease, fetched)
         if ended is None and lease.item.kind is Kind.ROBOTS:
-            return self._robots(lease, fetched)
+            return await self._robots(served, lease, fetched)
         ended = ended or unusable(lease, fetched, time()) or unsupported(lease, fetched)
         if ended is not None:
             return ended
@@ -95,16 +97,32 @@ class PageJudge:
         # A page of megabytes takes seconds; in a thread it takes them from the event loop in slices only.
         return await asyncio.to_thread(discover, *arguments)
 
-    def _robots(self, lease: Lease, fetched: Fetched) -> Completion:
-        if fetched.status >= 500:
+    async def _robots(self, served: ServedRun, lease: Lease, fetched: Fetched) -> Completion:
+        if fetched.status >= 500 or fetched.status == 429:
             ended = unusable(lease, fetched, time())
             assert ended is not None
             return replace(ended, robots=pack_unreachable(f"robots-http-{fetched.status}"))
+        if 300 <= fetched.status < 400:
+            return await self._robots_moved(served, lease, fetched)
         rules = parse_robots(fetched.body, fetched.status)
         sitemaps = [canonical(url, lease.item.url) for url in rules.sitemaps]
         named = tuple(Candidate(url, Kind.FEED, "robots", 4) for url in sitemaps if isinstance(url, str))
         found = Discovered(named, 1, None) if named else None
         return Completion(lease, Done(found, tally={f"robots:http-{fetched.status}": 1}), pack_rules(rules))
+
+    async def _robots_moved(self, served: ServedRun, lease: Lease, fetched: Fetched) -> Completion:
+        """Follow a redirect of robots.txt within its address, where the lease's politeness holds.
+
+        One that leads elsewhere, or in circles, counts as "there is none" (RFC 9309, 2.3.1.2): where it leads to has a
+        robots.txt of its own, which is asked for before anything else there.
+        """
+        target = canonical(fetched.location) if fetched.location is not None else None
+        if isinstance(target, str) and len(lease.item.via) < _ROBOTS_HOPS:
+            resolved = await served.resolver.resolve(parts(target).host)
+            if not isinstance(resolved, Rejected) and lease.item.address in resolved.addresses:
+                return Completion(lease, Rekind(Kind.ROBOTS, target))
+        nothing = pack_rules(parse_robots(b"", 404))
+        return Completion(lease, Done(tally={"robots:redirect-elsewhere": 1}), nothing)
 
 
 def _discovered(lease: Lease, content: PageContent) -> Discovered | None:

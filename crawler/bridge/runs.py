@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -35,6 +36,11 @@ class ServedRun:
     def run(self) -> RunId:
         return self.control.run
 
+    def still(self, control: RunControl) -> bool:
+        """Whether this is ready for what the control record says now."""
+        mine = self.control
+        return (mine.campaign, mine.index, mine.recorder) == (control.campaign, control.index, control.recorder)
+
 
 Prepare = Callable[[RunControl], Awaitable[ServedRun]]
 """Makes a run ready (index, sandbox, scope, resolver). Raises VangnetError when this machine cannot serve it."""
@@ -49,6 +55,7 @@ class RunBook:
         self._runs: dict[RunId, ServedRun] = {}
         self._running = False
         self._any = False
+        self._refreshing = asyncio.Lock()
 
     @property
     def running(self) -> bool:
@@ -76,13 +83,19 @@ class RunBook:
             await served.sandbox.close()
 
     async def refresh(self) -> None:
-        """Take up new runs and drop those that are gone. Raises what `prepare` raises."""
-        active = await self._control.active()
-        for control in active:
-            if control.run not in self._runs and control.state is not RunState.STOPPED:
-                self._runs[control.run] = await self._prepare(control)
-                _log.info("serving a run", run=str(control.run))
-        for run in self._runs.keys() - {control.run for control in active}:
-            await self._release(self._runs.pop(run))
-        self._any = bool(active)
-        self._running = any(control.state is RunState.RUNNING for control in active)
+        """Take up new runs, drop those that are gone, renew those whose campaign or index changed.
+
+        Raises what `prepare` raises: a machine that cannot serve one of them claims nothing, and says why.
+        """
+        async with self._refreshing:
+            active = await self._control.active()
+            wanted = {control.run: control for control in active if control.state is RunState.RUNNING}
+            for run, served in list(self._runs.items()):
+                control = next((control for control in active if control.run == run), None)
+                if control is None or not served.still(control):
+                    await self._release(self._runs.pop(run))
+            for run in wanted.keys() - self._runs.keys():
+                self._runs[run] = await self._prepare(wanted[run])
+                _log.info("serving a run", run=str(run))
+            self._any = bool(active)
+            self._running = bool(wanted)

@@ -13,12 +13,13 @@ from twisted.python.failure import Failure
 from crawler.bridge.courier import Unsent
 from crawler.bridge.handler import NotFetched
 from crawler.bridge.lanes import LeasedRequest
+from crawler.bridge.outcomes import SANDBOX_PAUSE
 from crawler.bridge.pages import PageOutcome
 from crawler.bridge.worker import Worker, worker_of
-from crawler.errors import Unavailable
+from crawler.errors import RedisUnavailable, SandboxUnavailable
 from crawler.fetch.failures import failure
 from crawler.frontier.base import Completion
-from crawler.records import Failed, FetchFailed, Skipped
+from crawler.records import Failed, FetchFailed, Retry, Skipped
 
 _log = structlog.get_logger()
 
@@ -40,9 +41,9 @@ class LeaseSpider(Spider):
         assert request.fetched is not None
         try:
             yield await self._worker.judge.answered(request.lease, request.fetched)
-        except Unavailable as error:
-            _log.warning("page given back", error=str(error))
-            yield PageOutcome(Completion(request.lease, None))
+        except SandboxUnavailable as error:
+            self._worker.ending.fail(error)
+            yield PageOutcome(Completion(request.lease, Retry("sandbox-unavailable", SANDBOX_PAUSE)))
         except Exception as error:  # noqa: BLE001  one page must never take a lease with it, whatever is wrong with it
             _log.exception("page failed")
             yield PageOutcome(Completion(request.lease, Failed(f"internal-{type(error).__name__}")))
@@ -62,7 +63,7 @@ class LeaseSpider(Spider):
                     return PageOutcome(Completion(request.lease, objection))
                 case FetchFailed() as failed:
                     return self._worker.judge.unanswered(request.lease, failed)
-        if isinstance(error, Unavailable):
+        if isinstance(error, RedisUnavailable):
             return PageOutcome(Completion(request.lease, None))
         _log.error("request failed", error=type(error).__name__)
         return self._worker.judge.unanswered(request.lease, failure("local-resources"))

@@ -15,6 +15,7 @@ from crawler.bridge.admitter import Admitter
 from crawler.bridge.claimer import Claimer
 from crawler.bridge.completer import Completer
 from crawler.bridge.courier import Courier
+from crawler.bridge.ending import Ending
 from crawler.bridge.images import ImageLane
 from crawler.bridge.lanes import PageLane
 from crawler.bridge.pages import PageJudge
@@ -31,7 +32,7 @@ _log = structlog.get_logger()
 class Worker:
     """The parts, as the composition root made them.
 
-    close: lets go of the connection to Redis.  failure: why the worker had to end, None while all is well.
+    close: lets go of the connection to Redis.
     """
 
     frontier: Frontier
@@ -44,9 +45,8 @@ class Worker:
     admitter: Admitter
     claimer: Claimer
     close: Callable[[], Awaitable[None]]
-    failure: VangnetError | None = None
+    ending: Ending
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    _ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def start(self) -> None:
         """Take up the active runs and start the tasks. Raises VangnetError when a run cannot be served."""
@@ -60,22 +60,10 @@ class Worker:
         ):
             self._tasks.append(asyncio.create_task(self._watched(work)))
 
-    @property
-    def ending(self) -> bool:
-        """Whether the worker should stop: asked to, or broken."""
-        return self._ending.is_set()
-
-    def end(self) -> None:
-        """Ask the worker to stop."""
-        self._ending.set()
-
-    async def ended(self) -> None:
-        """Returns when the worker is asked to stop."""
-        await self._ending.wait()
-
     async def drain(self) -> None:
         """Claim nothing more, let what is at work end, send every completion. The admitter works until then."""
         self.claimer.stop()
+        await self.claimer.stopped()
         await asyncio.gather(self.images.drain(), self.pages.drain())
         self.completer.close()
         await asyncio.wait(self._tasks[:1])
@@ -87,13 +75,10 @@ class Worker:
         try:
             await work
         except VangnetError as error:
-            self.failure = error
-            _log.error("worker stops", error=str(error))
-            self.end()
+            self.ending.fail(error)
         except Exception as error:  # noqa: BLE001  a task that dies must end the worker, whatever it died of
-            self.failure = VangnetError(f"a task of the worker died of {type(error).__name__}: {error}")
-            _log.exception("worker stops")
-            self.end()
+            _log.exception("a task of the worker died")
+            self.ending.fail(VangnetError(f"a task of the worker died of {type(error).__name__}; see its log"))
 
     @staticmethod
     async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:

@@ -34,7 +34,8 @@ class RunControl:
     """The marker of an active run.
 
     campaign: its canonical JSON.  index: sha256 (hex) of the index file.  recorder: public key (32 bytes) that results
-    are sealed to.  seeded: all seeds are in the frontier.  started_at: epoch seconds.
+    are sealed to.  seeded: all seeds are in the frontier.  started_at: epoch seconds.  workers: verify keys (32 bytes
+    each) of those whose results are believed.
     """
 
     run: RunId
@@ -44,6 +45,7 @@ class RunControl:
     started_at: float
     state: RunState = RunState.RUNNING
     seeded: bool = False
+    workers: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 class Control:
@@ -84,6 +86,7 @@ class Control:
             "state": control.state.value,
             "seeded": int(control.seeded),
             "started": repr(control.started_at),
+            "workers": b"".join(control.workers),
         }
         await _translated(self._client.hset(self._key(control.run), mapping=cast("Any", values)))
         await _translated(self._client.sadd(f"{self._base}:runs", str(control.run)))
@@ -141,6 +144,7 @@ def _control(run: RunId, values: dict[bytes, bytes]) -> RunControl:
             state=RunState(values[b"state"].decode()),
             seeded=values[b"seeded"] == b"1",
             started_at=float(values[b"started"]),
+            workers=tuple(values[b"workers"][i : i + 32] for i in range(0, len(values[b"workers"]), 32)),
         )
     except (KeyError, ValueError) as error:
         raise RecordCorrupt(f"the control record of run {run} in Redis is damaged; start the campaign again") from error

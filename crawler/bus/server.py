@@ -54,6 +54,7 @@ def embedded_server(directory: Path) -> Iterator[RunningServer]:
         with _exclusive(directory / "start.lock"):
             fcntl.flock(users, fcntl.LOCK_SH)
             socket = socket_path(directory)
+            _patient(directory, socket)
             server = RunningServer(socket) if _answers(socket) else start_server(directory, socket)
         try:
             yield server
@@ -61,6 +62,31 @@ def embedded_server(directory: Path) -> Iterator[RunningServer]:
             with _exclusive(directory / "start.lock"):
                 if _last(users):
                     stop_server(server)
+
+
+def _patient(directory: Path, socket: Path) -> None:
+    """Wait for a server that lives and does not answer: it loads its file, or the machine stands still.
+
+    A second one beside it would write to the same file. Raises RedisUnavailable when it stays silent.
+    """
+    deadline = time.monotonic() + _START_SECONDS
+    while not _answers(socket):
+        pid = _pid(directory / "server.pid")
+        if pid is None or not _serves(pid, directory):
+            return
+        if time.monotonic() > deadline:
+            raise RedisUnavailable(
+                f"the embedded server (process {pid}) lives and does not answer; stop it and try again"
+            )
+        time.sleep(0.1)
+
+
+def _serves(pid: int, directory: Path) -> bool:
+    """Whether a process is a server that was started in `directory`; process numbers come again."""
+    try:
+        return Path(f"/proc/{pid}/cwd").samefile(directory) and _alive(pid)
+    except OSError:
+        return False
 
 
 def socket_path(directory: Path) -> Path:
@@ -115,7 +141,8 @@ def stop_server(server: RunningServer) -> None:
     deadline = time.monotonic() + _STOP_SECONDS
     while _alive(pid) and time.monotonic() < deadline:
         time.sleep(0.005)
-    server.socket.unlink(missing_ok=True)
+    if not _alive(pid):
+        server.socket.unlink(missing_ok=True)
 
 
 def _client(socket: Path, timeout: float) -> Redis:

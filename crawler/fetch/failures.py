@@ -33,6 +33,7 @@ _CLASSES: Final = (
     # Before anything is sent
     FailureClass("blocked-scope", False, "the address is not in scope: nothing was sent"),
     FailureClass("blocked-robots", False, "robots.txt disallows it: nothing was sent"),
+    FailureClass("late", True, "the moment to send had passed when the connection stood: nothing was sent"),
     FailureClass("invalid-request", False, "URL, address or a header cannot be put into a request"),
     FailureClass("local-resources", True, "this machine has no socket or memory to spare"),
     FailureClass("local-address", False, "the configured source address cannot be used for this destination"),

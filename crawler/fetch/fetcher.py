@@ -131,6 +131,8 @@ class Fetcher:
             connection = opened
         exchange.connection = connection
         exchange.opened = monotonic()
+        if exchange.order.ready is not None and not await exchange.order.ready():
+            return failure("late")
         connection.begin()
         if not connection.send(exchange.target.request):
             return failure("stale-connection" if connection.exchanges > 1 else "disconnected")

@@ -20,7 +20,8 @@ from crawler.fingerprint.jit import INTEGER, NOTHING, READ_FLOATS, READ_INTS, WR
 
 SAMPLES = 64
 SQUEEZED = 512
-TABLES_KEPT = 256
+TABLES_KEPT = 384
+LARGEST_KEPT = 8192
 
 Int32s = npt.NDArray[np.int32]
 Float32s = npt.NDArray[np.float32]
@@ -90,22 +91,31 @@ def bands(straight: Int32s, mirrored: Int32s) -> Axes:
     return Axes(straight, mirrored, start, length, weights)
 
 
-@lru_cache(maxsize=TABLES_KEPT)
-def axes(pixels: int, scale: int = 1) -> Axes:
-    """The maps for an axis of `pixels`, 5 or more: about 16 bytes a pixel. The last TABLES_KEPT sizes are kept.
+def margin(pixels: int, grown: int) -> int:
+    """Pixels to add on either side of an axis that is left over after `grown` percent of it were cut away evenly."""
+    return round(pixels * grown / (2 * (100 - grown)))
+
+
+def axes(pixels: int, *, scale: int = 1, grown: int = 0, squeezed: bool = False) -> Axes:
+    """The maps for an axis of `pixels`, 5 or more. Tables of the last TABLES_KEPT usual sizes are kept.
 
     scale: the axis was decoded at 1 / scale, so one decoded pixel stands for that many. The blur stays that of the full
     size, which keeps the code within a bit or two of the full decode's.
+    grown: percent of a larger axis that were cut away; the outermost pixels are repeated to make up for it.
+    squeezed: the axis is squeezed (or stretched) to 512 with nearest neighbours first. The reference tool resizes with
+    CImg, whose nearest neighbour of position p is p * pixels // 512.
     """
-    positions = np.arange(pixels, dtype=np.int32)
-    return bands(positions // np.int32(scale), positions[::-1] // np.int32(scale))
+    build = kept_tables if pixels <= LARGEST_KEPT else tables
+    return build(pixels, scale, grown, squeezed)
 
 
-@lru_cache(maxsize=TABLES_KEPT)
-def squeezed_axes(pixels: int, scale: int = 1) -> Axes:
-    """The maps for an axis of `pixels` that is first squeezed (or stretched) to 512 with nearest neighbours.
+def tables(pixels: int, scale: int, grown: int, squeezed: bool) -> Axes:
+    """Build what `axes` describes: about 16 bytes a pixel."""
+    more = margin(pixels, grown)
+    read = np.clip(np.arange(-more, pixels + more, dtype=np.int32), 0, pixels - 1)
+    if squeezed:
+        read = read[np.arange(SQUEEZED, dtype=np.int64) * read.shape[0] // SQUEEZED]
+    return bands(read // np.int32(scale), (np.int32(pixels - 1) - read) // np.int32(scale))
 
-    Source: the reference tool resizes with CImg, whose nearest neighbour of position p is p * pixels // 512.
-    """
-    nearest = (np.arange(SQUEEZED, dtype=np.int64) * pixels // SQUEEZED).astype(np.int32)
-    return bands(nearest // np.int32(scale), (np.int32(pixels - 1) - nearest) // np.int32(scale))
+
+kept_tables = lru_cache(maxsize=TABLES_KEPT)(tables)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from crawler.fingerprint.bands import squeezed_axes
+from crawler.fingerprint.bands import axes, margin
 from crawler.fingerprint.borders import inner_box
-from crawler.fingerprint.decode import Decoded, Uint8s, View, decode, keep_memory
+from crawler.fingerprint.decode import decode, prepare
 from crawler.fingerprint.exact import digests
 from crawler.fingerprint.options import DEFAULT_OPTIONS, FingerprintOptions
 from crawler.fingerprint.pdq import Hashed, hashes, is_squeezed
 from crawler.fingerprint.phash import phash, rough_phash
 from crawler.fingerprint.reference import reference_pdq
 from crawler.fingerprint.transforms import TRANSPOSED, UPRIGHT, Transform, after, parse_transform
+from crawler.fingerprint.views import Decoded, Uint8s, View
 from crawler.records import Code, Digests, Fingerprint, Rejected
 
 WANTED = {"none": (0,), "mirror": (0, 1), "all": tuple(range(8))}
@@ -64,12 +65,16 @@ def all_codes(decoded: Decoded, options: FingerprintOptions) -> Iterator[Code]:
     height, width, scale = decoded.height, decoded.width, decoded.scale
     for view in decoded.views:
         plain = hashes(view.pixels, turns, scale=scale, size=(height, width))
-        yield from named(plain, view, turns, trimmed=False)
+        yield from named(plain, Transform(view.frame, view.on_white), turns)
         box = inner_box(view.grey)
         if box is not None:
             whole = box.enlarged(scale, height, width)
             inner = hashes(box.cut(view.pixels), turns, scale=scale, size=whole.size)
-            yield from named(inner, view, turns, trimmed=True)
+            yield from named(inner, Transform(view.frame, view.on_white, trimmed=True), turns)
+    first = decoded.views[0]
+    for share in options.uncropped:
+        grown = hashes(first.pixels, turns, scale=scale, size=(height, width), grown=share)
+        yield from named(grown, Transform(uncropped=share), turns)
 
 
 def wanted_turns(exif: int, options: FingerprintOptions) -> dict[int, tuple[bool, int]]:
@@ -81,11 +86,11 @@ def wanted_turns(exif: int, options: FingerprintOptions) -> dict[int, tuple[bool
     return turns
 
 
-def named(found_here: list[Hashed], view: View, turns: dict[int, tuple[bool, int]], *, trimmed: bool) -> Iterator[Code]:
-    """The codes with the names of their transforms."""
+def named(found_here: list[Hashed], base: Transform, turns: dict[int, tuple[bool, int]]) -> Iterator[Code]:
+    """The codes with the names of their transforms: `base`, turned and squeezed."""
     for found in found_here:
         exif, turn = turns[found.orientation]
-        name = Transform(view.frame, view.on_white, trimmed, exif, turn, found.squeezed)
+        name = replace(base, exif=exif, orientation=turn, squeezed=found.squeezed)
         yield Code(found.value, found.quality, str(name))
 
 
@@ -115,6 +120,8 @@ def reference_code(
         if isinstance(screened, Rejected) or box is None:
             return Rejected("no-such-view", transform)
         pixels = box.enlarged(screened.scale, decoded.height, decoded.width).cut(pixels)
+    if wanted.uncropped:
+        pixels = grown_by(pixels, wanted.uncropped)
     if wanted.exif:
         pixels = turned(pixels, UPRIGHT[decoded.orientation])
     pixels = turned(pixels, wanted.orientation)
@@ -146,18 +153,26 @@ def turned(pixels: Uint8s, orientation: int) -> Uint8s:
     return pixels
 
 
+def grown_by(pixels: Uint8s, share: int) -> Uint8s:
+    """The image with its outermost pixels repeated, as if `share` percent of either axis had been cut away evenly."""
+    down, across = margin(pixels.shape[0], share), margin(pixels.shape[1], share)
+    return np.pad(pixels, ((down, down), (across, across)) + ((0, 0),) * (pixels.ndim - 2), mode="edge")
+
+
 def squeezed(pixels: Uint8s) -> Uint8s:
     """The image resized to 512 x 512 with nearest neighbours, as the reference's command-line tool does it."""
     height, width = pixels.shape[:2]
-    return np.ascontiguousarray(pixels[np.ix_(squeezed_axes(height).straight, squeezed_axes(width).straight)])
+    return np.ascontiguousarray(
+        pixels[np.ix_(axes(height, squeezed=True).straight, axes(width, squeezed=True).straight)]
+    )
 
 
 def warm() -> None:
-    """Load every kernel (compiling those that are not cached), run each once, and set up Pillow's memory.
+    """Load every kernel (compiling those that are not cached), run each once, and prepare Pillow.
 
     The kernels were compiled or loaded when this module was imported; call this before a sandbox closes itself in.
     """
-    keep_memory()
+    prepare()
     rows, columns = np.indices((600, 560))
     grey = ((rows * 3 + columns * 2) % 251).astype(np.uint8)
     colour = np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))

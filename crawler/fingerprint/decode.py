@@ -17,26 +17,30 @@ import io
 import struct
 import warnings
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageFile
 from PIL import _imaging as core
 
 from crawler.fingerprint.arrow import borrowed_plane
-from crawler.fingerprint.options import DEFAULT_FORMATS, FingerprintOptions
+from crawler.fingerprint.options import DEFAULT_FORMATS, EXTRA_FORMATS, FingerprintOptions
 from crawler.fingerprint.repair import repaired_jpeg, repaired_png
 from crawler.fingerprint.sniff import gif_frames, looks_cut_off, sniff, webp_size
+from crawler.fingerprint.views import (
+    FRAMES_COUNTED,
+    Decoded,
+    Uint8s,
+    View,
+    is_blank,
+    reduction,
+    sampled_frames,
+    scaled_to_bytes,
+)
 from crawler.records import Rejected
 
-Uint8s = npt.NDArray[np.uint8]
-
-SHORT_SIDE_KEPT = 512
 ORIENTATION_TAG = 0x0112
-FRAMES_COUNTED = 10_000
 BLOCKS_KEPT = 2
-BLANK_SHARE = 0.02
 ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
 
 # Pillow's parsers raise whatever the damage makes them run into.
@@ -57,46 +61,40 @@ PARSER_ERRORS = (
 TOO_MUCH = (MemoryError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """One way to look at one frame.
+def prepare() -> None:
+    """Load everything of Pillow that decoding can need, and let it keep the memory of the last images (2 x 16 MiB).
 
-    frame: its number, from 0.  on_white: transparency was flattened on white; otherwise it was dropped.
-    pixels: (h, w) uint8 luma or grey, or (h, w, 3) uint8 RGB.  grey: (h, w) uint8, Pillow's `convert("L")`.
-    Both C-contiguous, and smaller than the image when it was decoded at a reduced scale.
+    A process that may not open files or ask for memory freely calls this before it gives that up.
     """
-
-    frame: int
-    on_white: bool
-    pixels: Uint8s = field(repr=False)
-    grey: Uint8s = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """An image as far as it could be decoded.
-
-    width, height: as stored, in pixels, before any reduction and before its EXIF orientation.
-    orientation: EXIF, 1 to 8.
-    frames: how many the file has, counted up to FRAMES_COUNTED.  partial: the data ended before the image did.
-    scale: 1, 2, 4 or 8: the views are that much smaller than the image (rounded up).
-    full: decoded at full size and in colour, so that results equal the references'.
-    """
-
-    format: str
-    width: int
-    height: int
-    frames: int
-    orientation: int
-    partial: bool
-    scale: int
-    full: bool
-    views: tuple[View, ...] = field(repr=False)
-
-
-def keep_memory() -> None:
-    """Let Pillow keep the memory of the last images (up to 2 x 16 MiB) instead of asking the system anew each time."""
     core.set_blocks_max(BLOCKS_KEPT)
+    Image.init()
+    options = FingerprintOptions(formats=DEFAULT_FORMATS | EXTRA_FORMATS)
+    for sample in samples():
+        decode(sample, options)
+        decode(sample, options, full=True)
+        decode(sample[: len(sample) // 2], options)
+
+
+def samples() -> list[bytes]:
+    """A small file of every format that can be written here, in the colour modes that take ways of their own."""
+    ramp = Image.linear_gradient("L")
+    colour = Image.merge("RGB", (ramp, ramp.rotate(90), ramp.rotate(180)))
+    layered = colour.copy()
+    layered.putalpha(ramp)
+    exif = Image.Exif()
+    exif[ORIENTATION_TAG] = 6
+    files = [saved(layered, name, exif=exif) for name in ("PNG", "WEBP", "AVIF") if name in Image.SAVE]
+    files += [saved(colour, "JPEG", exif=exif), saved(colour.convert("CMYK"), "JPEG"), saved(colour, "BMP")]
+    files += [saved(colour.quantize(16), "PNG", transparency=0), saved(ramp.convert("I;16"), "PNG")]
+    files.append(saved(colour, "GIF", save_all=True, append_images=[layered.convert("RGB").rotate(90)]))
+    return files
+
+
+def saved(image: Image.Image, name: str, **how: object) -> bytes:
+    """The image as a file, in memory."""
+    out = io.BytesIO()
+    image.save(out, name, **how)
+    return out.getvalue()
 
 
 def decode(
@@ -192,39 +190,26 @@ class Attempt:
         if self.name != "JPEG" or not isinstance(image, ImageFile.ImageFile) or image.mode not in ("L", "RGB"):
             return 0
         width, height = image.size
-        scale = 1
-        while scale < 8 and self.too_many(width, height, scale) and min(width, height) >= 2 * scale * SHORT_SIDE_KEPT:
-            scale *= 2
+        scale = reduction(width, height, self.options)
         image.draft("L", (width // scale, height // scale))
         image.decodermaxblock = self.options.max_bytes
         return scale if image.mode == "L" else 0
-
-    def too_many(self, width: int, height: int, scale: int) -> bool:
-        """Whether this scale leaves more pixels than are decoded at full size."""
-        return width * height > self.options.reduce_above * scale * scale
 
     def count_frames(self, image: Image.Image, data: bytes | memoryview) -> int:
         """How many frames the file has, without decoding any."""
         found = gif_frames(data, FRAMES_COUNTED) if self.name == "GIF" else int(getattr(image, "n_frames", 1))
         return max(1, min(found, FRAMES_COUNTED))
 
-    def sampled(self, count: int, pixels: int) -> list[int]:
-        """Which frames to look at: first, some in between, and the last within reach of `max_frames`.
-
-        Frames build on one another, so all up to the last one sampled are decoded: both are bounded in pixels too.
-        """
-        if self.only_frame is not None:
-            return [self.only_frame] if self.only_frame < min(count, self.options.max_frames) else []
-        reach = max(1, min(count, self.options.max_frames, 4 * self.options.max_pixels // pixels))
-        wanted = max(1, min(self.options.sampled_frames, reach, self.options.max_pixels // pixels))
-        if wanted == 1:
-            return [0]
-        return sorted({step * (reach - 1) // (wanted - 1) for step in range(wanted)})
+    def wanted_frames(self, count: int, pixels: int) -> list[int]:
+        """The frames to look at: sampled ones, or the only one that was asked for if it is within reach."""
+        if self.only_frame is None:
+            return sampled_frames(count, pixels, self.options)
+        return [self.only_frame] if self.only_frame < min(count, self.options.max_frames) else []
 
     def frames(self, image: Image.Image, count: int, partial: bool) -> tuple[list[View], bool]:
         """The views of the sampled frames; partial when a later one could not be decoded."""
         views: list[View] = []
-        for number in self.sampled(count, image.width * image.height):
+        for number in self.wanted_frames(count, image.width * image.height):
             try:
                 if count > 1:
                     image.seek(number)
@@ -281,13 +266,6 @@ def plane_of(image: Image.Image) -> Uint8s:
         return np.asarray(image)
 
 
-def scaled_to_bytes(values: npt.NDArray[np.generic]) -> Uint8s:
-    """16-bit grey (Pillow's modes I;16 and I) scaled to 8 bits, where Pillow's own conversion would clip."""
-    if values.dtype.kind == "f":
-        return np.ascontiguousarray(np.clip(values, 0.0, 255.0).astype(np.uint8))
-    return np.ascontiguousarray((np.clip(values.astype(np.int64), 0, 65535) >> 8).astype(np.uint8))
-
-
 def orientation_of(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 when there is none or it cannot be read."""
     if "exif" not in image.info:
@@ -297,17 +275,6 @@ def orientation_of(image: Image.Image) -> int:
     except PARSER_ERRORS:
         return 1
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
-
-
-def is_blank(decoded: Decoded) -> bool:
-    """Whether next to nothing of the first view differs from its last pixel (or its first: a BMP starts at the bottom).
-
-    That is what a decoder fills in when it has no data.
-    """
-    grey = decoded.views[0].grey
-    return any(
-        int(np.count_nonzero(grey != corner)) <= BLANK_SHARE * grey.size for corner in (grey[-1, -1], grey[0, 0])
-    )
 
 
 def can_decode(name: str) -> bool:

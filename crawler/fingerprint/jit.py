@@ -29,7 +29,7 @@ def write(scalar: types.Type, dimensions: int) -> types.Type:
     return types.Array(scalar, dimensions, "C")
 
 
-READ_PLANE, READ_IMAGE = read(types.uint8, 2), read(types.uint8, 3)
+READ_BYTES, READ_PLANE, READ_IMAGE = read(types.uint8, 1), read(types.uint8, 2), read(types.uint8, 3)
 READ_INTS, READ_TABLE = read(types.int32, 1), read(types.int32, 2)
 READ_FLOATS, READ_DOUBLES = read(types.float32, 2), read(types.float64, 2)
 WRITE_BYTES, WRITE_PLANE = write(types.uint8, 1), write(types.uint8, 2)

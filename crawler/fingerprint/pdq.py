@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crawler.fingerprint.bands import SQUEEZED, Axes, axes, squeezed_axes
+from crawler.fingerprint.bands import SQUEEZED, Axes, axes, margin
 from crawler.fingerprint.kernels import Uint8s, hash_image
 
 SMALLEST_SIDE = 5
@@ -40,12 +40,18 @@ def is_squeezed(height: int, width: int) -> bool:
 
 
 def hashes(
-    pixels: Uint8s, orientations: Iterable[int] = (0,), *, scale: int = 1, size: tuple[int, int] | None = None
+    pixels: Uint8s,
+    orientations: Iterable[int] = (0,),
+    *,
+    scale: int = 1,
+    size: tuple[int, int] | None = None,
+    grown: int = 0,
 ) -> list[Hashed]:
     """The codes of an image in these orientations (0..7): as is, then (where it differs) in the 512 convention.
 
     pixels: (h, w) uint8 luma or (h, w, 3) uint8 RGB, C-contiguous.
     scale, size: the image was decoded at 1 / scale of its `size` (height, width), rounded up; by default it was not.
+    grown: percent of either axis that is taken to have been cut away evenly; the outermost pixels are repeated instead.
 
     On RGB at full size the result equals the reference's in every bit whose coefficient is not within EPSILON of the
     median: there the reference's own rounding decides. The quality can be 1 off where a gradient falls on a whole step.
@@ -55,10 +61,13 @@ def hashes(
     height, width = size or (pixels.shape[0], pixels.shape[1])
     if min(height, width) < SMALLEST_SIDE:
         return [Hashed(bytes(32), 0, each, False) for each in wanted]
-    found = convention(pixels, axes(height, scale), axes(width, scale), wanted, squeezed=False)
-    if is_squeezed(height, width):
-        down, across = squeezed_axes(height, scale), squeezed_axes(width, scale)
-        found += convention(pixels, down, across, wanted, squeezed=True)
+    found: list[Hashed] = []
+    for squeezed in (False, True):
+        if squeezed and not is_squeezed(height + 2 * margin(height, grown), width + 2 * margin(width, grown)):
+            break
+        down = axes(height, scale=scale, grown=grown, squeezed=squeezed)
+        across = axes(width, scale=scale, grown=grown, squeezed=squeezed)
+        found += convention(pixels, down, across, wanted, squeezed=squeezed)
     return found
 
 

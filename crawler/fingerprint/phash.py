@@ -15,7 +15,6 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from crawler.fingerprint.bands import TABLES_KEPT
 from crawler.fingerprint.lanczos import (
     Taps,
     average_blocks,
@@ -30,14 +29,23 @@ LOBES = 3
 ROUGH_BLOCKS = 64
 EXACT_PIXELS = 160_000
 WHOLE_VECTORS = 64
+TABLES_KEPT = 128
+LARGEST_KEPT = 2048
 
 Uint8s = npt.NDArray[np.uint8]
 Float64s = npt.NDArray[np.float64]
 
 
-@lru_cache(maxsize=TABLES_KEPT)
 def taps(pixels: int, span: float) -> Taps:
-    """The weights for an axis of `pixels` that stand for `span` units (fewer when the last one is a partial block)."""
+    """The weights for an axis of `pixels` that stand for `span` units (fewer when the last one is a partial block).
+
+    Tables of the last TABLES_KEPT usual sizes are kept: they take up to 100 kB each.
+    """
+    return kept_tables(pixels, span) if pixels <= LARGEST_KEPT else tables(pixels, span)
+
+
+def tables(pixels: int, span: float) -> Taps:
+    """Build what `taps` describes."""
     widest = 2 * math.ceil(LOBES * max(span / SIDE, 1.0)) + 1
     widest = -(-widest // WHOLE_VECTORS) * WHOLE_VECTORS
     start = np.zeros(SIDE, dtype=np.int32)
@@ -48,6 +56,9 @@ def taps(pixels: int, span: float) -> Taps:
     for array in (start, length, fixed, weights):
         array.flags.writeable = False
     return Taps(start, length, fixed, weights)
+
+
+kept_tables = lru_cache(maxsize=TABLES_KEPT)(tables)
 
 
 def phash(grey: Uint8s) -> bytes:

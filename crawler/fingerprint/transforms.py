@@ -1,7 +1,7 @@
 """Names for what was done to an image before it was hashed.
 
-A transform reads in the order in which it is applied: "frame-12+on-white+trimmed+exif+mirror+512". The one that does
-nothing is "none".
+A transform reads in the order in which it is applied: "frame-12+on-white+trimmed+uncropped-5+exif+mirror+512". The one
+that does nothing is "none".
 """
 
 from __future__ import annotations
@@ -19,17 +19,23 @@ UPRIGHT = {1: 0, 2: 1, 3: 3, 4: 2, 5: 4, 6: 6, 7: 7, 8: 5}
 SQUEEZED = "512"
 SHAPE = re.compile(
     r"(?:frame-(?P<frame>[1-9][0-9]{0,5})(?:\+|$))?(?P<white>on-white(?:\+|$))?(?P<trimmed>trimmed(?:\+|$))?"
+    r"(?:uncropped-(?P<uncropped>[1-9][0-9]?)(?:\+|$))?"
     r"(?P<exif>exif(?:\+|$))?(?:(?P<turn>mirror|flip|rot180|transpose|rot90|rot270|transverse)(?:\+|$))?(?P<squeezed>512$)?"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """One combination. frame: number of the frame, from 0.  orientation: index into ORIENTATIONS, after `exif`."""
+    """One combination.
+
+    frame: number of the frame, from 0.  uncropped: percent of either axis that are taken to be cut away, 0 for none.
+    orientation: index into ORIENTATIONS, after `exif`.
+    """
 
     frame: int = 0
     on_white: bool = False
     trimmed: bool = False
+    uncropped: int = 0
     exif: bool = False
     orientation: int = 0
     squeezed: bool = False
@@ -39,6 +45,7 @@ class Transform:
             f"frame-{self.frame}" if self.frame else "",
             "on-white" if self.on_white else "",
             "trimmed" if self.trimmed else "",
+            f"uncropped-{self.uncropped}" if self.uncropped else "",
             "exif" if self.exif else "",
             ORIENTATIONS[self.orientation] if self.orientation else "",
             SQUEEZED if self.squeezed else "",
@@ -57,6 +64,7 @@ def parse_transform(text: str) -> Transform | None:
         frame=int(found["frame"] or 0),
         on_white=bool(found["white"]),
         trimmed=bool(found["trimmed"]),
+        uncropped=int(found["uncropped"] or 0),
         exif=bool(found["exif"]),
         orientation=ORIENTATIONS.index(found["turn"]) if found["turn"] else 0,
         squeezed=bool(found["squeezed"]),

@@ -10,7 +10,7 @@ canonical URLs, but where a docstring says otherwise; robots.txt is counted apar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -31,17 +31,13 @@ class Completion:
 
     robots: for leases of kind robots, the rules as `robots_rules` will return them; opens the queue.
     block: seconds for which nothing is sent to the address (Retry-After, 429, 503); 0: no change.
-    returned: the request was not sent; the URL goes back to the front of its queue and no attempt is counted.
+    An outcome of None: the request was not sent; the URL goes back to the front of its queue and no attempt is counted.
     """
 
     lease: Lease
     outcome: Outcome | None
     robots: bytes | None = None
     block: float = 0.0
-
-    @property
-    def returned(self) -> bool:
-        return self.outcome is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +78,14 @@ class Limits:
 class Admission:
     """One entry of the discoveries stream, judged.
 
-    limits: by politeness key.  urls_per_host: budget of the run.  robots: a host's robots.txt is asked for first.
+    limits: what the campaign allows at a politeness key.  urls_per_host: budget of the run.  robots: a host's
+    robots.txt is asked for first.
     """
 
     entry: StreamEntry
     discovered: Discovered
     urls: tuple[Judged, ...]
-    limits: dict[str, Limits]
+    limits: Callable[[str], Limits]
     urls_per_host: int
     robots: bool
 
@@ -133,6 +130,9 @@ class Frontier(Protocol):
 
     async def complete(self, completions: Sequence[Completion]) -> list[bool]:
         """End leases. False where the lease was not held any more: then nothing of that completion was done."""
+
+    async def reslot(self, lease: Lease) -> Lease | None:
+        """The same lease with another slot, for a request that could not leave in its own; None: it is not held."""
 
     async def offer(self, run: RunId, discovered: Sequence[Discovered]) -> None:
         """Append discoveries that no lease brought (seeds)."""

@@ -1,6 +1,6 @@
 -- Hand out leases for what is due.
 -- ARGV: pages, images (how many at most), lookahead ms, send window ms, lease ms beyond send_by, robots ttl ms
--- Returns {now, ms of the next due address or -1, lease, …}; a lease is {token, slot, run, origin, address, queue,
+-- Returns {now, when something is next due on a lane that was asked for (ms) or -1, lease, …}; a lease is {token, slot, run, origin, address, queue,
 -- robots_at, element}.
 local lookahead, window, life, ttl = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local out = {}
@@ -43,6 +43,13 @@ local function next_element(pkey, lane)
   end
 end
 
+-- Tokens follow the clock, so that none comes twice even after the server lost its data.
+local last_token = tonumber(redis.call('GET', P .. 'token') or 0)
+local function next_token()
+  last_token = math.max(last_token, clock[1] * 1000000 + clock[2]) + 1
+  return string.format('%.0f', last_token)
+end
+
 local function claim_lane(lane, wanted)
   local due = P .. 'due:' .. lane
   for _, pkey in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now + lookahead, 'LIMIT', 0, wanted)) do
@@ -54,7 +61,7 @@ local function claim_lane(lane, wanted)
     while wanted > 0 and inflight < conc and slot <= now + lookahead do
       local q, info, band, element = next_element(pkey, lane)
       if not q then break end
-      local token = string.format('%.0f', redis.call('INCR', P .. 'token'))
+      local token = next_token()
       local lease = cmsgpack.pack({q = q, k = pkey, l = lane, b = band, e = element})
       redis.call('HSET', P .. 'leases', token, lease)
       redis.call('ZADD', P .. 'expiry', slot + window + life, token)
@@ -73,19 +80,28 @@ local function claim_lane(lane, wanted)
     end
     if taken > 0 then
       redis.call('HSET', a, 'next', string.format('%.3f', slot), 'inflight', inflight)
-      redis.call('PEXPIRE', a, IDLE_MS)
     end
     schedule(pkey)
     if wanted == 0 then return end
   end
 end
 
-claim_lane('p', tonumber(ARGV[1]))
-claim_lane('i', tonumber(ARGV[2]))
+-- The lanes go first in turn: where both wait at one address, neither starves.
+local wanted = {p = tonumber(ARGV[1]), i = tonumber(ARGV[2])}
+local order = {'p', 'i'}
+if redis.call('INCR', P .. 'turn') % 2 == 0 then order = {'i', 'p'} end
+for _, lane in ipairs(order) do
+  if wanted[lane] > 0 then claim_lane(lane, wanted[lane]) end
+end
+if #out > 0 then redis.call('SET', P .. 'token', string.format('%.0f', last_token)) end
 flush_counts()
 
 local soonest = -1
-for _, key in ipairs({'due:p', 'due:i', 'delayed'}) do
+local waited = {'delayed'}
+for _, lane in ipairs(LANES) do
+  if wanted[lane] > 0 then waited[#waited + 1] = 'due:' .. lane end
+end
+for _, key in ipairs(waited) do
   local first = redis.call('ZRANGE', P .. key, 0, 0, 'WITHSCORES')
   if first[2] and (soonest < 0 or tonumber(first[2]) < soonest) then soonest = tonumber(first[2]) end
 end

@@ -17,7 +17,8 @@ VERSION = 1
 _MARK = bytes([VERSION])
 _KINDS = (Kind.PAGE, Kind.IMAGE, Kind.ROBOTS, Kind.SHEET, Kind.FEED, Kind.SWEEP, Kind.RECHECK)
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
-MAX_BAND = 639
+ROBOTS_BAND = -1
+"""The band of robots.txt, which comes before all others and opens the gate for them."""
 
 
 def band_of(priority: int, depth: int) -> int:
@@ -26,7 +27,7 @@ def band_of(priority: int, depth: int) -> int:
 
 
 def pack_url(item: FrontierUrl, origin: str) -> bytes:
-    """The record of a queued URL, without attempts byte. Its url must start with `origin`."""
+    """The record of a URL queued under `origin`, without attempts byte."""
     return _packed(
         [
             item.url.removeprefix(origin),
@@ -45,7 +46,7 @@ def unpack_url(element: bytes, run: RunId, origin: str, address: str) -> Frontie
     suffix, code, depth, priority, referrer, via, context = _unpack(element[1:], 7)
     try:
         return FrontierUrl(
-            url=origin + suffix,
+            url=origin + suffix if suffix.startswith("/") else suffix,
             run=run,
             kind=_KINDS[code],
             address=address,

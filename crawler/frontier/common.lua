@@ -6,7 +6,8 @@
 --   q:N:L          zset  bands (priority, depth) of lane L that are not empty
 --   q:N:L:B        list  elements of one band: attempts byte, then the record
 --   qi:RUN         hash  origin|pkey -> N             rq:RUN   set  queues of a run
---   a:PKEY         hash  politeness of one address: next, inflight, rate, conc, blocked
+--   a:PKEY         hash  politeness of one address: next, inflight, blocked, rate:RUN, conc:RUN, and as the strictest of
+--                        these rate, conc
 --   rot:PKEY:L     list  queues of an address that have something to claim, in rotation
 --   due:L          zset  addresses that may be asked, by time
 --   leases         hash  token -> lease               expiry   zset token by time
@@ -14,7 +15,7 @@
 --   disc, res      stream  discoveries and results    cnt:RUN  hash counters
 local P = KEYS[1] .. ':'
 local LANES = {'p', 'i'}
-local IDLE_MS = 86400000
+local IDLE_MS = 3600000
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -30,6 +31,24 @@ local function flush_counts()
       local at = string.find(key, '\0', 1, true)
       redis.call('HINCRBY', P .. 'cnt:' .. string.sub(key, 1, at - 1), string.sub(key, at + 1), by)
     end
+  end
+end
+
+-- The strictest of all runs that have something for an address holds there.
+local function limit(pkey)
+  local a = P .. 'a:' .. pkey
+  local all, rate, conc = redis.call('HGETALL', a), nil, nil
+  for i = 1, #all, 2 do
+    local value = tonumber(all[i + 1])
+    if string.sub(all[i], 1, 5) == 'rate:' then rate = math.min(rate or value, value) end
+    if string.sub(all[i], 1, 5) == 'conc:' then conc = math.min(conc or value, value) end
+  end
+  if rate then
+    redis.call('HSET', a, 'rate', rate, 'conc', conc)
+    redis.call('PERSIST', a)
+  else
+    -- What was sent a moment ago counts for whoever comes next, an hour is more than any spacing.
+    redis.call('PEXPIRE', a, IDLE_MS)
   end
 end
 

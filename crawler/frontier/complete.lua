@@ -46,7 +46,7 @@ local function finish(lease, run, op)
     emit(run, {c = op.c})
   elseif robots then
     emit(run, op)
-    open_gate(lease, op.x or '')
+    open_gate(lease, op.x or '!' .. (op.n or 'robots'))
   elseif op.o == 'done' then
     emit(run, op)
     count(run, 'fetched', 1)
@@ -72,7 +72,8 @@ for i, op in ipairs(ops) do
     release(lease.k)
     if run then finish(lease, run, op) end
     if op.w then
-      redis.call('HSET', P .. 'a:' .. lease.k, 'blocked', now + op.w)
+      local blocked = tonumber(redis.call('HGET', P .. 'a:' .. lease.k, 'blocked') or 0)
+      redis.call('HSET', P .. 'a:' .. lease.k, 'blocked', math.max(blocked, now + op.w))
     end
     schedule(lease.k)
     done[i] = 1

@@ -24,20 +24,19 @@ local function queue_of(run, group)
   return q
 end
 
--- The strictest of all campaigns that have something for an address holds there.
-local function limit(group)
+local function limited(run, group)
   local a = P .. 'a:' .. group.k
-  local state = redis.call('HMGET', a, 'rate', 'conc')
-  redis.call('HSET', a, 'rate', math.min(tonumber(state[1] or group.s), group.s),
-    'conc', math.min(tonumber(state[2] or group.c), group.c))
-  redis.call('PEXPIRE', a, IDLE_MS)
+  local known = redis.call('HMGET', a, 'rate:' .. run, 'conc:' .. run)
+  if tonumber(known[1]) == group.s and tonumber(known[2]) == group.c then return end
+  redis.call('HSET', a, 'rate:' .. run, group.s, 'conc:' .. run, group.c)
+  limit(group.k)
 end
 
 for _, entry in ipairs(entries) do
   if redis.call('SET', P .. 'mark+:' .. entry.m, 1, 'NX', 'EX', tonumber(ARGV[2])) then
     for _, group in ipairs(entry.g) do
       local q = queue_of(entry.r, group)
-      limit(group)
+      limited(entry.r, group)
       for _, url in ipairs(group.u) do
         push(q, url[1], url[2], url[3])
       end

@@ -1,5 +1,5 @@
--- Remove what a run left behind: ARGV[1] run, ARGV[2] queues per call. Returns how many queues are left.
--- Seen numbers, budgets and markers expire by themselves.
+-- Remove what a run left behind: ARGV[1] run, ARGV[2] queues (or buckets of seen numbers) per call. Returns how many are
+-- left. Markers expire by themselves.
 local run = ARGV[1]
 for _, q in ipairs(redis.call('SPOP', P .. 'rq:' .. run, tonumber(ARGV[2]))) do
   local pkey = redis.call('HGET', P .. 'q:' .. q, 'pkey')
@@ -10,10 +10,22 @@ for _, q in ipairs(redis.call('SPOP', P .. 'rq:' .. run, tonumber(ARGV[2]))) do
     redis.call('LREM', P .. 'rot:' .. pkey .. ':' .. lane, 0, q)
   end
   redis.call('UNLINK', P .. 'q:' .. q)
+  redis.call('HDEL', P .. 'a:' .. pkey, 'rate:' .. run, 'conc:' .. run)
+  limit(pkey)
   schedule(pkey)
 end
 local left = redis.call('SCARD', P .. 'rq:' .. run)
+local seen = P .. 'seen:' .. run .. ':'
+local meta = redis.call('HMGET', seen .. 'meta', 'level', 'split', 'gone')
+if left == 0 and meta[1] then
+  local buckets, gone = 2 ^ meta[1] + meta[2], tonumber(meta[3] or 0)
+  local last = math.min(gone + tonumber(ARGV[2]), buckets)
+  for bucket = gone, last - 1 do redis.call('UNLINK', seen .. string.format('%.0f', bucket)) end
+  redis.call('HSET', seen .. 'meta', 'gone', last)
+  left = buckets - last
+end
 if left == 0 then
+  redis.call('UNLINK', seen .. 'meta', P .. 'host:' .. run)
   redis.call('UNLINK', P .. 'qi:' .. run, P .. 'cnt:' .. run, P .. 'dead:' .. run)
   redis.call('HDEL', P .. 'state', run)
 end

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from crawler.errors import RecordCorrupt
 from crawler.frontier.base import Admission, Completion, Judged, RunCounts
-from crawler.frontier.codec import band_of, pack_discovered, pack_url
+from crawler.frontier.codec import ROBOTS_BAND, band_of, pack_discovered, pack_url
 from crawler.records import Candidate, Discovered, Done, Failed, FrontierUrl, Kind, Rekind, Retry, Skipped
 from crawler.urls import parts
 
@@ -40,19 +41,18 @@ def completion_op(completion: Completion) -> dict[str, Any]:
         case Retry():
             op |= {"o": "retry", "n": outcome.reason, "a": round(1000 * outcome.after)}
         case Rekind():
-            op |= {"o": "rekind"} | _rekinded(completion.lease.item, outcome.kind)
+            op |= {"o": "rekind"} | _rekinded(completion.lease.item, outcome)
     return op
 
 
-def _rekinded(item: FrontierUrl, kind: Kind) -> dict[str, Any]:
-    moved = FrontierUrl(
-        item.url, item.run, kind, item.address, item.depth, item.priority, item.referrer, item.via, item.context
-    )
-    return {
-        "l": _lane(kind),
-        "b": band_of(item.priority, item.depth),
-        "e": pack_url(moved, parts(item.url).origin),
-    }
+def _rekinded(item: FrontierUrl, outcome: Rekind) -> dict[str, Any]:
+    moved = replace(item, kind=outcome.kind)
+    if outcome.url is not None:
+        moved = replace(moved, url=outcome.url, via=(*item.via, item.url))
+    band = ROBOTS_BAND if outcome.kind is Kind.ROBOTS else band_of(item.priority, item.depth)
+    # The queue is that of the lease, whose origin a redirected robots.txt need not share.
+    origin = parts(item.via[0] if item.via and outcome.kind is Kind.ROBOTS else item.url).origin
+    return {"l": _lane(outcome.kind), "b": band, "e": pack_url(moved, origin)}
 
 
 def chunks(found: Discovered) -> Iterable[Discovered]:
@@ -75,8 +75,8 @@ def enqueue_groups(admission: Admission, urls: Iterable[Judged]) -> list[dict[st
             "o": origin,
             "k": politeness,
             "a": address,
-            "s": admission.limits[politeness].requests_per_second,
-            "c": admission.limits[politeness].concurrency,
+            "s": admission.limits(politeness).requests_per_second,
+            "c": admission.limits(politeness).concurrency,
             "t": _robots_element(admission, origin, address) if admission.robots else b"",
             "u": queued,
         }

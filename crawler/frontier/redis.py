@@ -6,17 +6,18 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgpack
 from redis.asyncio import Redis
 
-from crawler.errors import RecordCorrupt
-from crawler.frontier.base import Admission, Claimed, Completion, DeadLetter, Judged, RunCounts, StreamEntry
+from crawler.errors import RecordCorrupt, RedisUnavailable
+from crawler.frontier.base import Admission, Claimed, Completion, DeadLetter, RunCounts, StreamEntry
 from crawler.frontier.codec import pack_discovered, parse_run, unpack_url
 from crawler.frontier.keys import ADMITTERS, RECORDERS, partition_of
-from crawler.frontier.ops import completion_op, counts_of, enqueue_groups
+from crawler.frontier.ops import completion_op, counts_of
+from crawler.frontier.redis_admit import Admissions
 from crawler.frontier.redis_link import RedisLink
 from crawler.records import Discovered, Lease, RunId
 
@@ -45,38 +46,43 @@ class RedisFrontier:
     def __init__(self, client: Redis, settings: FrontierSettings) -> None:
         self._settings = settings
         self._link = RedisLink(client, settings.prefix, settings.partitions, settings.consumer)
+        self._admissions = Admissions(self._link, settings.partitions, settings.keep)
         self._partitions = range(settings.partitions)
 
     # ------------------------------------------------------------ leases
 
     async def claim(self, pages: int, images: int) -> Claimed:
-        s = self._settings
         leases: list[Lease] = []
         due: list[float] = []
         order = list(self._partitions)
         random.shuffle(order)
         for partition in order:
-            want_pages = pages - sum(not lease.item.kind.on_image_lane for lease in leases)
-            want_images = images - sum(lease.item.kind.on_image_lane for lease in leases)
-            if want_pages <= 0 and want_images <= 0:
+            taken = sum(lease.item.kind.on_image_lane for lease in leases)
+            wanted = max(pages - len(leases) + taken, 0), max(images - taken, 0)
+            if wanted == (0, 0):
                 break
-            before = time.monotonic()
-            reply = await self._link.run(
-                "claim",
-                partition,
-                max(want_pages, 0),
-                max(want_images, 0),
-                *(round(1000 * value) for value in (s.lookahead, s.send_window, s.lease_seconds, s.robots_ttl)),
-            )
-            now, soonest = float(reply[0]), float(reply[1])
-            if soonest >= 0:
-                due.append((soonest - now) / 1000)
-            leases += [
-                lease
-                for row in reply[2:]
-                if (lease := await self._lease(partition, row, now, before, time.monotonic())) is not None
-            ]
+            try:
+                next_due = await self._claim(partition, wanted, leases)
+            except RedisUnavailable:
+                if not leases:
+                    raise
+                break  # what the other partitions gave must not be lost with this one
+            if next_due is not None:
+                due.append(next_due)
         return Claimed(tuple(leases), min(due, default=None))
+
+    async def _claim(self, partition: int, wanted: tuple[int, int], leases: list[Lease]) -> float | None:
+        s = self._settings
+        times = (round(1000 * value) for value in (s.lookahead, s.send_window, s.lease_seconds, s.robots_ttl))
+        before = time.monotonic()
+        reply = await self._link.run("claim", partition, *wanted, *times)
+        after = time.monotonic()
+        now, soonest = float(reply[0]), float(reply[1])
+        for row in reply[2:]:
+            lease = await self._lease(partition, row, now, before, after)
+            if lease is not None:
+                leases.append(lease)
+        return (soonest - now) / 1000 if soonest >= 0 else None
 
     async def _lease(self, partition: int, row: list[bytes], now: float, before: float, after: float) -> Lease | None:
         token, slot, run, origin, address, queue, robots_at, element = row
@@ -113,6 +119,18 @@ class RedisFrontier:
         packed = msgpack.packb(ops, use_bin_type=False)
         reply: list[int] = await self._link.run("complete", partition, packed, self._settings.attempts)
         return reply
+
+    async def reslot(self, lease: Lease) -> Lease | None:
+        s = self._settings
+        times = round(1000 * s.send_window), round(1000 * s.lease_seconds)
+        before = time.monotonic()
+        reply = await self._link.run("reslot", lease.partition, str(lease.token), *times)
+        if not reply:
+            return None
+        delay = (float(reply[1]) - float(reply[0])) / 1000
+        send_by = before + delay + s.send_window
+        slot = time.monotonic() + delay
+        return replace(lease, not_before=slot, send_by=send_by, expires=send_by + s.lease_seconds)
 
     async def robots_rules(self, lease: Lease) -> bytes | None:
         number = lease.queue.partition(":")[0]
@@ -151,41 +169,7 @@ class RedisFrontier:
         await self._link.acknowledge(stream, group, entries)
 
     async def admit(self, admissions: Sequence[Admission]) -> None:
-        flags = await self._reserve(admissions)
-        queued: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        for admission, answer in zip(admissions, flags, strict=True):
-            fresh = [url for url, flag in zip(admission.urls, answer, strict=True) if flag == "1"]
-            for partition, places in self._places([url.politeness or "" for url in fresh]).items():
-                groups = enqueue_groups(admission, [fresh[i] for i in places])
-                queued[partition].append({"m": _marker(admission.entry), "r": str(admission.entry.run), "g": groups})
-        for partition, entries in queued.items():
-            packed = msgpack.packb(entries, use_bin_type=False)
-            await self._link.run("enqueue", partition, packed, round(self._settings.keep))
-        await self._link.acknowledge("disc", ADMITTERS, [admission.entry for admission in admissions])
-
-    async def _reserve(self, admissions: Sequence[Admission]) -> list[list[str]]:
-        """One flag per URL of each admission: "0" seen before, "1" admitted, "2" skipped."""
-        flags = [["0"] * len(admission.urls) for admission in admissions]
-        calls: dict[int, list[tuple[int, list[int]]]] = defaultdict(list)
-        for number, admission in enumerate(admissions):
-            hosts = [url.host for url in admission.urls]
-            for partition, places in self._places(hosts).items():
-                calls[partition].append((number, places))
-        for partition, parts in calls.items():
-            entries = [_reservation(admissions[number], places) for number, places in parts]
-            packed = msgpack.packb(entries, use_bin_type=False)
-            reply = await self._link.run("reserve", partition, packed, round(self._settings.keep))
-            for (number, places), answer in zip(parts, reply, strict=True):
-                for place, flag in zip(places, answer.decode(), strict=True):
-                    flags[number][place] = flag
-        return flags
-
-    def _places(self, keys: Sequence[str]) -> dict[int, list[int]]:
-        """Positions in `keys`, by the partition that each key belongs to."""
-        groups: dict[int, list[int]] = defaultdict(list)
-        for position, key in enumerate(keys):
-            groups[partition_of(key, self._settings.partitions)].append(position)
-        return groups
+        await self._admissions.admit(admissions)
 
     # ------------------------------------------------------------ runs
 
@@ -215,20 +199,6 @@ class RedisFrontier:
         for partition in self._partitions:
             while await self._link.run("forget", partition, str(run), 500):
                 pass
-
-
-def _marker(entry: StreamEntry) -> str:
-    return f"{entry.partition}:{entry.number}"
-
-
-def _reservation(admission: Admission, places: list[int]) -> dict[str, Any]:
-    urls: list[Judged] = [admission.urls[i] for i in places]
-    return {
-        "m": _marker(admission.entry),
-        "r": str(admission.entry.run),
-        "b": admission.urls_per_host,
-        "u": [[str(url.number), url.host, url.skip or ""] for url in urls],
-    }
 
 
 def _dead_letter(packed: bytes, run: RunId) -> DeadLetter:

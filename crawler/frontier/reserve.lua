@@ -1,8 +1,9 @@
 -- Decide, in the partition of the hosts, which URLs are new; count them, and hold them against the host's budget.
--- ARGV[1]: msgpack list of entries {m marker, r run, u {{number, host, skip reason or ''}, …}, b budget per host};
+-- ARGV[1]: msgpack list of entries {m marker, r run, u {{number, host, skip reason or ''}, …}, b budget per host, p place};
 -- ARGV[2]: seconds that seen numbers and markers are kept.
--- Returns one string per entry, a character per URL: '0' seen before, '1' admitted, '2' counted as skipped.
--- The answer stands under the entry's marker, so that a second delivery of the entry gets the same one.
+-- Returns {flags, place} per entry; flags has a character per URL: '0' seen before, '1' admitted, '2' counted as skipped.
+-- Flags and place (where the hosts lie, opaque here) stand under the entry's marker, so that a second delivery gets those of
+-- the first, whatever has become of names and scope meanwhile.
 local entries = cmsgpack.unpack(ARGV[1])
 local keep = tonumber(ARGV[2])
 for _, entry in ipairs(entries) do
@@ -75,10 +76,11 @@ end
 local out = {}
 for i, entry in ipairs(entries) do
   local marker = P .. 'mark:' .. entry.m
-  local answer = redis.call('GET', marker)
-  if not answer then
-    answer = judge(entry)
-    redis.call('SET', marker, answer, 'EX', keep)
+  local answer = redis.call('HMGET', marker, 'flags', 'place')
+  if not answer[1] then
+    answer = {judge(entry), entry.p}
+    redis.call('HSET', marker, 'flags', answer[1], 'place', answer[2])
+    redis.call('EXPIRE', marker, keep)
   end
   out[i] = answer
 end

@@ -58,6 +58,7 @@ from crawler.match.shapes import (
     Tables,
     Waiting,
     constant,
+    has_room,
     report,
 )
 
@@ -272,13 +273,14 @@ def scan_lows(job: Job, q: Number, w: Number) -> None:
 
 @compiled(types.void(TABLES, PLAN, constant(types.uint32, 2), I64, FOUND))
 def search_tables(tables: Tables, plan: Plan, codes: Any, sizes: Any, found: Found) -> None:
-    """Every pair of a query and a row within the radius, each once, in no particular order.
+    """Every pair of a query and a row within the radius, each once, in no particular order, as long as there is room.
 
-    Arguments as in `Job`; sizes: the radius, and the bits of an item that hold a row's number.
+    Arguments as in `Job`; sizes: the radius, the bits of an item that hold a row's number, and the first query.
     """
     waiting = Waiting(np.empty((ROOM, 4), np.int64), np.empty((ROOM, 4), np.int64), np.zeros(2, np.int64))
     job = Job(tables, plan, codes, sizes[0], sizes[1], found, waiting)
-    for base in range(0, codes.shape[0], GROUP):
+    for base in range(sizes[2], codes.shape[0], GROUP):
+        results = found.state[0]
         top = min(base + GROUP, codes.shape[0])
         for w in range(WORDS):
             ask_all(job, base, w)
@@ -292,3 +294,6 @@ def search_tables(tables: Tables, plan: Plan, codes: Any, sizes: Any, found: Fou
                 scan_lows(job, q, w)
             name_rows(job)
             compare(job)
+        if not has_room(found, results, base):
+            return
+    found.state[1] = codes.shape[0]

@@ -8,19 +8,26 @@ import numpy as np
 from numba.core import types
 
 from crawler.match.machine import compiled, ones64
-from crawler.match.shapes import FOUND, U32, Found, Number, constant, report, some
+from crawler.match.shapes import FOUND, I64, U32, Found, Number, constant, has_room, report, some
 
 
-@compiled(types.void(constant(types.uint64, 2), constant(types.uint64, 2), types.int64, FOUND))
-def search_codes(codes: Any, queries: Any, radius: Number, found: Found) -> None:
-    """Every pair of a query and a code within the radius, one by one. codes: (n, k) uint64.  queries: (q, k) uint64."""
-    for query in range(queries.shape[0]):
+@compiled(types.void(constant(types.uint64, 2), constant(types.uint64, 2), I64, FOUND))
+def search_codes(codes: Any, queries: Any, sizes: Any, found: Found) -> None:
+    """Every pair of a query and a code within the radius, one by one, as long as there is room.
+
+    codes: (n, k) uint64.  queries: (q, k) uint64.  sizes: the radius, and the first query.
+    """
+    for query in range(sizes[1], queries.shape[0]):
+        results = found.state[0]
         for row in range(codes.shape[0]):
             distance: Number = 0
             for k in range(codes.shape[1]):
                 distance += np.int64(ones64(codes[row, k] ^ queries[query, k]))
-            if distance <= radius:
+            if distance <= sizes[0]:
                 report(found, query, row, distance)
+        if not has_room(found, results, query):
+            return
+    found.state[1] = queries.shape[0]
 
 
 @compiled(types.void(constant(types.uint8, 2), U32, constant(types.uint8, 2), some(types.int64)))

@@ -7,36 +7,20 @@ The order of its use: `exact` on the digests; `screen` on fast codes, which name
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from crawler.match.entries import DIGEST_BYTES
 from crawler.match.index import Index
-from crawler.match.search import MOST_RADIUS, look_up, pack, search
+from crawler.match.search import look_up, pack, search
+from crawler.match.thresholds import Thresholds
 from crawler.records import Code, Digests, RowMatch
+
+__all__ = ["MOST_MATCHES", "Matcher", "Thresholds", "decide"]
 
 MOST_MATCHES = 256
 """Matches that are recorded for one image: digests first, then the nearest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Distances in bits, quality 0 to 100.
-
-    screen_margin: how much further than `pdq_distance` a fast code may lie from an entry and still be looked at again:
-    more than the error of fast codes.
-    """
-
-    pdq_distance: int = 31
-    phash_distance: int = 4
-    min_quality: int = 50
-    screen_margin: int = 10
-
-    @property
-    def screen_distance(self) -> int:
-        return min(self.pdq_distance + self.screen_margin, MOST_RADIUS)
 
 
 class Matcher:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -18,17 +18,17 @@ from crawler.match.kernels import search_tables
 from crawler.match.linear import find_digests, search_codes
 from crawler.match.shapes import Found, Plan, Tables
 from crawler.match.tables import HALVES, LINEAR_BELOW, PADDING, WORDS, item_bits
+from crawler.match.thresholds import MOST_RADIUS
 
 Codes = npt.NDArray[np.uint64]
-
-MOST_RADIUS = 63
-"""Bits. Up to here at most three bits of a half have to be flipped."""
 
 FLIPS = (1, 16, 120, 560)
 """How many 16-bit numbers have 0, 1, 2 and 3 ones."""
 
-ROOM = 1024
-"""Results that a search expects; with more it runs a second time, with enough room."""
+ROOM = 4096
+"""Results that a pass has room for at first."""
+
+NONE = (np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0, np.uint8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,39 +103,43 @@ def search(index: Index, queries: Codes, radius: int, algorithm: str = "pdq") ->
     """
     if not 0 <= radius <= MOST_RADIUS:
         raise ValueError(f"a search radius is 0 to {MOST_RADIUS} bits, not {radius}")
-    if not index.count(algorithm) or not len(queries):
-        return Neighbours(np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0, np.uint8))
-    room = ROOM
-    while True:
-        found = Found(
-            np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint8), np.zeros(1, np.int64)
-        )
-        run(index, f"block.{algorithm}", queries, radius, found)
-        count = int(found.count[0])
-        if count <= room:
-            break
-        room = count
-    query, row, distance = found.query[:count], found.row[:count], found.distance[:count]
-    if count < 2:
+    parts = list(passes(index, f"block.{algorithm}", queries, radius)) if index.count(algorithm) else []
+    query, row, distance = (np.concatenate([part[k] for part in parts]) for k in range(3)) if parts else NONE
+    if len(row) < 2:
         return Neighbours(query, row, distance)
     order = np.lexsort((row, query))
     return Neighbours(query[order], row[order], distance[order])
 
 
-def run(index: Index, table: str, queries: Codes, radius: int, found: Found) -> None:
-    """One pass over the tables, or over the codes of a set that has none."""
-    sections = index.sections
-    codes = sections.get(f"{table}.codes")
+def passes(index: Index, table: str, queries: Codes, radius: int) -> Iterator[tuple[Any, Any, Any]]:
+    """(queries, rows, distances) of one pass after another, each of which goes as far as there is room."""
+    room, start = ROOM, 0
+    while start < len(queries):
+        found = Found(
+            np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint8), np.zeros(2, np.int64)
+        )
+        run(index, table, queries, (radius, start), found)
+        count, reached = found.state.tolist()
+        if reached == start:
+            room *= 8
+        yield found.query[:count], found.row[:count], found.distance[:count]
+        start = reached
+
+
+def run(index: Index, table: str, queries: Codes, sizes: tuple[int, int], found: Found) -> None:
+    """One pass over the tables, or over the codes of a set that has none. sizes: the radius, and the first query."""
+    radius, start = sizes
+    codes = index.sections.get(f"{table}.codes")
     if codes is not None:
-        search_codes(codes, queries, radius, found)
+        search_codes(codes, queries, np.array(sizes, np.int64), found)
         return
-    tables = Tables(*(sections[f"{table}.{name}"] for name in Tables._fields))
+    tables = Tables(*(index.sections[f"{table}.{name}"] for name in Tables._fields))
     count = tables.first.size - PADDING
     words = np.empty((len(queries), WORDS), np.uint32)
     words[:, 0::2] = queries >> np.uint64(32)
     words[:, 1::2] = queries & np.uint64(0xFFFFFFFF)
-    sizes = np.array((radius, item_bits(count)), np.int64)
-    search_tables(tables, plan_for(radius, count), words, sizes, found)
+    sizes_and_bits = np.array((radius, item_bits(count), start), np.int64)
+    search_tables(tables, plan_for(radius, count), words, sizes_and_bits, found)
 
 
 def look_up(index: Index, algorithm: str, digests: npt.NDArray[np.uint8], *, benign: bool = False) -> npt.NDArray[Any]:

@@ -18,7 +18,7 @@ LOW = np.uint32(HALVES - 1)
 STARTS = HALVES + 1
 ALL = np.uint32(0xFFFFFFFF)
 
-GROUP = 16
+GROUP = 64
 """Queries that pass through one word's tables together, while these are in the cache."""
 
 ROOM = 4096
@@ -64,12 +64,15 @@ class Plan(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Where results go. `count` (one element) may exceed the room of the others: then ask again with more room."""
+    """Where results go: query, row and distance of each.
+
+    state: (2,) int64, how many there are, and the first query that was not searched, for want of room.
+    """
 
     query: Any
     row: Any
     distance: Any
-    count: Any
+    state: Any
 
 
 class Waiting(NamedTuple):
@@ -119,9 +122,20 @@ FOUND = record(Found, [some(types.uint32), some(types.uint32), some(types.uint8)
 
 @inlined
 def report(found: Found, query: Number, row: Number, distance: Number) -> None:
-    at = found.count[0]
+    at = found.state[0]
     if at < found.row.size:
         found.query[at] = query
         found.row[at] = row
         found.distance[at] = distance
-    found.count[0] = at + 1
+    found.state[0] = at + 1
+
+
+@inlined
+def has_room(found: Found, results: Number, base: Number) -> Number:
+    """Whether there was room for all results of the queries from `base` on. If not, they are taken back: `results` is
+    how many there were before."""
+    if found.state[0] <= found.row.size:
+        return True
+    found.state[0] = results
+    found.state[1] = base
+    return False

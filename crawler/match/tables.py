@@ -21,7 +21,7 @@ HALVES = 65_536
 PADDING = 32
 """Items behind the end of a table that a block may touch."""
 
-LINEAR_BELOW = 1024
+LINEAR_BELOW = 4096
 """Sets of fewer codes are compared one by one: their tables would be larger and no faster."""
 
 MOST_CODES = 1 << 31

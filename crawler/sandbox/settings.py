@@ -12,7 +12,7 @@ from crawler.fingerprint.options import DEFAULT_OPTIONS, FingerprintOptions
 from crawler.sandbox.confine import Limits
 
 if TYPE_CHECKING:  # the worker need not load the kernels for it; only its zygote does
-    from crawler.match.matcher import Thresholds
+    from crawler.match.thresholds import Thresholds
 
 MIB = 1_048_576
 
@@ -59,7 +59,7 @@ def limits_of(settings: SandboxSettings) -> Limits:
 
 def from_map(payload: object) -> SandboxSettings:
     """Raises SandboxUnavailable when the map is not one of this version."""
-    from crawler.match.matcher import Thresholds
+    from crawler.match.thresholds import Thresholds
 
     try:
         values = dict(cast(Mapping[str, Any], payload))

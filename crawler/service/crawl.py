@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 from crawler.bus.control import Control, RunControl, RunState
 from crawler.bus.envelope import public_key, verify_key
 from crawler.campaign import Campaign, check_startable, load_campaign
-from crawler.errors import FrontierLost, Refused
+from crawler.errors import FrontierLost, RedisUnavailable, Refused, VangnetError
 from crawler.frontier.base import Frontier, RunCounts
 from crawler.home import Home
 from crawler.options import Options
@@ -27,11 +29,12 @@ from crawler.store.actors import Actor
 from crawler.store.database import Database
 from crawler.store.hit_views import run_counts
 from crawler.store.keys import key_file
-from crawler.store.workers import add_key
+from crawler.store.workers import add_key, verify_keys
 from crawler.wiring import connect, frontier_of, reachable
 
 _SEED_CHUNK = 500
 _POLL = 0.1
+_PATIENCE = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,20 @@ def crawl_campaign(
     check_startable(campaign, datetime.now(UTC).date())
     index = ensure_index(home, db, campaign.match.lists)
     _save(db, actor, campaign, order, options)
-    return asyncio.run(_Crawl(home, options, db, actor, campaign, index.sha256, order).run(progress))
+    with _alone(home, campaign.name):
+        return asyncio.run(_Crawl(home, options, db, actor, campaign, index.sha256, order).run(progress))
+
+
+@contextmanager
+def _alone(home: Home, campaign: str) -> Iterator[None]:
+    """One crawl of a campaign at a time; the kernel lets go of the lock even after `kill -9`."""
+    name = hashlib.sha256(campaign.encode()).hexdigest()[:16]
+    with (home.root / f"crawl-{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Refused(f"campaign {campaign!r} is being crawled from this home; wait, or stop that crawl") from error
+        yield
 
 
 def _save(db: Database, actor: Actor, campaign: Campaign, order: CrawlOrder, options: Options) -> None:
@@ -126,19 +142,48 @@ class _Crawl:
             control = Control(client, self.options.key_prefix)
             await control.check_format(self.options.partitions)
             frontier = frontier_of(client, self.options)
+            await self._tidy(control, frontier)
             run = await self._resumed(control, frontier) or await self._fresh(control, frontier)
+            watched = _Watched(control, frontier, run)
             started = time.monotonic()
             with Crew(self.home, self.order.settings, self.order.redis_url, self.order.workers) as crew:
-                interrupted = await _watch(_Watched(control, frontier, run), crew, started, progress)
-            counts = await frontier.counts(run)
-            summary = _summary(self.db, run, counts, time.monotonic() - started, interrupted)
-            if not interrupted:
-                campaigns.finish_run(self.db, self.actor, run, summary.to_json())
-                await control.retire(run)
-                await frontier.forget(run)
-            return summary
+                finished = await _watch(watched, crew, started, progress)
+            seconds = time.monotonic() - started
+            if finished is None:
+                return await self._stopped(watched, seconds)
+            return await self._ended(watched, finished, seconds)
         finally:
             await client.aclose()
+
+    async def _stopped(self, watched: _Watched, seconds: float) -> CrawlSummary:
+        """After Ctrl-C: nothing of the run goes on, on no machine, until somebody resumes it."""
+        await watched.control.set_state(watched.run, RunState.PAUSED)
+        await watched.frontier.hold(watched.run, True)
+        return _summary(self.db, watched.run, await watched.frontier.counts(watched.run), seconds, interrupted=True)
+
+    async def _ended(self, watched: _Watched, counts: RunCounts, seconds: float) -> CrawlSummary:
+        run = watched.run
+        summary = _summary(self.db, run, counts, seconds, interrupted=False)
+        campaigns.finish_run(self.db, self.actor, run, summary.to_json())
+        await self._forget(watched.control, watched.frontier, run)
+        if refused := counts.tally.get("refused-results", 0):
+            raise VangnetError(
+                f"run {run} finished, but {refused} results were refused: a worker's key is not registered or a result "
+                "was damaged; see logs/recorder.log in the home, and crawl again"
+            )
+        return summary
+
+    async def _tidy(self, control: Control, frontier: Frontier) -> None:
+        """Forget runs that were finished by a command that was killed before it could."""
+        finished = {run.id for run in campaigns.runs(self.db, self.campaign.name) if run.finished_at is not None}
+        for active in await control.active():
+            if active.run in finished:
+                await self._forget(control, frontier, active.run)
+
+    @staticmethod
+    async def _forget(control: Control, frontier: Frontier, run: RunId) -> None:
+        await control.retire(run)
+        await frontier.forget(run)
 
     async def _resumed(self, control: Control, frontier: Frontier) -> RunId | None:
         """The unfinished run, when Redis still has it."""
@@ -150,22 +195,32 @@ class _Crawl:
             # Another server, or an emptied one: what was recorded stands, and the crawl starts again.
             campaigns.finish_run(self.db, self.actor, unfinished.id, {"lost": True})
             return None
-        # What matches may have changed meanwhile, and a replaced file may have other limits.
-        await control.announce(
-            replace(found, campaign=self.campaign.to_json(), index=self.index, state=RunState.RUNNING)
-        )
+        # What matches may have changed meanwhile, a replaced file may have another scope, keys may be others.
+        await control.announce(replace(self._marker(found.run), started_at=found.started_at, seeded=found.seeded))
+        await frontier.hold(found.run, False)
         if not found.seeded:
             await self._seed(control, frontier, found.run)
         return found.run
 
     async def _fresh(self, control: Control, frontier: Frontier) -> RunId:
         """A new run, announced and seeded."""
-        add_key(self.db, self.actor, "local", verify_key(key_file(self.home.keys, "worker")))
         run = campaigns.start_run(self.db, self.actor, self.campaign.name)
-        recorder = public_key(key_file(self.home.keys, "recorder"))
-        await control.announce(RunControl(run, self.campaign.to_json(), self.index, recorder, time.time()))
+        await control.announce(self._marker(run))
         await self._seed(control, frontier, run)
         return run
+
+    def _marker(self, run: RunId) -> RunControl:
+        ours = verify_key(key_file(self.home.keys, "worker"))
+        if ours not in verify_keys(self.db):
+            add_key(self.db, self.actor, f"local-{ours.hex()[:8]}", ours)
+        return RunControl(
+            run=run,
+            campaign=self.campaign.to_json(),
+            index=self.index,
+            recorder=public_key(key_file(self.home.keys, "recorder")),
+            started_at=time.time(),
+            workers=tuple(sorted(verify_keys(self.db))),
+        )
 
     async def _seed(self, control: Control, frontier: Frontier, run: RunId) -> None:
         """Put the seeds into the frontier; a second time is harmless, for what is seen is not queued again."""
@@ -192,27 +247,39 @@ class _Watched:
     run: RunId
 
 
-async def _watch(watched: _Watched, crew: Crew, started: float, progress: Callable[[Progress], None]) -> bool:
-    """Wait until the run is finished. True when it was interrupted.
+async def _watch(
+    watched: _Watched, crew: Crew, started: float, progress: Callable[[Progress], None]
+) -> RunCounts | None:
+    """Wait until the run is finished; its last counts, or None when it was interrupted.
 
     Finished is: two successive looks see nothing queued, leased, delayed or unacknowledged, and unchanged counters.
+    A server that is away for a while is waited for, as the workers and the recorder do.
     """
     before: RunCounts | None = None
-    while True:
-        marker = await watched.control.require(watched.run)
-        if marker.state is RunState.STOPPED or crew.interrupted:
-            return True
-        counts = await watched.frontier.counts(watched.run)
+    heard = time.monotonic()
+    while not crew.interrupted:
+        try:
+            marker = await watched.control.require(watched.run)
+            counts = await watched.frontier.counts(watched.run)
+        except RedisUnavailable:
+            if time.monotonic() - heard > _PATIENCE:
+                raise
+            await asyncio.sleep(1.0)
+            continue
+        heard = time.monotonic()
+        if marker.state is not RunState.RUNNING:
+            return None
         progress(Progress(watched.run, counts, time.monotonic() - started))
         idle = marker.seeded and counts.unfinished == 0
         if idle and counts == before:
-            return False
+            return counts
         before = counts if idle else None
         crew.check()
         await asyncio.sleep(_POLL)
+    return None
 
 
-def _summary(db: Database, run: RunId, counts: RunCounts, seconds: float, interrupted: bool) -> CrawlSummary:
+def _summary(db: Database, run: RunId, counts: RunCounts, seconds: float, *, interrupted: bool) -> CrawlSummary:
     recorded = run_counts(db, run)
     urls = {
         "discovered": counts.discovered,

@@ -15,8 +15,8 @@ from crawler.errors import VangnetError
 from crawler.home import Home
 
 _DRAIN_SECONDS = 40.0
-_MOST_RESTARTS = 5
-_RESTART_WINDOW = 60.0
+_QUICK = 20.0
+_MOST_QUICK = 3
 
 
 class Crew:
@@ -36,13 +36,15 @@ class Crew:
         }
         self._names = ["recorder", *(f"worker-{number}" for number in range(1, workers + 1))]
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._deaths: list[float] = []
+        self._started: dict[str, float] = {}
+        self._quick: dict[str, int] = {}
         self._handlers: dict[int, Any] = {}
 
     def __enter__(self) -> Crew:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._handlers[number] = signal.signal(number, self._interrupt)
         for name in self._names:
+            self._log(name).unlink(missing_ok=True)
             self._running[name] = self._start(name)
         return self
 
@@ -57,18 +59,24 @@ class Crew:
             signal.signal(number, handler)
 
     def check(self) -> None:
-        """Replace processes that ended. Raises VangnetError when that happens too often."""
+        """Replace processes that ended.
+
+        Raises VangnetError when one was refused or misused, or when it ends again and again right after its start:
+        then the next one would too. How often processes are killed in mid-work is no reason to give up.
+        """
+        now = time.monotonic()
         for name, process in self._running.items():
             if process.poll() is None:
                 continue
-            now = time.monotonic()
-            self._deaths = [*(at for at in self._deaths if now - at < _RESTART_WINDOW), now]
-            if process.returncode in (2, 3) or len(self._deaths) > _MOST_RESTARTS:
+            quick = now - self._started[name] < _QUICK
+            self._quick[name] = self._quick.get(name, 0) + 1 if quick else 0
+            if process.returncode in (2, 3) or self._quick[name] > _MOST_QUICK:
                 raise VangnetError(f"{name} ended with {_ending(process.returncode)}: {self._last_words(name)}")
             self._running[name] = self._start(name)
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
         command = ["recorder"] if name == "recorder" else ["worker"]
+        self._started[name] = time.monotonic()
         with self._log(name).open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "crawler", *command, "--parent", str(os.getpid())],

@@ -13,9 +13,14 @@ from PIL import Image
 INSTALLED = (Path("/usr/share/backgrounds"), Path("/usr/share/wallpapers"))
 
 
-@lru_cache(maxsize=64)
 def scene(seed: int, width: int = 640, height: int = 480) -> Image.Image:
-    """What a photograph is like to a hash: light from one side, smooth masses, a few edges, fine grain."""
+    """What a photograph is like to a hash: smooth masses, a few edges, fine grain."""
+    return painted(seed, width, height).copy()
+
+
+@lru_cache(maxsize=64)
+def painted(seed: int, width: int, height: int) -> Image.Image:
+    """The scene of this seed and size, painted once."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (7, 9, 3), dtype=np.uint8)).resize((width, height), Image.BICUBIC)
     fine = Image.fromarray(rng.integers(0, 256, (41, 53, 3), dtype=np.uint8)).resize((width, height), Image.BICUBIC)

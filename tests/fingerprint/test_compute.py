@@ -9,7 +9,7 @@ from PIL import Image
 from crawler.fingerprint.compute import Undecodable, fingerprint, reference_code, reference_phash, warm
 from crawler.fingerprint.describe import describe
 from crawler.fingerprint.exact import digests
-from crawler.fingerprint.options import FingerprintOptions
+from crawler.fingerprint.options import DEFAULT_OPTIONS, FingerprintOptions
 from crawler.fingerprint.transforms import ORIENTATIONS
 from crawler.records import Code, Fingerprint, Rejected
 from tests.fingerprint.pictures import (
@@ -26,7 +26,7 @@ from tests.fingerprint.pictures import (
 FULL = FingerprintOptions(full_decode=True)
 
 
-def prints(data: bytes, options: FingerprintOptions = FingerprintOptions()) -> Fingerprint:  # noqa: B008
+def prints(data: bytes, options: FingerprintOptions = DEFAULT_OPTIONS) -> Fingerprint:
     found = fingerprint(data, options)
     assert isinstance(found, Fingerprint), found
     return found
@@ -127,6 +127,20 @@ def test_variants_find_the_image_they_hide():
     assert bits_apart(kinds["alpha"]["none"].value, plain) == 0
     assert bits_apart(kinds["alpha"]["on-white"].value, plain) > 15
     assert bits_apart(kinds["animation"]["frame-3"].value, oracle(np.asarray(scene(3, 320, 200)))[0]) <= 20
+
+
+def test_an_evenly_cropped_copy_is_found_when_asked_for():
+    image = scene(111, 700, 500)
+    plain = oracle(np.asarray(image))[0]
+    cropped = encoded(image.crop((17, 12, 683, 488)), "JPEG", quality=85)
+    found = by_transform(prints(cropped, FingerprintOptions(uncropped=(5, 10))))
+    assert {"uncropped-5", "uncropped-5+mirror", "uncropped-10"} <= set(found)
+    assert bits_apart(found["none"].value, plain) > 31
+    assert bits_apart(found["uncropped-5"].value, plain) <= 26
+    for name, code in found.items():
+        evidence = reference_code(cropped, name)
+        assert isinstance(evidence, Code)
+        assert bits_apart(evidence.value, code.value) <= 6
 
 
 def test_an_exif_orientation_is_one_of_all_eight_and_not_hashed_twice():

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crawler.fingerprint.decode import Decoded, can_decode, decode, known_formats
+from crawler.fingerprint.decode import can_decode, decode, known_formats
 from crawler.fingerprint.options import DEFAULT_FORMATS, FingerprintOptions
 from crawler.fingerprint.repair import chunk
+from crawler.fingerprint.views import Decoded
 from crawler.records import Rejected
 from tests.fingerprint.pictures import animated, encoded, scene
 

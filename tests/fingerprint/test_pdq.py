@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.fingerprint.bands import TABLES_KEPT, axes, squeezed_axes, window_size
+from crawler.fingerprint.bands import LARGEST_KEPT, TABLES_KEPT, axes, kept_tables, tables, window_size
 from crawler.fingerprint.pdq import EPSILON, hashes
 from crawler.fingerprint.reference import coefficients, luma_of
 from tests.fingerprint.pictures import (
@@ -130,7 +130,7 @@ def test_read_only_pixels_are_taken_as_they_are():
 @given(st.integers(5, 20_000))
 @settings(max_examples=60, deadline=None)
 def test_bands_are_narrow_and_sum_to_one(pixels):
-    table = axes.__wrapped__(pixels)
+    table = tables(pixels, 1, 0, False)
     assert table.weights.shape == (64, 2 * window_size(pixels) - 1)
     assert np.allclose(table.weights.sum(axis=1), 1.0, atol=1e-5)
     ends = table.start + table.length
@@ -140,13 +140,12 @@ def test_bands_are_narrow_and_sum_to_one(pixels):
 
 
 def test_tables_are_kept_and_their_number_is_bounded():
-    axes.cache_clear()
+    kept_tables.cache_clear()
     for pixels in range(5, 5 + 2 * TABLES_KEPT):
         axes(pixels)
-        squeezed_axes(pixels)
-    assert axes.cache_info().currsize == TABLES_KEPT
-    assert squeezed_axes.cache_info().currsize <= TABLES_KEPT
+    assert kept_tables.cache_info().currsize == TABLES_KEPT
     assert axes(300) is axes(300)
+    assert axes(LARGEST_KEPT + 1) is not axes(LARGEST_KEPT + 1)
 
 
 def test_hash_of_a_saved_photograph_is_near_the_original():

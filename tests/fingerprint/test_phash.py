@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from crawler.fingerprint.lanczos import COSINES
 from crawler.fingerprint.phash import EXACT_PIXELS, phash, resized, rough_phash, taps
 from tests.fingerprint.pictures import bits_apart, photographs, scene
 
@@ -15,12 +16,24 @@ def peer(image: Image.Image) -> bytes:
     return np.packbits(imagehash.phash(image).hash).tobytes()
 
 
+def doubtful_bits(image: Image.Image) -> np.ndarray:
+    """64 booleans: coefficients that equal the median up to rounding, as where they are zero by symmetry."""
+    small = np.asarray(image.resize((32, 32), Image.Resampling.LANCZOS), dtype=np.float64)
+    found = (COSINES @ small @ COSINES.T).ravel()
+    return np.abs(found - np.median(found)) < 1e-6
+
+
+def as_bits(code: bytes) -> np.ndarray:
+    return np.unpackbits(np.frombuffer(code, dtype=np.uint8)).astype(bool)
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 400), st.integers(1, 400), st.booleans())
 def test_equal_to_imagehash(seed, height, width, smooth):
     noise = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
     image = scene(seed % 1000, width, height).convert("L") if smooth else Image.fromarray(noise)
-    assert phash(np.asarray(image)) == peer(image)
+    differing = as_bits(phash(np.asarray(image))) != as_bits(peer(image))
+    assert not (differing & ~doubtful_bits(image)).any()
 
 
 @settings(max_examples=60, deadline=None)

@@ -13,6 +13,7 @@ TRANSFORMS = st.builds(
     frame=st.integers(0, 999_999),
     on_white=st.booleans(),
     trimmed=st.booleans(),
+    uncropped=st.integers(0, 99),
     exif=st.booleans(),
     orientation=st.integers(0, 7),
     squeezed=st.booleans(),
@@ -27,7 +28,7 @@ def test_every_name_reads_back(transform):
 def test_names_are_those_of_the_records():
     assert str(Transform()) == "none"
     assert str(Transform(squeezed=True)) == "512"
-    assert str(Transform(12, True, True, True, 5, True)) == "frame-12+on-white+trimmed+exif+rot90+512"
+    assert str(Transform(12, True, True, 5, True, 5, True)) == "frame-12+on-white+trimmed+uncropped-5+exif+rot90+512"
 
 
 @pytest.mark.parametrize(

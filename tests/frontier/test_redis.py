@@ -47,8 +47,8 @@ async def admit(
             judged = tuple(
                 Judged(c, hash(c.url) % 2**62, c.url.split("/")[2], address, address, skip) for c in found.candidates
             )
-            limits = {address: Limits(rate, concurrency)}
-            await frontier.admit([Admission(entry, found, judged, limits, per_host, robots)])
+            limits = Limits(rate, concurrency)
+            await frontier.admit([Admission(entry, found, judged, lambda _, limits=limits: limits, per_host, robots)])
 
 
 async def claim(frontier: RedisFrontier, n: int = 50) -> list[Lease]:
@@ -82,7 +82,7 @@ async def test_a_second_delivery_of_an_entry_changes_nothing(frontier: RedisFron
     await frontier.offer(RUN, [Discovered((Candidate("http://a.example/", Kind.PAGE, "seed"),))])
     entries = await frontier.discoveries(10) or await frontier.discoveries(10)
     judged = (Judged(Candidate("http://a.example/", Kind.PAGE, "seed"), 7, "a.example", "192.0.2.1", "192.0.2.1"),)
-    admission = Admission(entries[0], Discovered(()), judged, {"192.0.2.1": Limits(100, 9)}, 10, False)
+    admission = Admission(entries[0], Discovered(()), judged, lambda _: Limits(100, 9), 10, False)
     await frontier.admit([admission])
     [lease] = await claim(frontier)
     await frontier.complete([Completion(lease, Done())])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from crawler.errors import HashListInvalid
 from crawler.match.entries import BadLine, Batch, Entry, ImportOptions, Item, Tombstone, Uncounted
@@ -453,3 +456,50 @@ def test_formats_whose_files_replace_a_list() -> None:
 
 def test_a_file_of_comments_is_an_empty_list(file: Path) -> None:
     assert list(detect.read(written(file, "# nothing yet\n"), AUTO)) == [Batch([], [], [], [], 14, 14)]
+
+
+# ---------------------------------------------------------------- bounds
+
+MEGABYTE = "x" * 1_000_000
+LARGE = {
+    "lines": [f"# {MEGABYTE[:60_000]}\n" for _ in range(500)],
+    "csv": ["md5,notes\n", *(f'{MD5},"{MEGABYTE[:60_000]}"\n' for _ in range(500))],
+    "vics": [V2, '"value": [', *(f'{{"Category": 0, "Notes": "{MEGABYTE}"}},' for _ in range(30)), '{"Category": 0}]}'],
+    "ncmec": ["<queryResult><images>", *(f"<!-- {MEGABYTE} -->" for _ in range(30)), "</images></queryResult>"],
+    "interpol": [synthetic.INTERPOL_HEADER, "\n", *(f"{MD5};;;1;{MEGABYTE[:60_000]}\n" for _ in range(500))],
+}
+
+
+@pytest.mark.parametrize("format_name", list(detect.FORMATS))
+def test_memory_does_not_grow_with_the_file(format_name: str, file: Path) -> None:
+    written(file, LARGE[format_name])
+    assert file.stat().st_size > 29_000_000
+    tracemalloc.start()
+    try:
+        for _ in detect.read(file, ImportOptions(format=format_name)):
+            pass
+        assert tracemalloc.get_traced_memory()[1] < 15_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_markup_without_an_end_is_refused_early(file: Path) -> None:
+    written(file, ["<queryResult><images><!-- ", *(MEGABYTE for _ in range(20))])
+    assert "far too long" in refusal(file)
+
+
+@given(st.sampled_from(list(synthetic.WRITERS)), st.binary(max_size=6), st.integers(0, 3000), st.integers(0, 40))
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_damaged_files_are_read_or_refused_and_nothing_else(
+    file: Path, variant: str, damage: bytes, at: int, cut: int
+) -> None:
+    whole = "".join(synthetic.WRITERS[variant](synthetic.pictures(4, 5, CARRIED[variant]))).encode()
+    at %= len(whole)
+    written(file, whole[:at] + damage + whole[at + cut :])
+    for format_name in ("auto", variant.partition("-")[0]):
+        try:
+            items = read(file, ImportOptions(format=format_name))
+        except HashListInvalid as error:
+            assert "\n" not in str(error)
+        else:
+            assert all(isinstance(item, Entry | Tombstone | BadLine | Uncounted) for item in items)

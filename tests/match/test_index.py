@@ -23,6 +23,7 @@ from crawler.match.index import Index, IndexInfo, IndexRow, build_index, index_i
 from crawler.match.search import look_up, pack, search
 from crawler.match.tables import LINEAR_BELOW
 
+COUNT = LINEAR_BELOW + 10
 WIDTHS = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "phash": 8}
 
 
@@ -49,7 +50,7 @@ TWINS = [IndexRow(entry, name, bytes(WIDTHS[name])) for name in WIDTHS for entry
 
 @pytest.fixture
 def built(tmp_path: Path) -> IndexInfo:
-    return build_index([*rows(2 * LINEAR_BELOW), *TWINS], tmp_path)
+    return build_index([*rows(COUNT), *TWINS], tmp_path)
 
 
 def test_a_file_is_named_by_its_sha256_and_readable_by_its_owner_only(built: IndexInfo, tmp_path: Path) -> None:
@@ -57,20 +58,20 @@ def test_a_file_is_named_by_its_sha256_and_readable_by_its_owner_only(built: Ind
     assert hashlib.sha256(built.path.read_bytes()).hexdigest() == built.sha256
     assert stat.S_IMODE(built.path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [built.path]
-    assert built.rows_by_algorithm == dict.fromkeys(WIDTHS, 2 * LINEAR_BELOW + 2)
+    assert built.rows_by_algorithm == dict.fromkeys(WIDTHS, COUNT + 2)
 
 
 def test_every_row_is_found_in_the_file(built: IndexInfo) -> None:
     index = open_index(built.path, built.sha256, verify=True)
     index.preload()
-    for row in rows(2 * LINEAR_BELOW)[:: LINEAR_BELOW // 32]:
+    for row in rows(COUNT)[:: COUNT // 32]:
         assert entries_of(index, row) == (row.entry,)
     assert all(entries_of(index, row) == (900_000, 900_001) for row in TWINS)
-    assert {index.count(name) for name in WIDTHS} == {2 * LINEAR_BELOW + 1}
+    assert {index.count(name) for name in WIDTHS} == {COUNT + 1}
 
 
 def test_the_same_rows_in_any_order_make_the_same_file(built: IndexInfo, tmp_path: Path) -> None:
-    shuffled = [*rows(2 * LINEAR_BELOW), *TWINS, *rows(2 * LINEAR_BELOW)[:50]]
+    shuffled = [*rows(COUNT), *TWINS, *rows(COUNT)[:50]]
     random.Random(1).shuffle(shuffled)
     assert build_index(iter(shuffled), tmp_path).sha256 == built.sha256
     assert index_in_memory(shuffled).sha256 == built.sha256

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from crawler.match.entries import DIGEST_BYTES
 from crawler.match.index import Index, IndexRow, index_in_memory
-from crawler.match.search import MOST_RADIUS, look_up, pack, plan_for, search
+from crawler.match.search import ROOM, look_up, pack, plan_for, search
 from crawler.match.tables import LINEAR_BELOW
+from crawler.match.thresholds import MOST_RADIUS
 
 Bytes = npt.NDArray[np.uint8]
 KINDS = ("uniform", "skewed", "clustered", "halves", "few values")
@@ -67,7 +68,7 @@ def expected(codes: Bytes, queries: Bytes, radius: int) -> set[tuple[int, int, i
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_radius_finds_all_and_nothing_else(kind: str) -> None:
     rng = np.random.default_rng(KINDS.index(kind))
-    codes = codes_of(kind, 4 * LINEAR_BELOW, rng)
+    codes = codes_of(kind, LINEAR_BELOW + LINEAR_BELOW // 4, rng)
     index = index_of(codes)
     near = flipped(codes[rng.integers(0, len(codes), 24)], 40, rng)
     queries = np.concatenate((near, codes_of(kind, 8, rng)))
@@ -75,8 +76,8 @@ def test_every_radius_finds_all_and_nothing_else(kind: str) -> None:
         assert found_by(index, queries, radius) == expected(codes, queries, radius)
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from(KINDS), st.integers(0, MOST_RADIUS), st.integers(1, 3 * LINEAR_BELOW))
-@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(KINDS), st.integers(0, MOST_RADIUS), st.integers(1, 2 * LINEAR_BELOW))
+@settings(max_examples=40, deadline=None)
 def test_any_set_and_any_radius(seed: int, kind: str, radius: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     codes = codes_of(kind, count, rng)
@@ -88,7 +89,7 @@ def test_any_set_and_any_radius(seed: int, kind: str, radius: int, count: int) -
 def test_neighbours_at_each_distance_are_found_wherever_their_bits_lie() -> None:
     """Bits that differ lie together in one word, are spread evenly, or lie in all but one word."""
     rng = np.random.default_rng(5)
-    codes = codes_of("uniform", 2 * LINEAR_BELOW, rng)
+    codes = codes_of("uniform", LINEAR_BELOW, rng)
     queries, distances = [], []
     for distance in range(32):
         for places in (
@@ -105,10 +106,15 @@ def test_neighbours_at_each_distance_are_found_wherever_their_bits_lie() -> None
     assert {(number, number, distance) for number, distance in enumerate(distances)} <= found
 
 
-def test_more_results_than_room_was_made_for() -> None:
-    codes = flipped(np.tile(np.arange(32, dtype=np.uint8), (6000, 1)), 10, np.random.default_rng(1))
-    queries = codes[:3]
-    assert found_by(index_of(codes), queries, 31) == expected(codes, queries, 31)
+@pytest.mark.parametrize("count", [LINEAR_BELOW // 2, LINEAR_BELOW + 1000])
+def test_more_results_than_there_is_room_for_in_one_pass(count: int) -> None:
+    rng = np.random.default_rng(1)
+    same = flipped(np.tile(np.arange(32, dtype=np.uint8), (count, 1)), 10, rng)
+    codes = np.concatenate((same, codes_of("uniform", 1000, rng)))
+    queries = np.concatenate((codes_of("uniform", 100, rng), same[:4], codes_of("uniform", 100, rng), codes[-1:]))
+    found = found_by(index_of(codes), queries, 31)
+    assert len(found) > ROOM
+    assert found == expected(codes, queries, 31)
 
 
 def test_plans_spend_every_bit_of_the_radius() -> None:

@@ -74,16 +74,18 @@ def columns_of(header: Sequence[str], options: ImportOptions) -> dict[str, int] 
 def parse(source: Source, options: ImportOptions) -> Iterator[Item]:
     """The items of the file, row by row. Raises HashListInvalid when the header names no column that we need."""
     lines = source.lines()
+    first, line = header_line(lines)
+    where = f"line {first}"
     try:
-        header = next(lines)[:MOST_LINE].decode("utf-8").strip()
+        header = line.decode("utf-8").strip()
     except UnicodeDecodeError as error:
-        raise source.invalid("the header is no UTF-8 text", "save the list as UTF-8", "line 1") from error
+        raise source.invalid("the header is no UTF-8 text", "save the list as UTF-8", where) from error
     separator = separator_of(header)
     names = fields(header, separator)
     columns = "a quote is not closed" if names is None else columns_of(names, options)
     if isinstance(columns, str):
-        raise source.invalid(columns, "name the columns with --column ROLE=NAME", "line 1")
-    for number, row in rows(lines, separator):
+        raise source.invalid(columns, "name the columns with --column ROLE=NAME", where)
+    for number, row in rows(lines, separator, first):
         if isinstance(row, str):
             yield BadLine(number, row)
         elif row:
@@ -100,10 +102,15 @@ def fields(text: str, separator: str) -> list[str] | None:
         return None
 
 
-def rows(lines: Iterator[bytes], separator: str) -> Iterator[tuple[int, list[str] | str]]:
-    """The rows after the header, with the line that each begins on; in place of a row, what is wrong with it."""
+def header_line(lines: Iterator[bytes]) -> tuple[int, bytes]:
+    """The first line that is not blank, of at most `MOST_LINE` bytes, and its number. A source has one."""
+    return next((number, line[:MOST_LINE]) for number, line in enumerate(lines, 1) if line.strip())
+
+
+def rows(lines: Iterator[bytes], separator: str, number: int) -> Iterator[tuple[int, list[str] | str]]:
+    """The rows after the header, which is line `number`, with the line that each begins on; in place of a row, what is
+    wrong with it."""
     waiting: deque[bytes] = deque()
-    number = 1
     while True:
         line = waiting.popleft() if waiting else next(lines, None)
         if line is None:

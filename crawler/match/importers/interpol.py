@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crawler.match.entries import BadLine, ImportOptions, Item
-from crawler.match.importers.csv import plain, rows
-from crawler.match.importers.source import MOST_LINE, Source
+from crawler.match.importers.csv import header_line, plain, rows
+from crawler.match.importers.source import Source
 from crawler.match.importers.values import About, entry, left_out, text_or_none
 
 HEADER = ("md5", "sha1", "photodna", "imageid")
@@ -32,11 +32,13 @@ def parse(source: Source, options: ImportOptions) -> Iterator[Item]:
     if options.kind == "benign":
         raise source.invalid("an Interpol list is no list of harmless images", "import it as --kind block")
     lines = source.lines()
-    header = next(lines)[:MOST_LINE].decode("utf-8", "replace").replace('"', "").strip()
+    first, line = header_line(lines)
+    header = line.decode("utf-8", "replace").replace('"', "").strip()
     if not is_header(header):
-        raise source.invalid("the header is not that of an Interpol export", "import it as --format csv", "line 1")
+        mend = "import it as --format csv"
+        raise source.invalid("the header is not that of an Interpol export", mend, f"line {first}")
     columns = {plain(name): place for place, name in enumerate(header.split(";"))}
-    for number, row in rows(lines, ";"):
+    for number, row in rows(lines, ";", first):
         if isinstance(row, str):
             yield BadLine(number, row)
         elif row:

@@ -17,12 +17,15 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from crawler.match.entries import BadLine, ImportOptions, Item, Tombstone, Uncounted
-from crawler.match.importers.source import Source
+from crawler.match.importers.source import CHUNK, Source
 from crawler.match.importers.values import ALGORITHMS, About, entry, left_out, text_or_none
 
 MOST_DEPTH = 32
 MOST_TEXT = 65_536
 """Characters of one element's text."""
+
+MOST_MARKUP = 4 * CHUNK
+"""Bytes that expat may hold back."""
 
 MOST_FIELDS = 64
 """Elements of one entry."""
@@ -136,7 +139,10 @@ def with_end(chunks: Iterator[bytes]) -> Iterator[bytes | None]:
 
 
 def feed(parser: expat.XMLParserType, chunk: bytes | None, source: Source) -> None:
-    """Let expat read on; None is the end of the file. Raises HashListInvalid with the line."""
+    """Let expat read on; None is the end of the file. Raises HashListInvalid with the line.
+
+    expat keeps a piece of markup until it is whole, a comment for instance, and knows no bound for it.
+    """
     try:
         parser.Parse(chunk or b"", chunk is None)
     except expat.ExpatError as error:
@@ -144,6 +150,8 @@ def feed(parser: expat.XMLParserType, chunk: bytes | None, source: Source) -> No
         raise source.invalid(what, MEND, f"line {error.lineno}") from error
     except Refused as error:
         raise source.invalid(str(error), MEND, f"line {parser.CurrentLineNumber}") from error
+    if source.position - parser.CurrentByteIndex > MOST_MARKUP:
+        raise source.invalid("a piece of markup is far too long", MEND, f"line {parser.CurrentLineNumber}")
 
 
 def items(number: int, record: Record, options: ImportOptions) -> Iterator[Item]:

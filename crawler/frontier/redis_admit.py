@@ -1,0 +1,108 @@
+"""Admission in Redis: reserve where the hosts live, queue where the addresses live, acknowledge; once per entry.
+
+Why markers, and what they hold, stands in `docs/adr/0002-admission-markers.md`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgpack
+
+from crawler.errors import RecordCorrupt
+from crawler.frontier.base import Admission, Judged, StreamEntry
+from crawler.frontier.keys import ADMITTERS, partition_of
+from crawler.frontier.ops import enqueue_groups
+from crawler.frontier.redis_link import RedisLink
+
+_Place = dict[str, tuple[str, str]]
+"""Host -> (address, politeness key)."""
+
+
+class Admissions:
+    """keep: seconds that seen numbers and markers live."""
+
+    def __init__(self, link: RedisLink, partitions: int, keep: float) -> None:
+        self._link = link
+        self._partitions = partitions
+        self._keep = round(keep)
+
+    async def admit(self, admissions: Sequence[Admission]) -> None:
+        """See `Frontier.admit`."""
+        marked: dict[int, list[str]] = defaultdict(list)
+        admitted = await self._reserve(admissions, marked)
+        queued: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        for admission, urls in zip(admissions, admitted, strict=True):
+            for partition, places in self._places([url.politeness or "" for url in urls]).items():
+                groups = enqueue_groups(admission, [urls[i] for i in places])
+                marker = _marker(admission.entry)
+                queued[partition].append({"m": marker, "r": str(admission.entry.run), "g": groups})
+                marked[partition].append(marker)
+        for partition, entries in queued.items():
+            await self._link.run("enqueue", partition, _packed(entries), self._keep)
+        await self._link.acknowledge("disc", ADMITTERS, [admission.entry for admission in admissions])
+        for partition, markers in marked.items():
+            await self._link.run("unmark", partition, *set(markers))
+
+    async def _reserve(self, admissions: Sequence[Admission], marked: dict[int, list[str]]) -> list[list[Judged]]:
+        """The admitted URLs of each admission, with the addresses of the entry's first delivery."""
+        calls: dict[int, list[tuple[int, list[int]]]] = defaultdict(list)
+        for number, admission in enumerate(admissions):
+            for partition, places in self._places([url.host for url in admission.urls]).items():
+                calls[partition].append((number, places))
+                marked[partition].append(_marker(admission.entry))
+        admitted: list[list[Judged]] = [[] for _ in admissions]
+        for partition, parts in calls.items():
+            entries = [_reservation(admissions[number], places) for number, places in parts]
+            reply = await self._link.run("reserve", partition, _packed(entries), self._keep)
+            for (number, places), (flags, place) in zip(parts, reply, strict=True):
+                urls = [admissions[number].urls[i] for i in places]
+                admitted[number] += _admitted(urls, flags.decode(), _unpack_place(place))
+        return admitted
+
+    def _places(self, keys: Sequence[str]) -> dict[int, list[int]]:
+        """Positions in `keys`, by the partition that each key belongs to."""
+        groups: dict[int, list[int]] = defaultdict(list)
+        for position, key in enumerate(keys):
+            groups[partition_of(key, self._partitions)].append(position)
+        return groups
+
+
+def _admitted(urls: list[Judged], flags: str, place: _Place) -> list[Judged]:
+    found = []
+    for url, flag in zip(urls, flags, strict=True):
+        if flag == "1":
+            address, politeness = place[url.host]
+            found.append(replace(url, address=address, politeness=politeness, skip=None))
+    return found
+
+
+def _reservation(admission: Admission, places: list[int]) -> dict[str, Any]:
+    urls = [admission.urls[i] for i in places]
+    place = {url.host: (url.address, url.politeness) for url in urls if url.address is not None}
+    return {
+        "m": _marker(admission.entry),
+        "r": str(admission.entry.run),
+        "b": admission.urls_per_host,
+        "p": msgpack.packb(place),
+        "u": [[str(url.number), url.host, url.skip or ""] for url in urls],
+    }
+
+
+def _unpack_place(packed: bytes) -> _Place:
+    try:
+        return {host: (address, politeness) for host, (address, politeness) in msgpack.unpackb(packed).items()}
+    except (ValueError, AttributeError, TypeError, msgpack.UnpackException) as error:
+        raise RecordCorrupt("an admission marker in Redis is damaged") from error
+
+
+def _packed(entries: list[dict[str, Any]]) -> bytes:
+    data: bytes = msgpack.packb(entries, use_bin_type=False)
+    return data
+
+
+def _marker(entry: StreamEntry) -> str:
+    return f"{entry.partition}:{entry.number}"

@@ -1,0 +1,26 @@
+"""What counts as near. Apart from the matcher, because who only passes these on need not load the compiled search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MOST_RADIUS = 63
+"""Bits; the widest search. Up to here at most three bits of a half have to be flipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Distances in bits, quality 0 to 100.
+
+    screen_margin: how much further than `pdq_distance` a fast code may lie from an entry and still be looked at again:
+    more than the error of fast codes.
+    """
+
+    pdq_distance: int = 31
+    phash_distance: int = 4
+    min_quality: int = 50
+    screen_margin: int = 10
+
+    @property
+    def screen_distance(self) -> int:
+        return min(self.pdq_distance + self.screen_margin, MOST_RADIUS)
