@@ -203,9 +203,9 @@ def images(what: str, index: Index, codes: Bytes, turns: int) -> list[Row]:
 
 
 def built(
-    what: str, codes: Bytes, folder: Path, seconds: float | None, megabytes: float | None
+    what: str, codes: Bytes, folder: Path, seconds: float | None = None, megabytes: float | None = None
 ) -> tuple[IndexInfo, list[Row]]:
-    """The index file of these codes, and rows on its making."""
+    """The index file of these codes, and rows on its making with their goals."""
     progress(f"{what}: building")
     started = time.perf_counter()
     info = build_index(rows_of("pdq", codes), folder)

@@ -15,6 +15,7 @@ import pytest
 from redis import Redis
 
 from crawler.bus import binary
+from crawler.bus import server as server_module
 from crawler.bus.binary import ServerBinary, Writer, choose_binary
 from crawler.bus.server import embedded_server, socket_path
 from crawler.errors import HomeUnusable, RedisUnavailable
@@ -138,3 +139,18 @@ def test_a_home_that_a_newer_server_wrote_is_named_and_not_touched(monkeypatch: 
 
 def test_there_is_always_a_server_program() -> None:
     assert any(candidate.family == "valkey" for candidate in binary.candidates())
+
+
+def test_a_server_that_stands_still_gets_no_second_one_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "_START_SECONDS", 0.5)
+    with embedded_server(tmp_path) as server:
+        pid = pid_of(server.url)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(RedisUnavailable, match="lives and does not answer"), embedded_server(tmp_path):
+                pass
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert pid_of(server.url) == pid

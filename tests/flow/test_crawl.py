@@ -155,3 +155,37 @@ def kill_a_worker(parent: int) -> None:
             os.kill(int(path.parent.name), signal.SIGKILL)
             return
     raise AssertionError("no worker to kill")
+
+
+def test_a_robots_txt_that_moved_is_followed_on_its_address(vangnet: Vangnet) -> None:
+    pages: dict[str, object] = {
+        "/robots.txt": (301, {"Location": "/rules/robots.txt"}, b""),
+        "/rules/robots.txt": (200, {"Content-Type": "text/plain"}, b"User-agent: *\nDisallow: /no/\n"),
+        "/": html('<a href="/yes">y</a><a href="/no/x">n</a>'),
+        "/yes": html("yes"),
+    }
+    with serve(pages) as site:  # type: ignore[arg-type]
+        vangnet.hash_list(sha256(b"something"))
+        summary = vangnet.json("crawl", vangnet.campaign(site.root + "/"))
+    assert summary["urls"]["fetched"] == 2
+    assert summary["urls"]["skipped"] == {"robots": 1}
+    assert site.asked("/rules/robots.txt") == 1
+    assert site.asked("/no/x") == 0
+
+
+def test_a_campaign_is_crawled_once_at_a_time_and_rests_when_it_is_interrupted(vangnet: Vangnet) -> None:
+    pages = many(200)
+    with serve(pages) as site:  # type: ignore[arg-type]
+        vangnet.hash_list(sha256(b"something"))
+        file = vangnet.campaign(site.root + "/", rate=40, concurrency=2)
+        with vangnet.start("crawl", file, "--json") as crawl:
+            begun(site, 20)
+            second = vangnet.run("crawl", file)
+            assert (second.returncode, "is being crawled" in second.stderr) == (3, True)
+            crawl.send_signal(signal.SIGINT)
+            crawl.communicate(timeout=60)
+        before = len(site.requests)
+        with serve({"/": html("another")}) as other:
+            done = vangnet.json("crawl", vangnet.campaign(other.root + "/", name="other"))
+        assert done["urls"]["fetched"] == 1
+        assert len(site.requests) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from dataclasses import replace
 
 import pytest
@@ -233,3 +234,100 @@ async def test_seen_numbers_stay_exact_while_the_buckets_split(frontier: RedisFr
     assert (await frontier.counts(RUN)).discovered == 3000
     kinds = {await client.object("encoding", key) async for key in client.scan_iter("t:*:seen:*") if b"meta" not in key}
     assert kinds <= {b"intset", b"listpack"}
+
+
+async def test_a_second_delivery_keeps_the_judgement_of_the_first(frontier: RedisFrontier) -> None:
+    """A killed admitter's entry comes again when the name no longer resolves, or resolves elsewhere."""
+    candidate = Candidate("http://a.example/", Kind.PAGE, "seed")
+    await frontier.offer(RUN, [Discovered((candidate,))])
+    [entry] = await frontier.discoveries(10) or await frontier.discoveries(10)
+    found = Discovered((candidate,))
+    limits = Limits(100.0, 9)
+
+    def judged(address: str | None, skip: str | None) -> Admission:
+        url = Judged(candidate, 7, "a.example", address, address, skip)
+        return Admission(entry, found, (url,), lambda _: limits, 10, False)
+
+    await frontier._admissions._reserve([judged("192.0.2.1", None)], defaultdict(list))
+    await frontier.admit([judged(None, "dns-timeout")])
+    await frontier.admit([judged("192.0.2.77", None)])
+    [lease] = await claim(frontier)
+    assert lease.item.address == "192.0.2.1"
+    counts = await frontier.counts(RUN)
+    assert (counts.discovered, counts.skipped, counts.waiting) == (1, {}, {"leased": 1})
+
+
+async def test_no_token_comes_twice_even_after_the_server_lost_its_data(frontier: RedisFrontier, client) -> None:  # type: ignore[no-untyped-def]
+    await fill(frontier, PAGES[:1])
+    [old] = await claim(frontier)
+    await client.flushall()
+    await fill(frontier, PAGES[:1])
+    [new] = await claim(frontier)
+    assert new.token > old.token
+    assert await frontier.complete([Completion(old, Done())]) == [False]
+    assert await frontier.complete([Completion(new, Done())]) == [True]
+
+
+async def test_a_shorter_block_does_not_end_a_longer_one(frontier: RedisFrontier) -> None:
+    await fill(frontier, PAGES)
+    one, other, _ = await claim(frontier)
+    await frontier.complete([Completion(one, Retry("http-429", 0.0), block=60.0)])
+    await frontier.complete([Completion(other, Retry("http-429", 0.0), block=0.001)])
+    await asyncio.sleep(0.02)
+    assert await claim(frontier) == []
+
+
+async def test_neither_lane_starves_the_other(frontier: RedisFrontier) -> None:
+    urls = [(f"http://a.example/{n}", kind) for n in range(10) for kind in (Kind.PAGE, Kind.IMAGE)]
+    urls = [(f"{url}{kind}", kind) for url, kind in urls]
+    await fill(frontier, urls, concurrency=1)
+    kinds = []
+    for _ in range(8):
+        [lease] = await claim(frontier)
+        kinds.append(lease.item.kind)
+        await frontier.complete([Completion(lease, Done())])
+        await asyncio.sleep(0.003)
+    assert set(kinds) == {Kind.PAGE, Kind.IMAGE}
+
+
+async def test_the_strictest_campaign_holds_and_leaves_with_its_run(frontier: RedisFrontier) -> None:
+    await fill(frontier, PAGES, rate=1000.0, concurrency=50)
+    await frontier.offer(RunId("slow", 1), [Discovered((Candidate("http://b.example/", Kind.PAGE, "seed"),))])
+    await admit(frontier, rate=1000.0, concurrency=1)
+    [lease] = await claim(frontier)
+    assert await claim(frontier) == []
+    await frontier.complete([Completion(lease, Done())])
+    await frontier.forget(RunId("slow", 1))
+    await asyncio.sleep(0.01)
+    assert len(await claim(frontier)) >= 2
+
+
+async def test_a_late_request_takes_another_slot(frontier: RedisFrontier) -> None:
+    await fill(frontier, PAGES, rate=2.0, concurrency=3)
+    [late] = await claim(frontier)
+    again = await frontier.reslot(late)
+    assert again is not None
+    assert again.token == late.token
+    assert again.not_before - late.not_before == pytest.approx(0.625, abs=0.1)
+    await frontier.complete([Completion(late, Done())])
+    assert await frontier.reslot(late) is None
+
+
+async def test_a_moved_robots_txt_is_asked_for_where_it_went(frontier: RedisFrontier) -> None:
+    await fill(frontier, PAGES, robots=True)
+    [robots] = await claim(frontier)
+    await frontier.complete([Completion(robots, Rekind(Kind.ROBOTS, "https://www.a.example/robots.txt"))])
+    [moved] = await claim(frontier)
+    assert (moved.item.url, moved.item.kind) == ("https://www.a.example/robots.txt", Kind.ROBOTS)
+    assert moved.item.via == ("http://a.example/robots.txt",)
+    await frontier.complete([Completion(moved, Done(), robots=b"rules")])
+    assert len(await claim(frontier)) == 3
+    assert (await frontier.counts(RUN)).waiting == {"leased": 3}
+
+
+async def test_a_gate_that_opens_without_rules_says_why(frontier: RedisFrontier) -> None:
+    await fill(frontier, PAGES, robots=True)
+    [robots] = await claim(frontier)
+    await frontier.complete([Completion(robots, Failed("internal-ValueError"))])
+    [lease, *_] = await claim(frontier)
+    assert await frontier.robots_rules(lease) == b"!internal-ValueError"
