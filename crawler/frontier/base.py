@@ -134,6 +134,12 @@ class Frontier(Protocol):
     async def reslot(self, lease: Lease) -> Lease | None:
         """The same lease with another slot, for a request that could not leave in its own; None: it is not held."""
 
+    async def give_back(self, leases: Sequence[Lease]) -> list[bool]:
+        """Return leases whose requests were not sent: to the front of their queues, without counting an attempt."""
+
+    async def block(self, politeness: str, seconds: float) -> None:
+        """Claim nothing at an address for so long. A shorter block does not end a longer one."""
+
     async def offer(self, run: RunId, discovered: Sequence[Discovered]) -> None:
         """Append discoveries that no lease brought (seeds)."""
 

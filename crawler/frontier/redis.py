@@ -132,6 +132,13 @@ class RedisFrontier:
         slot = time.monotonic() + delay
         return replace(lease, not_before=slot, send_by=send_by, expires=send_by + s.lease_seconds)
 
+    async def give_back(self, leases: Sequence[Lease]) -> list[bool]:
+        return await self.complete([Completion(lease, None) for lease in leases])
+
+    async def block(self, politeness: str, seconds: float) -> None:
+        partition = partition_of(politeness, self._settings.partitions)
+        await self._link.run("block", partition, politeness, round(1000 * seconds))
+
     async def robots_rules(self, lease: Lease) -> bytes | None:
         number = lease.queue.partition(":")[0]
         return await self._link.hash_value(f"{self._link.prefixes[lease.partition]}:q:{number}", "robots")

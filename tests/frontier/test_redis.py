@@ -331,3 +331,19 @@ async def test_a_gate_that_opens_without_rules_says_why(frontier: RedisFrontier)
     await frontier.complete([Completion(robots, Failed("internal-ValueError"))])
     [lease, *_] = await claim(frontier)
     assert await frontier.robots_rules(lease) == b"!internal-ValueError"
+
+
+async def test_an_address_can_be_blocked_from_outside(frontier: RedisFrontier) -> None:
+    await fill(frontier, PAGES)
+    await frontier.block("192.0.2.1", 60.0)
+    await frontier.block("192.0.2.1", 0.001)
+    await asyncio.sleep(0.02)
+    assert await claim(frontier) == []
+
+
+async def test_leases_can_be_given_back(frontier: RedisFrontier) -> None:
+    await fill(frontier, PAGES)
+    leases = await claim(frontier)
+    assert await frontier.give_back(leases) == [True] * 3
+    assert await frontier.give_back(leases) == [False] * 3
+    assert {lease.item.url for lease in await claim(frontier)} == {lease.item.url for lease in leases}
