@@ -15,7 +15,7 @@ $(UV):
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools uv
 
 .venv/.made: uv.lock pyproject.toml | $(UV)
-	PYTHONPATH=.tools UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --frozen --quiet --python $(PYTHON)
+	PYTHONPATH=.tools UV_PROJECT_ENVIRONMENT=.venv UV_SYSTEM_CERTS=1 $(UV) sync --frozen --quiet --python $(PYTHON)
 	@touch $@
 
 demo: setup
