@@ -16,6 +16,7 @@ UV = (sys.executable, "-m", "uv", "--quiet")
 
 def run(*command: object, cwd: Path) -> str:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("VANGNET", "SCRAPY", "PYTHON", "VIRTUAL"))}
+    environment["UV_SYSTEM_CERTS"] = "1"  # as in the Makefile: the machine decides whom it trusts
     done = subprocess.run(
         [str(c) for c in command], cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )
