@@ -95,10 +95,7 @@ class _LooseFetcher:
         address = next((each for each in resolved.addresses if self._permits(each)), None)
         if address is None:
             return failure("blocked-scope")
-        pairs = (
-            request.headers.to_tuple_list() if hasattr(request.headers, "to_tuple_list") else _pairs(request.headers)
-        )
-        return await self._fetcher.fetch(FetchOrder(url, address, tuple(pairs), self._max_bytes))
+        return await self._fetcher.fetch(FetchOrder(url, address, tuple(_pairs(request.headers)), self._max_bytes))
 
     async def close(self) -> None:
         await self._fetcher.close()

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from pathlib import Path
 
 import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+
+def _where(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """The frames of an exception in place of its text and its values, which may hold a URL."""
+    del logger, method
+    if event.pop("exc_info", None):
+        kind, _, frames = sys.exc_info()
+        event["exception"] = kind.__name__ if kind is not None else None
+        event["where"] = [f"{Path(at.filename).name}:{at.lineno}" for at in traceback.extract_tb(frames)]
+    return event
 
 
 def log_to_stderr(verbose: bool) -> None:
@@ -14,6 +27,7 @@ def log_to_stderr(verbose: bool) -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            _where,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
         ],

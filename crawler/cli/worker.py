@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from contextlib import suppress
 
@@ -30,6 +31,8 @@ def worker(context: Globals, campaign: str | None, parent: int) -> None:
     from crawler.wiring import WorkerExtension
 
     log_to_stderr(context.verbose)
+    # A worker holds images in memory; a crash must not write them to a core file.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     options = _with_server(context)
     home = context.open_home(options)
     if campaign is not None:
