@@ -8,19 +8,23 @@ from dataclasses import dataclass
 
 from crawler.bridge.rules import product_token, unpack_rules
 from crawler.bridge.runs import RunBook, ServedRun
+from crawler.bus.stops import StopKind
 from crawler.fetch.headers import request_headers
 from crawler.fetch.robots import RobotsRules
 from crawler.frontier.base import Frontier
+from crawler.ranges import politeness_key
 from crawler.records import Failed, Fetched, FetchFailed, FetchOrder, Kind, Lease, Skipped
 from crawler.urls import parts
 
 _RULES_KEPT = 1_024
 _SLOTS = 5
+_STOPPED_PAUSE = 1.0
+"""Seconds for which a stopped address is not claimed again; after a stop is lifted, so long may pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """The request did not leave in time, or its run is not served here: the lease is given back."""
+    """The request did not leave in time, was stopped, or its run is not served here: the lease is given back."""
 
 
 Sent = Fetched | FetchFailed | Failed | Skipped | Unsent
@@ -29,8 +33,9 @@ Sent = Fetched | FetchFailed | Failed | Skipped | Unsent
 class _Gate:
     """Asked when the connection stands: sends within the lease's slot, or takes another one and waits for it."""
 
-    def __init__(self, frontier: Frontier, lease: Lease) -> None:
+    def __init__(self, frontier: Frontier, runs: RunBook, lease: Lease) -> None:
         self._frontier = frontier
+        self._runs = runs
         self._lease: Lease | None = lease
 
     async def ready(self) -> bool:
@@ -40,6 +45,8 @@ class _Gate:
             if self._lease is None:
                 return False
             await _until(self._lease.not_before)
+            if not self._runs.is_running(self._lease.item.run):
+                return False
             if loop.time() <= self._lease.send_by:
                 return True
             self._lease = await self._frontier.reslot(self._lease)
@@ -51,6 +58,14 @@ async def _until(moment: float) -> None:
         await asyncio.sleep(wait)
 
 
+@dataclass(slots=True)
+class _Flight:
+    """A lease between being taken up and its answer. aborted: by a stop."""
+
+    lease: Lease
+    aborted: bool = False
+
+
 class Courier:
     """One per worker, for both lanes. max_page_bytes: cap on what is not an image."""
 
@@ -59,17 +74,47 @@ class Courier:
         self._runs = runs
         self._max_page_bytes = max_page_bytes
         self._rules: OrderedDict[tuple[int, str], RobotsRules | Failed] = OrderedDict()
+        self._flights: dict[asyncio.Task[object], _Flight] = {}
 
     async def send(self, lease: Lease) -> Sent:
-        """Wait for the slot and send. Raises RedisUnavailable: nothing was sent."""
+        """Wait for the slot and send, unless a stop forbids it. Raises RedisUnavailable: nothing was sent."""
+        stop = self._runs.stops.forbids(lease.item.url, lease.item.address)
+        if stop is not None:
+            if stop is StopKind.PREFIX:
+                await self._frontier.block(politeness_key(lease.item.address), _STOPPED_PAUSE)
+            return Unsent()
+        task = asyncio.current_task()
+        assert task is not None, "a request is sent from a task"
+        flight = self._flights[task] = _Flight(lease)
+        try:
+            return await self._send(lease)
+        except asyncio.CancelledError:
+            if not flight.aborted or task.cancelling() > 1:
+                raise
+            return Unsent()
+        finally:
+            del self._flights[task]
+            if flight.aborted:
+                task.uncancel()
+
+    def abort_stopped(self) -> None:
+        """End what is under way and forbidden by a stop by now: connections close, and the URLs are given back."""
+        stops = self._runs.stops
+        for task, flight in self._flights.items() if stops else ():
+            item = flight.lease.item
+            if not flight.aborted and stops.forbids(item.url, item.address) is not None:
+                flight.aborted = True
+                task.cancel()
+
+    async def _send(self, lease: Lease) -> Sent:
         served = self._runs.get(lease.item.run)
-        if served is None:
+        if served is None or not self._runs.is_running(lease.item.run):
             return Unsent()
         objection = await self._objection(lease, served)
         if objection is not None:
             return objection
         await _until(lease.not_before)
-        gate = _Gate(self._frontier, lease)
+        gate = _Gate(self._frontier, self._runs, lease)
         answer = await served.fetcher.fetch(self._order(lease, served, gate))
         return Unsent() if isinstance(answer, FetchFailed) and answer.reason == "late" else answer
 

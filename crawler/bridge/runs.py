@@ -10,6 +10,7 @@ import structlog
 
 from crawler.bus.control import Control, RunControl, RunState
 from crawler.bus.envelope import Sealer
+from crawler.bus.stops import Stops
 from crawler.campaign import Campaign
 from crawler.fetch.fetcher import Fetcher
 from crawler.fetch.resolver import Resolver
@@ -47,25 +48,32 @@ Prepare = Callable[[RunControl], Awaitable[ServedRun]]
 
 
 class RunBook:
-    """The runs being served, refreshed from the control records. prepare: makes a new one ready."""
+    """The runs being served, refreshed from the control records. prepare: makes a new one ready.
+
+    stops: the emergency stops in force.
+    """
 
     def __init__(self, control: Control, prepare: Prepare) -> None:
         self._control = control
         self._prepare = prepare
         self._runs: dict[RunId, ServedRun] = {}
-        self._running = False
-        self._any = False
+        self._states: dict[RunId, RunState] = {}
+        self.stops = Stops()
         self._refreshing = asyncio.Lock()
 
     @property
     def running(self) -> bool:
-        """Whether any run is to be worked on now."""
-        return self._running
+        """Whether any run is to be worked on now: one that is served here, not paused, under no stop of all."""
+        return not self.stops.all and any(self.is_running(run) for run in self._runs)
 
     @property
     def any(self) -> bool:
-        """Whether there is any run at all, paused ones included."""
-        return self._any
+        """Whether there is any run that may go on, paused ones included."""
+        return any(state is not RunState.STOPPED for state in self._states.values())
+
+    def is_running(self, run: RunId) -> bool:
+        """Whether requests of a run may leave: it is active, and neither paused nor stopped."""
+        return self._states.get(run) is RunState.RUNNING
 
     def get(self, run: RunId) -> ServedRun | None:
         """A run that is served, None when it is unknown here."""
@@ -82,20 +90,31 @@ class RunBook:
         if all(other.sandbox is not served.sandbox for other in self._runs.values()):
             await served.sandbox.close()
 
+    async def heed(self) -> None:
+        """See which runs were paused, resumed or stopped, and which emergency stops are in force.
+
+        Never waits for a run to be made ready, as `refresh` does.
+        """
+        await self._look()
+
     async def refresh(self) -> None:
         """Take up new runs, drop those that are gone, renew those whose campaign or index changed.
 
         Raises what `prepare` raises: a machine that cannot serve one of them claims nothing, and says why.
         """
         async with self._refreshing:
-            active = await self._control.active()
-            wanted = {control.run: control for control in active if control.state is RunState.RUNNING}
+            active = {control.run: control for control in await self._look()}
             for run, served in list(self._runs.items()):
-                control = next((control for control in active if control.run == run), None)
-                if control is None or not served.still(control):
+                if run not in active or not served.still(active[run]):
                     await self._release(self._runs.pop(run))
-            for run in wanted.keys() - self._runs.keys():
-                self._runs[run] = await self._prepare(wanted[run])
-                _log.info("serving a run", run=str(run))
-            self._any = bool(active)
-            self._running = bool(wanted)
+            for run, control in active.items():
+                if control.state is RunState.RUNNING and run not in self._runs:
+                    self._runs[run] = await self._prepare(control)
+                    _log.info("serving a run", run=str(run))
+
+    async def _look(self) -> list[RunControl]:
+        stops = await self._control.stops()
+        active = await self._control.active()
+        self.stops = stops
+        self._states = {control.run: control.state for control in active}
+        return active

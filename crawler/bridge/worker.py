@@ -56,6 +56,7 @@ class Worker:
             self.admitter.run(),
             self.claimer.run(),
             self._every(_REFRESH, self.runs.refresh),
+            self._every(_REFRESH, self._heed),
             self._every(_REAP, self.frontier.reap),
         ):
             self._tasks.append(asyncio.create_task(self._watched(work)))
@@ -70,6 +71,11 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _heed(self) -> None:
+        """Pauses and stops have a poll of their own: making a new run ready takes longer than they may."""
+        await self.runs.heed()
+        self.courier.abort_stopped()
 
     async def _watched(self, work: Coroutine[Any, Any, None]) -> None:
         try:

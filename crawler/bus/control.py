@@ -3,6 +3,7 @@
 PREFIX:{ctl}:format    "format:partitions" of the frontier that lies in this server
 PREFIX:{ctl}:runs      set of active runs
 PREFIX:{ctl}:run:RUN   hash: campaign (canonical JSON), index, recorder, state, seeded, started
+PREFIX:{ctl}:stops     hash: emergency stops, what is stopped -> since when
 """
 
 from __future__ import annotations
@@ -16,11 +17,18 @@ from typing import Any, cast
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from crawler.bus.stops import Stop, Stops, read_stop
 from crawler.errors import FrontierLost, HomeUnusable, RecordCorrupt, RedisUnavailable
 from crawler.records import RunId
 
 FORMAT = 1
 """Changes whenever the scripts' keys or records do, so that an old worker never reads a new frontier."""
+
+_SET_STATE = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], 'state', ARGV[1])
+return 1
+"""
 
 
 class RunState(StrEnum):
@@ -112,8 +120,9 @@ class Control:
         controls = [await self.find(_run(name.decode())) for name in sorted(names)]
         return [control for control in controls if control is not None]
 
-    async def set_state(self, run: RunId, state: RunState) -> None:
-        await _translated(self._client.hset(self._key(run), "state", state.value))
+    async def set_state(self, run: RunId, state: RunState) -> bool:
+        """Pause, resume or stop a run, for every worker. False when it is not active (any more)."""
+        return bool(await _translated(self._client.eval(_SET_STATE, 1, self._key(run), state.value)))
 
     async def set_seeded(self, run: RunId) -> None:
         await _translated(self._client.hset(self._key(run), "seeded", 1))
@@ -122,6 +131,19 @@ class Control:
         """Forget a finished run."""
         await _translated(self._client.srem(f"{self._base}:runs", str(run)))
         await _translated(self._client.delete(self._key(run)))
+
+    async def stops(self) -> Stops:
+        """The emergency stops in force. Raises RecordCorrupt for one that cannot be read."""
+        found = await _translated(self._client.hgetall(f"{self._base}:stops"))
+        return Stops(read_stop(name, since) for name, since in found.items())
+
+    async def set_stop(self, stop: Stop) -> bool:
+        """Put a stop in force. False when it was so already; the time since when stays."""
+        return bool(await _translated(self._client.hsetnx(f"{self._base}:stops", stop.name, repr(stop.since))))
+
+    async def lift_stop(self, stop: Stop) -> bool:
+        """Take a stop back. False when there is none of this name."""
+        return bool(await _translated(self._client.hdel(f"{self._base}:stops", stop.name)))
 
     def _key(self, run: RunId) -> str:
         return f"{self._base}:run:{run}"

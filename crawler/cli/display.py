@@ -58,7 +58,7 @@ class CrawlDisplay:
         return (
             f"{progress.run} {progress.seconds:6.0f} s: {_ended(progress)} of {counts.discovered} URLs, "
             f"{tally.get('images', 0)} images, {tally.get('hits', 0)} hits, "
-            f"{sum(counts.failed.values())} failed, {self._rate:.0f}/s"
+            f"{sum(counts.failed.values())} failed, {self._rate:.0f}/s{_held(progress)}"
         )
 
     def _panel(self, progress: Progress) -> Group:
@@ -75,7 +75,7 @@ class CrawlDisplay:
         for name, value in rows:
             table.add_row(Text(name, style="dim"), str(value))
         return Group(
-            Text(f"{progress.run}  {progress.seconds:.0f} s", style="bold"),
+            Text(f"{progress.run}  {progress.seconds:.0f} s{_held(progress)}", style="bold"),
             table,
             _reasons("failed", counts.failed),
             _reasons("skipped", counts.skipped),
@@ -102,6 +102,12 @@ def print_summary(summary: CrawlSummary) -> None:
     console.print(table)
     if summary.interrupted:
         console.print("interrupted: the same command resumes this run", style="yellow")
+
+
+def _held(progress: Progress) -> str:
+    """What keeps the crawl from going on."""
+    stops = f", {progress.stops} emergency stops in force" if progress.stops else ""
+    return f"{', paused' if progress.paused else ''}{stops}"
 
 
 def _ended(progress: Progress) -> int:

@@ -17,6 +17,7 @@ from crawler.errors import VangnetError
 COMMANDS = {
     "attribute": ("scope", "Who hosts an address or URL, with sources."),
     "audit": ("audit", "Verify and read the audit chain."),
+    "campaign": ("campaign", "Create, approve, start, steer and follow campaigns."),
     "crawl": ("crawl", "Crawl a campaign on this machine, and wait until everything is recorded."),
     "data": ("data", "Address and domain data: what is loaded, and how old."),
     "demo": ("demo", "The main job, end to end, on a loopback mini-internet."),
@@ -25,6 +26,7 @@ COMMANDS = {
     "hits": ("hits", "List, show and decide hits."),
     "recorder": ("worker", "Write what the workers at REDIS_URL found into this home."),
     "scope": ("scope", "Whether an address, host or URL is in scope, and why."),
+    "stop": ("stop", "Emergency stop for everything, a host or a prefix."),
     "worker": ("worker", "Join the crawl at REDIS_URL: one more worker."),
 }
 """Command -> (module of `crawler.cli` that defines it, what it does); imported only when it is used."""

@@ -35,6 +35,15 @@ PERMITS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "campaigns.read": _ALL,
         "campaigns.write": frozenset({Role.OPERATOR, Role.ADMIN}),
         "campaigns.approve": frozenset({Role.APPROVER}),
+        "campaigns.reveal": frozenset({Role.OPERATOR, Role.APPROVER, Role.ADMIN}),
+        "campaigns.start": frozenset({Role.OPERATOR, Role.ADMIN}),
+        "campaigns.pause": frozenset({Role.OPERATOR, Role.ADMIN}),
+        "campaigns.resume": frozenset({Role.OPERATOR, Role.ADMIN}),
+        "campaigns.stop": frozenset({Role.OPERATOR, Role.ADMIN}),
+        "stops.read": _ALL,
+        # In an emergency everybody who acts at all may stop; going on again is for those who answer for the crawl.
+        "stops.set": _ALL - {Role.AUDITOR},
+        "stops.lift": frozenset({Role.OPERATOR, Role.ADMIN}),
         "audit.read": frozenset({Role.AUDITOR, Role.ADMIN}),
     }
 )

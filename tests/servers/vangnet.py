@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,18 +48,18 @@ class Ended:
 
 @dataclass(frozen=True)
 class Vangnet:
-    """home: of its own.  environment: on top of the process's."""
+    """home: of its own.  environment: on top of the process's.  program: what Python runs, in a process of its own."""
 
     home: Path
     settings: str = "settings.lab"
     environment: Mapping[str, str] | None = None
+    program: Sequence[str] = ("-m", "crawler")
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [
                 sys.executable,
-                "-m",
-                "crawler",
+                *self.program,
                 "--home",
                 str(self.home),
                 "--settings",

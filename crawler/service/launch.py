@@ -1,0 +1,122 @@
+"""Putting runs of a campaign in motion: announced to every worker, seeded, taken up again, and forgotten."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from crawler.bus.control import RunControl
+from crawler.bus.envelope import public_key, verify_key
+from crawler.campaign import Campaign
+from crawler.errors import Refused
+from crawler.home import Home
+from crawler.records import Candidate, Discovered, Kind, RunId
+from crawler.service.deployment import Deployment
+from crawler.store import campaigns
+from crawler.store.actors import Actor
+from crawler.store.database import Database
+from crawler.store.keys import key_file
+from crawler.store.workers import add_key, verify_keys
+
+_SEED_CHUNK = 500
+
+
+@contextmanager
+def alone(home: Home, campaign: str) -> Iterator[None]:
+    """One crawl of a campaign at a time; the kernel lets go of the lock even after `kill -9`. Raises Refused."""
+    name = hashlib.sha256(campaign.encode()).hexdigest()[:16]
+    with (home.root / f"crawl-{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Refused(f"campaign {campaign!r} is being crawled from this home; wait, or stop that crawl") from error
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What it takes to put a campaign in motion, everything checked. index: sha256 of the index file."""
+
+    home: Home
+    db: Database
+    actor: Actor
+    campaign: Campaign
+    index: str
+    deployment: Deployment
+
+    async def begin(self) -> RunId:
+        """The campaign's run in motion: the unfinished one when Redis still has it, else a new one."""
+        await self._tidy()
+        return await self._resumed() or await self._fresh()
+
+    async def forget(self, run: RunId) -> None:
+        """Remove a finished run from Redis."""
+        await self.deployment.control.retire(run)
+        await self.deployment.frontier.forget(run)
+
+    async def _tidy(self) -> None:
+        """Forget runs that were finished by a command that was killed before it could."""
+        finished = {run.id for run in campaigns.runs(self.db, self.campaign.name) if run.finished_at is not None}
+        for active in await self.deployment.control.active():
+            if active.run in finished:
+                await self.forget(active.run)
+
+    async def _resumed(self) -> RunId | None:
+        """The unfinished run, when Redis still has it."""
+        unfinished = campaigns.unfinished_run(self.db, self.campaign.name)
+        if unfinished is None:
+            return None
+        control = self.deployment.control
+        found = await control.find(unfinished.id)
+        if found is None:
+            # Another server, or an emptied one: what was recorded stands, and the crawl starts again.
+            campaigns.finish_run(self.db, self.actor, unfinished.id, {"lost": True})
+            return None
+        # What matches may have changed meanwhile, a replaced file may have another scope, keys may be others.
+        await control.announce(replace(self._marker(found.run), started_at=found.started_at, seeded=found.seeded))
+        await self.deployment.frontier.hold(found.run, False)
+        if not found.seeded:
+            await self._seed(found.run)
+        return found.run
+
+    async def _fresh(self) -> RunId:
+        """A new run, announced and seeded."""
+        run = campaigns.start_run(self.db, self.actor, self.campaign.name)
+        await self.deployment.control.announce(self._marker(run))
+        await self._seed(run)
+        return run
+
+    def _marker(self, run: RunId) -> RunControl:
+        ours = verify_key(key_file(self.home.keys, "worker"))
+        if ours not in verify_keys(self.db):
+            add_key(self.db, self.actor, f"local-{ours.hex()[:8]}", ours)
+        return RunControl(
+            run=run,
+            campaign=self.campaign.to_json(),
+            index=self.index,
+            recorder=public_key(key_file(self.home.keys, "recorder")),
+            started_at=time.time(),
+            workers=tuple(sorted(verify_keys(self.db))),
+        )
+
+    async def _seed(self, run: RunId) -> None:
+        """Put the seeds into the frontier; a second time is harmless, for what is seen is not queued again."""
+        for chunk in _chunks(self.campaign.seed_urls()):
+            found = Discovered(tuple(Candidate(url, Kind.PAGE, "seed", 0) for url in chunk))
+            await self.deployment.frontier.offer(run, [found])
+        await self.deployment.control.set_seeded(run)
+
+
+def _chunks(urls: Iterator[str]) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    for url in urls:
+        chunk.append(url)
+        if len(chunk) == _SEED_CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

@@ -1,0 +1,85 @@
+"""Starting a campaign for the workers of a deployment, wherever they run; `service/crawl.py` brings its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from crawler.bus.control import RunState
+from crawler.campaign import check_startable
+from crawler.errors import CampaignInvalid, Refused
+from crawler.frontier.base import RunCounts
+from crawler.home import Home
+from crawler.records import RunId
+from crawler.service.actors import require
+from crawler.service.campaigns import require_approval, stored_campaign
+from crawler.service.crawl import summarised
+from crawler.service.deployment import Deployment, Server, joined
+from crawler.service.launch import Launch, alone
+from crawler.service.lists import ensure_index
+from crawler.store import campaigns
+from crawler.store.actors import Actor
+from crawler.store.database import Database
+
+_LOOKS = 0.2
+
+
+def start_campaign(home: Home, db: Database, actor: Actor, server: Server, name: str) -> dict[str, Any]:
+    """Announce and seed a run of a kept campaign; workers and a recorder anywhere serve it.
+
+    Returns {"campaign", "run", "state"}. An unfinished run in which nothing is left to do is closed first; one that is
+    lost to Redis is started anew.
+    Raises NotAuthorised, CampaignInvalid, CampaignExpired, NothingToMatch, Refused (not approved, or a run is in
+    progress), RedisUnavailable.
+    """
+    require(db, actor, "campaigns.start")
+    campaign = stored_campaign(db, name, lab=server.options.lab)
+    if any(not Path(file).is_absolute() for file in campaign.seeds.files):
+        raise CampaignInvalid(
+            f"campaign {name!r} names seed files relative to its own; give absolute paths, or use `vangnet crawl FILE`"
+        )
+    require_approval(db, server.options, name)
+    check_startable(campaign, datetime.now(UTC).date())
+    index = ensure_index(home, db, campaign.match.lists)
+
+    async def act() -> RunId:
+        async with joined(server) as deployment:
+            launch = Launch(home, db, actor, campaign, index.sha256, deployment)
+            await _close_ended(launch, deployment, name)
+            return await launch.begin()
+
+    with alone(home, name):
+        run = asyncio.run(act())
+    return {"campaign": name, "run": run.number, "state": RunState.RUNNING.value}
+
+
+async def _close_ended(launch: Launch, deployment: Deployment, name: str) -> None:
+    """Close the unfinished run when all of it has ended. Raises Refused when it goes on."""
+    unfinished = campaigns.unfinished_run(launch.db, name)
+    marker = None if unfinished is None else await deployment.control.find(unfinished.id)
+    if marker is None:
+        return
+    if marker.state is not RunState.RUNNING:
+        raise Refused(f"run {marker.run} is {marker.state}; `vangnet campaign resume {name}` lets it go on")
+    if not marker.seeded:
+        return  # whoever started it was killed; begin() takes it up
+    counts = await _ended(deployment, marker.run)
+    if counts is None:
+        raise Refused(f"run {marker.run} is in progress; see `vangnet campaign status {name}`")
+    seconds = max(time.time() - marker.started_at, 0.0)
+    summary = summarised(launch.db, marker.run, counts, seconds, interrupted=False)
+    campaigns.finish_run(launch.db, launch.actor, marker.run, summary.to_json())
+    await launch.forget(marker.run)
+
+
+async def _ended(deployment: Deployment, run: RunId) -> RunCounts | None:
+    """The counters of a run in which two successive looks see nothing left to do, else None."""
+    before = await deployment.frontier.counts(run)
+    if before.unfinished:
+        return None
+    await asyncio.sleep(_LOOKS)
+    after = await deployment.frontier.counts(run)
+    return after if after == before else None

@@ -1,0 +1,108 @@
+"""What all processes agree on: states of runs and emergency stops, on a real server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from redis.asyncio import Redis
+
+from crawler.bus.control import Control, RunControl, RunState
+from crawler.bus.server import start_server, stop_server
+from crawler.bus.stops import Stop, StopKind, Stops
+from crawler.errors import FrontierLost, RecordCorrupt, RedisUnavailable
+from crawler.records import RunId
+
+RUN = RunId("nightly", 1)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with TemporaryDirectory(prefix="vg") as directory:
+        running = start_server(Path(directory), Path(directory) / "s.sock")
+        yield running.url
+        stop_server(running)
+
+
+@pytest.fixture
+async def client(server: str) -> AsyncIterator[Redis]:
+    connection: Redis = Redis.from_url(server)
+    await connection.flushall()
+    yield connection
+    await connection.aclose()
+
+
+@pytest.fixture
+def control(client: Redis) -> Control:
+    return Control(client, "t")
+
+
+async def test_the_state_of_a_run_moves_for_everybody(control: Control) -> None:
+    await control.announce(RunControl(RUN, "{}", "ab", bytes(32), 1.5))
+    for state in (RunState.PAUSED, RunState.STOPPED, RunState.RUNNING):
+        assert await control.set_state(RUN, state)
+        assert (await control.require(RUN)).state is state
+    await control.retire(RUN)
+    with pytest.raises(FrontierLost, match="nightly#1"):
+        await control.require(RUN)
+
+
+async def test_a_run_that_is_gone_is_not_half_made_by_pausing_it(control: Control, client: Redis) -> None:
+    assert not await control.set_state(RUN, RunState.PAUSED)
+    assert await client.keys("*") == []
+    assert await control.active() == []
+
+
+async def test_stops_are_set_once_and_lifted_once(control: Control) -> None:
+    assert list(await control.stops()) == []
+    first = Stop(StopKind.HOST, "a.example", 10.25)
+    assert await control.set_stop(first)
+    assert not await control.set_stop(Stop(StopKind.HOST, "a.example", 20.0))
+    assert await control.set_stop(Stop(StopKind.PREFIX, "2001:db8::/32", 11.0))
+    assert list(await control.stops()) == [first, Stop(StopKind.PREFIX, "2001:db8::/32", 11.0)]
+    assert await control.lift_stop(Stop(StopKind.HOST, "a.example"))
+    assert not await control.lift_stop(Stop(StopKind.HOST, "a.example"))
+    assert [stop.kind for stop in await control.stops()] == [StopKind.PREFIX]
+
+
+@pytest.mark.parametrize(
+    ("name", "since"), [("planet:earth", "1"), ("prefix:everywhere", "1"), ("all:", "noon"), ("\udcff", "1")]
+)
+async def test_a_stop_that_cannot_be_read_is_not_passed_over(
+    control: Control, client: Redis, name: str, since: str
+) -> None:
+    await client.hset("t:{ctl}:stops", mapping={name.encode("utf-8", "surrogateescape"): since})
+    with pytest.raises(RecordCorrupt, match="emergency stop"):
+        await control.stops()
+
+
+async def test_no_server_is_no_stop(tmp_path: Path) -> None:
+    away: Redis = Redis.from_url(f"unix://{tmp_path}/none.sock")
+    try:
+        with pytest.raises(RedisUnavailable):
+            await Control(away, "t").stops()
+    finally:
+        await away.aclose()
+
+
+@pytest.mark.parametrize(
+    ("stop", "url", "address", "forbidden"),
+    [
+        (Stop(StopKind.ALL), "http://a.example/", "192.0.2.1", True),
+        (Stop(StopKind.HOST, "a.example"), "http://a.example:8080/x", "192.0.2.1", True),
+        (Stop(StopKind.HOST, "a.example"), "https://img.a.example/", "192.0.2.1", True),
+        (Stop(StopKind.HOST, "a.example"), "http://aa.example/", "192.0.2.1", False),
+        (Stop(StopKind.HOST, "a.example"), "http://example/", "192.0.2.1", False),
+        (Stop(StopKind.PREFIX, "192.0.2.0/24"), "http://a.example/", "192.0.2.255", True),
+        (Stop(StopKind.PREFIX, "192.0.2.0/24"), "http://192.0.3.1/", "192.0.3.1", False),
+        (Stop(StopKind.PREFIX, "192.0.2.0/24"), "http://a.example/", "::ffff:192.0.2.1", True),
+        (Stop(StopKind.PREFIX, "192.0.2.0/24"), "http://a.example/", "2002:c000:201::1", True),
+        (Stop(StopKind.PREFIX, "2002::/16"), "http://a.example/", "2002:c000:201::1", True),
+        (Stop(StopKind.PREFIX, "2001:db8::/32"), "http://a.example/", "192.0.2.1", False),
+    ],
+)
+def test_what_a_stop_forbids(stop: Stop, url: str, address: str, forbidden: bool) -> None:
+    assert Stops([stop]).forbids(url, address) == (stop.kind if forbidden else None)
+    assert Stops().forbids(url, address) is None

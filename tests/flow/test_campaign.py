@@ -1,0 +1,206 @@
+"""Pausing, resuming and stopping a crawl from another command, and the emergency stop, as the web server sees them."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from crawler.bus.server import embedded_server
+from crawler.lab.dns import NameServer
+from crawler.lab.log import RequestLog
+from crawler.lab.plan import Answer as Address
+from tests.flow.test_crawl import begun, many, sha256
+from tests.servers.vangnet import Vangnet
+from tests.servers.web import Answer, Site, html, serve
+
+SEEN_BY_WORKERS = 2.0
+STOPPED = 5.0
+WHOLE = {"discovered": 111, "fetched": 111, "failed": {}, "skipped": {}, "pending": 0}
+
+
+@pytest.fixture
+def vangnet(tmp_path: Path) -> Vangnet:
+    made = Vangnet(tmp_path / "home")
+    made.hash_list(sha256(b"something"))
+    return made
+
+
+def rests(site: Site, crawl: subprocess.Popen[str], after: float) -> None:
+    """No request arrives later than `after` seconds from now, and the crawl waits."""
+    time.sleep(after)
+    before = len(site.requests)
+    time.sleep(1.0)
+    assert len(site.requests) == before
+    assert crawl.poll() is None
+
+
+def summary(crawl: subprocess.Popen[str], code: int = 0) -> dict[str, object]:
+    out, err = crawl.communicate(timeout=90)
+    assert crawl.returncode == code, err
+    found = json.loads(out)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_crawl_is_paused_resumed_stopped_and_taken_up_again(vangnet: Vangnet) -> None:
+    with serve(many(100)) as site:  # type: ignore[arg-type]
+        file = vangnet.campaign(site.root + "/", rate=60, concurrency=4)
+        with vangnet.start("crawl", file, "--workers", 2, "--json") as crawl:
+            begun(site, 30)
+            assert vangnet.json("campaign", "pause", "test")["state"] == "paused"
+            rests(site, crawl, SEEN_BY_WORKERS)
+            status = vangnet.json("campaign", "status", "test")
+            assert (status["state"], status["run"], status["dead_letters"]) == ("paused", 1, [])
+            assert status["urls"]["pending"] == sum(n for name, n in status["waiting"].items() if name == "queued")
+            asked = len(site.requests)
+            assert vangnet.json("campaign", "resume", "test")["state"] == "running"
+            begun(site, asked + 20)
+            assert vangnet.json("campaign", "stop", "test")["state"] == "stopped"
+            stopped = summary(crawl, 130)
+        assert stopped["urls"]["pending"] > 0  # type: ignore[index]
+        assert vangnet.json("campaign", "status", "test")["state"] == "stopped"
+        done = vangnet.json("crawl", file)
+    assert (done["run"], done["urls"]) == (1, WHOLE)
+    assert len(site.requests) == 112  # with robots.txt, and no URL twice
+    status = vangnet.json("campaign", "status", "test")
+    assert (status["state"], status["urls"]) == ("finished", WHOLE)
+    acts = [event["act"] for event in vangnet.json("audit", "list")]
+    assert [act for act in acts if act.startswith("campaigns.")] == [
+        "campaigns.save",
+        "campaigns.pause",
+        "campaigns.resume",
+        "campaigns.stop",
+    ]
+
+
+@contextmanager
+def names(**addresses: str) -> Iterator[str]:
+    """A name server that knows these names under .test; yields ADDRESS:PORT."""
+    table = {f"{name}.test": Address((address,)) for name, address in addresses.items()}
+    server, over = NameServer(table, RequestLog()), threading.Event()
+
+    def answer() -> None:
+        while not over.is_set():
+            with suppress(TimeoutError):
+                packet, asker = listening.recvfrom(4096)
+                listening.sendto(server.answer(packet) or b"", asker)
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.settimeout(0.1)
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        over.set()
+        thread.join()
+
+
+def test_a_stopped_host_rests_while_its_neighbours_go_on(vangnet: Vangnet) -> None:
+    pages: dict[str, object] = {}
+    for host in "ab":
+        pages[f"/{host}"] = html("".join(f'<a href="/{host}{n}">x</a>' for n in range(60)))
+        pages |= {f"/{host}{n}": html("an end") for n in range(60)}
+    with serve(pages) as site, names(a="127.0.0.1", b="127.0.0.1") as nameserver:  # type: ignore[arg-type]
+        file = vangnet.campaign(f"http://a.test:{site.port}/a", f"http://b.test:{site.port}/b", rate=60, concurrency=4)
+        file.write_text(file.read_text() + f'nameservers = ["{nameserver}"]\n')
+        with vangnet.start("crawl", file, "--json") as crawl:
+            begun(site, 20)
+            assert vangnet.json("stop", "--host", "a.test")["changed"]
+            limit = time.monotonic() + STOPPED
+            ended(site, "/b", 61)
+            rests(site, crawl, max(limit - time.monotonic(), 0.0))
+            assert not [path for at, path in site.requests if path.startswith("/a") and at > limit]
+            assert vangnet.json("campaign", "status", "test")["stops"] == 1
+            vangnet.json("stop", "--host", "a.test", "--lift")
+            done = summary(crawl)
+    assert done["urls"] == {"discovered": 122, "fetched": 122, "failed": {}, "skipped": {}, "pending": 0}
+    assert sum(path != "/robots.txt" for _, path in site.requests) == 122
+
+
+def ended(site: Site, first: str, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while sum(path.startswith(first) for _, path in site.requests) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_stop_outlives_workers_and_ends_what_is_under_way(vangnet: Vangnet) -> None:
+    released = threading.Event()
+
+    def slow(before: int) -> Answer:
+        if before == 0:
+            released.wait(60)
+        return html("at last")
+
+    pages: dict[str, object] = {"/": html('<a href="/slow">s</a>'), "/slow": slow}
+    vangnet.json("stop", "--all")
+    with serve(pages) as site:  # type: ignore[arg-type]
+        file = vangnet.campaign(site.root + "/")
+        with vangnet.start("crawl", file, "--json") as crawl:
+            serving(vangnet)
+            rests(site, crawl, 0.5)
+            assert site.requests == []
+            vangnet.json("stop", "--all", "--lift")
+            begun(site, 3)
+            vangnet.json("stop", "--prefix", "127.0.0.0/8")
+            given_back(vangnet)
+            vangnet.json("stop", "--prefix", "127.0.0.0/8", "--lift")
+            done = summary(crawl)
+        assert not released.is_set()
+        released.set()
+    assert done["urls"] == {"discovered": 2, "fetched": 2, "failed": {}, "skipped": {}, "pending": 0}
+    assert site.asked("/slow") == 2
+
+
+def serving(vangnet: Vangnet) -> None:
+    """Wait until the worker has taken up the run."""
+    log, deadline = vangnet.home / "logs" / "worker-1.log", time.monotonic() + 60
+    while not (log.exists() and "serving a run" in log.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def given_back(vangnet: Vangnet) -> None:
+    """Wait until the URL under way is queued again."""
+    deadline = time.monotonic() + STOPPED
+    while vangnet.json("campaign", "status", "test")["waiting"] != {"queued": 1}:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_started_campaign_is_served_by_workers_from_elsewhere(vangnet: Vangnet, tmp_path: Path) -> None:
+    own = tmp_path / "server"
+    own.mkdir(mode=0o700)
+    with embedded_server(own) as server, serve({"/": html("all there is")}) as site:
+        vangnet = Vangnet(vangnet.home, environment={"REDIS_URL": server.url})
+        vangnet.json("campaign", "create", vangnet.campaign(site.root + "/"))
+        assert vangnet.json("campaign", "start", "test") == {"campaign": "test", "run": 1, "state": "running"}
+        assert vangnet.run("campaign", "start", "test").returncode == 3
+        with vangnet.start("recorder") as recorder, vangnet.start("worker") as worker:
+            begun(site, 2)
+            idle(vangnet)
+            assert vangnet.json("campaign", "start", "test")["run"] == 2
+            begun(site, 4)
+            idle(vangnet)
+            vangnet.json("campaign", "stop", "test")
+            worker.communicate(timeout=30)
+            recorder.terminate()
+            recorder.communicate(timeout=30)
+        (first, _) = vangnet.json("campaign", "show", "test")["history"]
+    assert worker.returncode == 0  # no run is left that may go on
+    assert first["summary"]["urls"]["fetched"] == 1
+
+
+def idle(vangnet: Vangnet) -> None:
+    deadline = time.monotonic() + 30
+    while vangnet.json("campaign", "status", "test")["waiting"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
