@@ -6,6 +6,7 @@ so a record holds only what follows it; a referrer of the same origin is shorten
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgpack
@@ -35,10 +36,16 @@ def pack_url(item: FrontierUrl, origin: str) -> bytes:
             item.depth,
             item.priority,
             _short(item.referrer, origin),
-            list(item.via),
+            item.via,
             item.context,
         ]
     )
+
+
+def pack_candidate(candidate: Candidate, found: Discovered, origin: str) -> bytes:
+    """As `pack_url`, for one candidate of `found`: admission packs too many to make an item of each."""
+    url, code = candidate.url.removeprefix(origin), _CODES[candidate.kind]
+    return _packed([url, code, found.depth, candidate.priority, _short(found.referrer, origin), found.via, 0])
 
 
 def unpack_url(element: bytes, run: RunId, origin: str, address: str) -> FrontierUrl:
@@ -81,6 +88,7 @@ def unpack_discovered(payload: bytes) -> Discovered:
         raise RecordCorrupt("a discoveries entry has fields of the wrong type") from error
 
 
+@lru_cache(64)
 def parse_run(text: str) -> RunId:
     """The inverse of `str(RunId)`. Raises RecordCorrupt."""
     name, _, number = text.rpartition("#")

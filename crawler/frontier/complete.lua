@@ -4,7 +4,8 @@
 --   failed   n reason, r, c            skipped  n reason, c
 --   retry    n reason, a after ms      back     (not sent: returned as it was)
 --   rekind   l lane, b band, e record
--- Returns 1 or 0 for each: 0 when the token is not leased any more, and then nothing of it was done.
+--   any      w ms for which nothing is sent to the address
+-- Returns a character for each: '1', or '0' when the token is not leased any more, and then nothing of it was done.
 local ops = cmsgpack.unpack(ARGV[1])
 local cap = tonumber(ARGV[2])
 -- Everything is checked before the first write: errors do not roll back.
@@ -61,25 +62,38 @@ local function finish(lease, run, op)
   count(run, leased, -1)
 end
 
-local done = {}
+-- The run that an ended lease counts for, or nil when it was forgotten. What goes back to a queue needs the queue itself,
+-- for a run is forgotten queue by queue.
+local alive = {}
+local function run_of(lease, op)
+  if tonumber(lease.b) < 0 or not (op.o == 'done' or op.o == 'skipped') then
+    return redis.call('HGET', P .. 'q:' .. lease.q, 'run')
+  end
+  if alive[lease.r] == nil then alive[lease.r] = redis.call('EXISTS', P .. 'qi:' .. lease.r) == 1 end
+  return alive[lease.r] and lease.r
+end
+
+local packed = {}
+for first = 1, #ops, 1000 do
+  local tokens = {}
+  for i = first, math.min(first + 999, #ops) do tokens[#tokens + 1] = ops[i].t end
+  for i, lease in ipairs(redis.call('HMGET', P .. 'leases', unpack(tokens))) do packed[first + i - 1] = lease end
+end
+
+local done, ended, over = {}, {}, {}
 for i, op in ipairs(ops) do
-  local packed = redis.call('HGET', P .. 'leases', op.t)
-  if packed then
-    local lease = cmsgpack.unpack(packed)
-    local run = redis.call('HGET', P .. 'q:' .. lease.q, 'run')
-    redis.call('HDEL', P .. 'leases', op.t)
-    redis.call('ZREM', P .. 'expiry', op.t)
+  done[i] = '0'
+  if packed[i] and not over[op.t] then
+    done[i], over[op.t], ended[#ended + 1] = '1', true, op.t
+    local lease = cmsgpack.unpack(packed[i])
+    local run = run_of(lease, op)
     release(lease.k)
     if run then finish(lease, run, op) end
-    if op.w then
-      local blocked = tonumber(redis.call('HGET', P .. 'a:' .. lease.k, 'blocked') or 0)
-      redis.call('HSET', P .. 'a:' .. lease.k, 'blocked', math.max(blocked, now + op.w))
-    end
-    schedule(lease.k)
-    done[i] = 1
-  else
-    done[i] = 0
+    if op.w then blocks[lease.k] = math.max(blocks[lease.k] or 0, now + op.w) end
   end
 end
+call_in_parts(ended, 'HDEL', P .. 'leases')
+call_in_parts(ended, 'ZREM', P .. 'expiry')
+settle()
 flush_counts()
-return done
+return table.concat(done)

@@ -9,7 +9,7 @@ from typing import Any
 
 from crawler.errors import RecordCorrupt
 from crawler.frontier.base import Admission, Completion, Judged, RunCounts
-from crawler.frontier.codec import ROBOTS_BAND, band_of, pack_discovered, pack_url
+from crawler.frontier.codec import ROBOTS_BAND, band_of, pack_candidate, pack_discovered, pack_url
 from crawler.records import Candidate, Discovered, Done, Failed, FrontierUrl, Kind, Rekind, Retry, Skipped
 from crawler.urls import parts
 
@@ -31,11 +31,12 @@ def completion_op(completion: Completion) -> dict[str, Any]:
         case None:
             op["o"] = "back"
         case Done():
-            op |= {"o": "done", "r": list(outcome.results), "c": outcome.tally}
+            op["o"] = "done"
+            op |= _carried(outcome)
             if outcome.discovered is not None:
                 op["d"] = [pack_discovered(part) for part in chunks(outcome.discovered)]
         case Failed():
-            op |= {"o": "failed", "n": outcome.reason, "r": list(outcome.results), "c": outcome.tally}
+            op |= {"o": "failed", "n": outcome.reason} | _carried(outcome)
         case Skipped():
             op |= {"o": "skipped", "n": outcome.reason, "c": outcome.tally}
         case Retry():
@@ -43,6 +44,16 @@ def completion_op(completion: Completion) -> dict[str, Any]:
         case Rekind():
             op |= {"o": "rekind"} | _rekinded(completion.lease.item, outcome)
     return op
+
+
+def _carried(outcome: Done | Failed) -> dict[str, Any]:
+    """Results and tally, where there are any."""
+    carried: dict[str, Any] = {}
+    if outcome.results:
+        carried["r"] = outcome.results
+    if outcome.tally:
+        carried["c"] = outcome.tally
+    return carried
 
 
 def _rekinded(item: FrontierUrl, outcome: Rekind) -> dict[str, Any]:
@@ -64,40 +75,38 @@ def chunks(found: Discovered) -> Iterable[Discovered]:
 
 def enqueue_groups(admission: Admission, urls: Iterable[Judged]) -> list[dict[str, Any]]:
     """The admitted URLs of one entry, by queue, as `enqueue.lua` expects them."""
-    groups: dict[tuple[str, str, str], list[list[Any]]] = defaultdict(list)
+    found = admission.discovered
+    groups: dict[tuple[str, str, str], dict[tuple[str, int], list[bytes]]] = {}
     for url in urls:
         assert url.address is not None
         assert url.politeness is not None
-        origin = parts(url.candidate.url).origin
-        groups[origin, url.politeness, url.address].append(_queued(admission, url, origin))
-    return [
-        {
-            "o": origin,
-            "k": politeness,
-            "a": address,
-            "s": admission.limits(politeness).requests_per_second,
-            "c": admission.limits(politeness).concurrency,
-            "t": _robots_element(admission, origin, address) if admission.robots else b"",
-            "u": queued,
-        }
-        for (origin, politeness, address), queued in groups.items()
-    ]
+        candidate = url.candidate
+        origin = _origin(candidate.url)
+        record = pack_candidate(candidate, found, origin)
+        place = _lane(candidate.kind), band_of(candidate.priority, found.depth)
+        group = groups.setdefault((origin, url.politeness, url.address), {})
+        group.setdefault(place, []).append(b"\0" + record)
+    return [_group(admission, *names, queued) for names, queued in groups.items()]
 
 
-def _queued(admission: Admission, url: Judged, origin: str) -> list[Any]:
-    found, candidate = admission.discovered, url.candidate
-    item = FrontierUrl(
-        url=candidate.url,
-        run=admission.entry.run,
-        kind=candidate.kind,
-        address=url.address or "",
-        depth=found.depth,
-        priority=candidate.priority,
-        referrer=found.referrer,
-        via=found.via,
-    )
-    band = band_of(candidate.priority, found.depth)
-    return [_lane(candidate.kind), band, b"\0" + pack_url(item, origin)]
+def _group(
+    admission: Admission, origin: str, politeness: str, address: str, queued: dict[tuple[str, int], list[bytes]]
+) -> dict[str, Any]:
+    limits = admission.limits(politeness)
+    return {
+        "o": origin,
+        "k": politeness,
+        "a": address,
+        "s": limits.requests_per_second,
+        "c": limits.concurrency,
+        "t": _robots_element(admission, origin, address) if admission.robots else b"",
+        "u": [[lane, band, elements] for (lane, band), elements in queued.items()],
+    }
+
+
+def _origin(url: str) -> str:
+    """What `parts` calls the origin of a canonical URL, in which a slash always follows it."""
+    return url[: url.find("/", url.find("://") + 3)]
 
 
 def _robots_element(admission: Admission, origin: str, address: str) -> bytes:

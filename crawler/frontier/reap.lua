@@ -18,8 +18,8 @@ for _, token in ipairs(expired) do
         dead_letter(run, lease, 'lease-expired')
       end
     end
-    schedule(lease.k)
   end
 end
+settle()
 flush_counts()
 return #expired

@@ -40,6 +40,10 @@ class FrontierSettings:
     keep: float = 2_592_000.0
 
 
+_ENDED = ord("1")
+"""What `complete.lua` answers for a lease that it ended."""
+
+
 class RedisFrontier:
     """Implements `crawler.frontier.base.Frontier`."""
 
@@ -75,18 +79,17 @@ class RedisFrontier:
         s = self._settings
         times = (round(1000 * value) for value in (s.lookahead, s.send_window, s.lease_seconds, s.robots_ttl))
         before = time.monotonic()
-        reply = await self._link.run("claim", partition, *wanted, *times)
+        now, soonest, *rows = msgpack.unpackb(await self._link.run("claim", partition, *wanted, *times), raw=True)
         after = time.monotonic()
-        now, soonest = float(reply[0]), float(reply[1])
-        for row in reply[2:]:
+        for row in rows:
             lease = await self._lease(partition, row, now, before, after)
             if lease is not None:
                 leases.append(lease)
         return (soonest - now) / 1000 if soonest >= 0 else None
 
-    async def _lease(self, partition: int, row: list[bytes], now: float, before: float, after: float) -> Lease | None:
+    async def _lease(self, partition: int, row: list[Any], now: float, before: float, after: float) -> Lease | None:
         token, slot, run, origin, address, queue, robots_at, element = row
-        delay = (float(slot) - now) / 1000
+        delay = (slot - now) / 1000
         send_by = before + delay + self._settings.send_window
         try:
             item = unpack_url(element, parse_run(run.decode()), origin.decode(), address.decode())
@@ -112,12 +115,12 @@ class RedisFrontier:
         for partition, positions in by_partition.items():
             reply = await self._complete(partition, [completion_op(completions[i]) for i in positions])
             for i, answer in zip(positions, reply, strict=True):
-                held[i] = bool(answer)
+                held[i] = answer == _ENDED
         return held
 
-    async def _complete(self, partition: int, ops: list[dict[str, Any]]) -> list[int]:
+    async def _complete(self, partition: int, ops: list[dict[str, Any]]) -> bytes:
         packed = msgpack.packb(ops, use_bin_type=False)
-        reply: list[int] = await self._link.run("complete", partition, packed, self._settings.attempts)
+        reply: bytes = await self._link.run("complete", partition, packed, self._settings.attempts)
         return reply
 
     async def reslot(self, lease: Lease) -> Lease | None:

@@ -57,7 +57,7 @@ class Admissions:
         admitted: list[list[Judged]] = [[] for _ in admissions]
         for partition, parts in calls.items():
             entries = [_reservation(admissions[number], places) for number, places in parts]
-            reply = await self._link.run("reserve", partition, _packed(entries), self._keep)
+            reply = msgpack.unpackb(await self._link.run("reserve", partition, _packed(entries), self._keep), raw=True)
             for (number, places), (flags, place) in zip(parts, reply, strict=True):
                 urls = [admissions[number].urls[i] for i in places]
                 admitted[number] += _admitted(urls, flags.decode(), _unpack_place(place))
@@ -76,7 +76,8 @@ def _admitted(urls: list[Judged], flags: str, place: _Place) -> list[Judged]:
     for url, flag in zip(urls, flags, strict=True):
         if flag == "1":
             address, politeness = place[url.host]
-            found.append(replace(url, address=address, politeness=politeness, skip=None))
+            same = url.address == address and url.politeness == politeness and url.skip is None
+            found.append(url if same else replace(url, address=address, politeness=politeness, skip=None))
     return found
 
 
