@@ -22,7 +22,7 @@ demo: setup
 	$(BIN)/vangnet demo
 
 test: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .

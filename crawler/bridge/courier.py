@@ -108,6 +108,12 @@ class Courier:
 
     async def _send(self, lease: Lease) -> Sent:
         served = self._runs.get(lease.item.run)
+        if served is None:
+            # A run that was announced a moment ago, or one that is gone for good: the control records know.
+            await self._runs.refresh()
+            if not self._runs.is_known(lease.item.run):
+                return Failed("run-lost")
+            served = self._runs.get(lease.item.run)
         if served is None or not self._runs.is_running(lease.item.run):
             return Unsent()
         objection = await self._objection(lease, served)

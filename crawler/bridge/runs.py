@@ -71,6 +71,10 @@ class RunBook:
         """Whether there is any run that may go on, paused ones included."""
         return any(state is not RunState.STOPPED for state in self._states.values())
 
+    def is_known(self, run: RunId) -> bool:
+        """Whether the control records had this run when they were last looked at."""
+        return run in self._states
+
     def is_running(self, run: RunId) -> bool:
         """Whether requests of a run may leave: it is active, and neither paused nor stopped."""
         return self._states.get(run) is RunState.RUNNING

@@ -54,6 +54,7 @@ def embedded_server(directory: Path) -> Iterator[RunningServer]:
         with _exclusive(directory / "start.lock"):
             fcntl.flock(users, fcntl.LOCK_SH)
             socket = socket_path(directory)
+            _evict(directory, socket)
             _patient(directory, socket)
             server = RunningServer(socket) if _answers(socket) else start_server(directory, socket)
         try:
@@ -62,6 +63,13 @@ def embedded_server(directory: Path) -> Iterator[RunningServer]:
             with _exclusive(directory / "start.lock"):
                 if _last(users):
                     stop_server(server)
+
+
+def _evict(directory: Path, socket: Path) -> None:
+    """Stop a server of a home that was deleted and made anew at the same path: it holds the old one's data."""
+    pid = _pid(directory / "server.pid")
+    if _answers(socket) and (pid is None or not _serves(pid, directory)):
+        stop_server(RunningServer(socket))
 
 
 def _patient(directory: Path, socket: Path) -> None:

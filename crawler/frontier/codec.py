@@ -31,7 +31,7 @@ def pack_url(item: FrontierUrl, origin: str) -> bytes:
     """The record of a URL queued under `origin`, without attempts byte."""
     return _packed(
         [
-            item.url.removeprefix(origin),
+            _short(item.url, origin),
             _CODES[item.kind],
             item.depth,
             item.priority,

@@ -13,7 +13,7 @@ for _, token in ipairs(expired) do
       local robots = tonumber(lease.b) < 0
       count(run, robots and 'robots_leased' or 'leased', -1)
       -- robots.txt is asked for until it has an answer; its own outcome decides when to give up.
-      if not again(lease, run, 'lease-expired', now, robots and 255 or cap) and not robots then
+      if not again(lease, run, 'lease-expired', now, robots and 256 or cap) and not robots then
         count(run, 'f:lease-expired', 1)
         dead_letter(run, lease, 'lease-expired')
       end

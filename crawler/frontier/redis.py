@@ -175,8 +175,9 @@ class RedisFrontier:
 
     async def _drop(self, stream: str, group: str, entries: Sequence[StreamEntry], reason: str) -> None:
         for entry in entries:
-            await self._link.add(f"{self._link.prefixes[entry.partition]}:cnt:{entry.run}", f"t:{reason}", 1)
-        await self._link.acknowledge(stream, group, entries)
+            # Whoever acknowledges it counts it: a second delivery does neither.
+            if await self._link.acknowledge(stream, group, [entry]):
+                await self._link.add(f"{self._link.prefixes[entry.partition]}:cnt:{entry.run}", f"t:{reason}", 1)
 
     async def admit(self, admissions: Sequence[Admission]) -> None:
         await self._admissions.admit(admissions)

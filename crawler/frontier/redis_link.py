@@ -17,9 +17,9 @@ from crawler.frontier.base import StreamEntry
 from crawler.frontier.codec import parse_run
 from crawler.frontier.keys import partition_prefix
 
-_IDLE_MS = 60_000
+_IDLE_MS = 30_000
 """A stream entry that its reader did not acknowledge for so long is given to another."""
-_RECLAIM_EVERY = 15.0
+_RECLAIM_EVERY = 5.0
 """Seconds between two looks for such entries."""
 
 
@@ -73,13 +73,12 @@ class RedisLink:
                 entries += _entries(partition, await self._fresh(key, group, n - len(entries), block))
         return entries
 
-    async def acknowledge(self, stream: str, group: str, entries: Sequence[StreamEntry]) -> None:
-        """Acknowledge and remove entries, and move the counters of their runs."""
+    async def acknowledge(self, stream: str, group: str, entries: Sequence[StreamEntry]) -> int:
+        """Acknowledge and remove entries, and move the counters of their runs; how many were still pending."""
         groups: dict[int, list[str]] = defaultdict(list)
         for entry in entries:
             groups[entry.partition] += [entry.number, str(entry.run)]
-        for partition, arguments in groups.items():
-            await self.run("ack", partition, stream, group, *arguments)
+        return sum([await self.run("ack", partition, stream, group, *each) for partition, each in groups.items()])
 
     async def _fresh(self, key: str, group: str, n: int, block: int | None) -> list[Any]:
         try:

@@ -1,0 +1,104 @@
+"""What an admitter and a worker do with a frontier, in one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from crawler.frontier.base import Admission, Frontier, Judged, Limits, StreamEntry
+from crawler.frontier.codec import unpack_discovered
+from crawler.records import Candidate, Discovered, Kind, Lease, RunId
+
+RUN = RunId("c", 1)
+ADDRESS = "192.0.2.1"
+PAGES = [(f"http://a.example/{i}", Kind.PAGE) for i in range(3)]
+
+
+def number_of(url: str) -> int:
+    """A 63-bit seen number."""
+    return int.from_bytes(blake2b(url.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def admission(
+    entry: StreamEntry,
+    *,
+    address: str = ADDRESS,
+    rate: float = 1000.0,
+    concurrency: int = 100,
+    robots: bool = False,
+    skip: str | None = None,
+    per_host: int = 10_000,
+) -> Admission:
+    """An entry judged: everything it names lies at one address, or is skipped."""
+    found = unpack_discovered(entry.payload)
+    place = address if skip is None else None
+    urls = tuple(Judged(c, number_of(c.url), c.url.split("/")[2], place, place, skip) for c in found.candidates)
+    limits = Limits(rate, concurrency)
+    return Admission(entry, found, urls, lambda _: limits, per_host, robots)
+
+
+async def new_entries(frontier: Frontier, n: int = 100) -> list[StreamEntry]:
+    """The discoveries that wait. The first look at an empty server may find nothing yet."""
+    return await frontier.discoveries(n) + await frontier.discoveries(n)
+
+
+async def new_results(frontier: Frontier, n: int = 100) -> list[StreamEntry]:
+    return await frontier.results(n, 0.01) + await frontier.results(n, 0.01)
+
+
+async def admit(
+    frontier: Frontier,
+    *,
+    address: str = ADDRESS,
+    rate: float = 1000.0,
+    concurrency: int = 100,
+    robots: bool = False,
+    skip: str | None = None,
+    per_host: int = 10_000,
+) -> None:
+    """Admit all that waits."""
+    for entry in await new_entries(frontier):
+        judged = admission(
+            entry,
+            address=address,
+            rate=rate,
+            concurrency=concurrency,
+            robots=robots,
+            skip=skip,
+            per_host=per_host,
+        )
+        await frontier.admit([judged])
+
+
+async def fill(
+    frontier: Frontier,
+    urls: Sequence[tuple[str, Kind]],
+    *,
+    run: RunId = RUN,
+    depth: int = 0,
+    address: str = ADDRESS,
+    rate: float = 1000.0,
+    concurrency: int = 100,
+    robots: bool = False,
+    skip: str | None = None,
+    per_host: int = 10_000,
+) -> None:
+    """Offer URLs and admit all that waits."""
+    await frontier.offer(run, [Discovered(tuple(Candidate(url, kind, "seed") for url, kind in urls), depth)])
+    await admit(
+        frontier,
+        address=address,
+        rate=rate,
+        concurrency=concurrency,
+        robots=robots,
+        skip=skip,
+        per_host=per_host,
+    )
+
+
+async def claim(frontier: Frontier, n: int = 50) -> list[Lease]:
+    return list((await frontier.claim(n, n)).leases)
+
+
+def urls_of(leases: Sequence[Lease]) -> list[str]:
+    return [lease.item.url for lease in leases]

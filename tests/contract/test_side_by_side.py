@@ -1,0 +1,263 @@
+"""Redis does what the reference does, whatever it is asked to do and in whatever order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from itertools import cycle
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from redis.asyncio import Redis
+
+from crawler.frontier.base import Admission, Judged, Limits, StreamEntry
+from crawler.frontier.codec import unpack_discovered
+from crawler.frontier.redis import FrontierSettings, RedisFrontier
+from crawler.records import Candidate, Discovered, Done, Failed, Kind, Outcome, Rekind, Retry, RunId, Skipped
+from tests.contract.sides import ALL, ATTEMPTS, FOREVER, RATE, RUNS, WINDOW, Key, Sides
+from tests.contract.steps import number_of
+
+HOSTS = {"a.example": "192.0.2.1", "b.example": "192.0.2.1", "c.example": "192.0.2.2", "d.example": "192.0.2.3"}
+KINDS = (Kind.PAGE, Kind.IMAGE, Kind.SHEET)
+PER_HOST = 9
+
+candidates = st.builds(
+    lambda host, n, kind, priority: Candidate(f"http://{host}/{n}", kind, "a", priority),
+    st.sampled_from(sorted(HOSTS)),
+    st.integers(0, 15),
+    st.sampled_from(KINDS),
+    st.integers(0, 9),
+)
+discovered = st.builds(
+    Discovered,
+    st.lists(candidates, min_size=1, max_size=12).map(tuple),
+    st.integers(0, 3),
+    st.none() | st.just("http://r.example/"),
+)
+tallies = st.dictionaries(st.sampled_from(["images", "bytes"]), st.integers(0, 5), max_size=2)
+results = st.lists(st.binary(min_size=1, max_size=4), max_size=2).map(tuple)
+ends = st.one_of(
+    st.builds(Done, st.none() | discovered, results, tallies),
+    st.builds(Failed, st.sampled_from(["http-404", "reset"]), results, tallies),
+    st.builds(Skipped, st.just("robots"), tallies),
+)
+outcomes = st.one_of(
+    ends,
+    ends,
+    st.none(),
+    st.builds(Retry, st.just("reset"), st.sampled_from([0.0, 0.0, 0.0, FOREVER])),
+    st.builds(Rekind, st.sampled_from(KINDS)),
+)
+
+
+def can_claim(machine: SideBySide) -> bool:
+    return any(machine.sides.waiting[state] for state in ("queued", "robots_queued", "delayed"))
+
+
+class SideBySide(RuleBasedStateMachine):
+    """The acts of admitters, workers, recorder and staff, on both sides."""
+
+    client: Redis
+    run: Callable[[Coroutine[Any, Any, Any]], Any]
+    sides: Sides
+
+    @initialize(
+        partitions=st.sampled_from([1, 5]),
+        concurrency=st.sampled_from([1, 3, ALL]),
+        lasting=st.booleans(),
+        found=st.lists(discovered, min_size=2, max_size=4),
+    )
+    def begin(self, partitions: int, concurrency: int, lasting: bool, found: list[Discovered]) -> None:
+        self.run(self._empty())
+        chosen = FrontierSettings(
+            "t", partitions, "one", Sides.lease_seconds(lasting), WINDOW, attempts=ATTEMPTS, robots_ttl=FOREVER
+        )
+        self.sides = Sides(RedisFrontier(self.client, chosen), self.run, concurrency, lasting)
+        self.limits = Limits(RATE, concurrency)
+        for run in RUNS:
+            self.feed(run, found)
+
+    async def _empty(self) -> None:
+        await self.client.flushall()
+
+    @invariant()
+    def agree(self) -> None:
+        self.sides.compare()
+
+    # ------------------------------------------------------------ admitters
+
+    @precondition(lambda self: self.sides.waiting["disc"] < 6)
+    @rule(run=st.sampled_from(RUNS), found=st.lists(discovered, min_size=1, max_size=3))
+    def offer(self, run: RunId, found: list[Discovered]) -> None:
+        self.sides.both("offer", run, found)
+
+    @precondition(lambda self: self.sides.waiting["queued"] < 8)
+    @rule(run=st.sampled_from(RUNS), found=st.lists(discovered, min_size=1, max_size=3))
+    def feed(self, run: RunId, found: list[Discovered]) -> None:
+        """The whole way into the queues at once, so that workers have something to do."""
+        self.sides.both("offer", run, found)
+        self.sides.read()
+        self.admit_all()
+
+    @precondition(lambda self: self.sides.waiting["disc"] > len(self.sides.unadmitted()))
+    @rule()
+    def read(self) -> None:
+        self.sides.read()
+
+    @precondition(lambda self: self.sides.entries)
+    @rule(data=st.data(), skip=st.sampled_from([None, None, None, "dns-timeout"]), moved=st.booleans())
+    def admit_some(self, data: st.DataObject, skip: str | None, moved: bool) -> None:
+        """Also what was admitted before, once or twice more, and judged otherwise than then."""
+        chosen = data.draw(st.lists(st.sampled_from(self.sides.entries), min_size=1, max_size=4))
+        self.sides.admit(chosen, lambda entry: self._judged(entry, skip, moved))
+
+    @precondition(lambda self: self.sides.unadmitted())
+    @rule()
+    def admit_all(self) -> None:
+        self.sides.admit(self.sides.unadmitted(), lambda entry: self._judged(entry, None, False))
+
+    def _judged(self, entry: StreamEntry, skip: str | None, moved: bool) -> Admission:
+        found = unpack_discovered(entry.payload)
+        urls = tuple(self._judge(candidate, skip, moved) for candidate in found.candidates)
+        return Admission(entry, found, urls, lambda _: self.limits, PER_HOST, entry.run == RUNS[0])
+
+    @staticmethod
+    def _judge(candidate: Candidate, skip: str | None, moved: bool) -> Judged:
+        host = candidate.url.split("/")[2]
+        address = None if skip else "192.0.2.9" if moved else HOSTS[host]
+        return Judged(candidate, number_of(candidate.url), host, address, address, skip)
+
+    @precondition(lambda self: self.sides.unadmitted())
+    @rule(data=st.data())
+    def discard(self, data: st.DataObject) -> None:
+        self.sides.discard(data.draw(st.sampled_from(self.sides.unadmitted())))
+
+    # ------------------------------------------------------------ workers
+
+    @precondition(can_claim)
+    @rule()
+    def claim_all(self) -> None:
+        self.sides.claim(ALL, ALL)
+
+    @precondition(can_claim)
+    @rule(chosen=st.lists(outcomes, min_size=1, max_size=8), rounds=st.integers(1, 3), dies=st.booleans())
+    def work(self, chosen: list[Outcome | None], rounds: int, dies: bool) -> None:
+        """The whole way of some leases at once: Hypothesis leaves rules out of most of its examples."""
+        for _ in range(rounds):
+            self.sides.claim(ALL, ALL)
+            keys = sorted(self.sides.held)[: 2 * len(chosen)]
+            self.sides.complete(
+                [(key, self._outcome(key, end)) for key, end in zip(keys, cycle(chosen), strict=False)], rules=b"rules"
+            )
+        if dies:
+            self.sides.claim(ALL, ALL)
+            self.sides.reap()
+
+    @precondition(can_claim)
+    @rule(pages=st.integers(0, 3), images=st.integers(0, 3))
+    def claim_some(self, pages: int, images: int) -> None:
+        self.sides.claim(pages, images)
+
+    @precondition(lambda self: self.sides.held)
+    @rule(data=st.data(), rules=st.none() | st.just(b"rules"), block=st.sampled_from([0.0] * 9 + [FOREVER]))
+    def complete(self, data: st.DataObject, rules: bytes | None, block: float) -> None:
+        keys = data.draw(st.lists(st.sampled_from(sorted(self.sides.held)), min_size=1, max_size=6, unique=True))
+        self.sides.complete([(key, self._outcome(key, data.draw(outcomes))) for key in keys], block, rules)
+
+    @precondition(lambda self: self.sides.held)
+    @rule(end=ends)
+    def complete_all(self, end: Outcome) -> None:
+        self.sides.complete([(key, end) for key in sorted(self.sides.held)], rules=b"rules")
+
+    def _outcome(self, key: Key, outcome: Outcome | None) -> Outcome | None:
+        lease, _ = self.sides.held[key]
+        if not isinstance(outcome, Rekind) or lease.item.kind is not Kind.ROBOTS:
+            return outcome
+        origin = lease.item.via[0] if lease.item.via else lease.item.url
+        return Rekind(Kind.ROBOTS, f"https://{len(lease.item.via)}.{origin.split('/')[2]}/robots.txt")
+
+    @precondition(lambda self: self.sides.late)
+    @rule(data=st.data())
+    def complete_late(self, data: st.DataObject) -> None:
+        self.sides.complete_late(self.sides.late[data.draw(st.integers(0, len(self.sides.late) - 1))])
+
+    @precondition(lambda self: self.sides.held)
+    @rule(data=st.data())
+    def reslot(self, data: st.DataObject) -> None:
+        self.sides.reslot(data.draw(st.sampled_from(sorted(self.sides.held))))
+
+    @precondition(lambda self: self.sides.held)
+    @rule()
+    def reap(self) -> None:
+        self.sides.reap()
+
+    # ------------------------------------------------------------ recorder and staff
+
+    @precondition(lambda self: self.sides.waiting["res"])
+    @rule(believed=st.booleans())
+    def take_results(self, believed: bool) -> None:
+        self.sides.take_results(believed)
+
+    @rule(run=st.sampled_from(RUNS), held=st.booleans())
+    def hold(self, run: RunId, held: bool) -> None:
+        self.sides.both("hold", run, held)
+
+    @rule(address=st.sampled_from(["192.0.2.3", "192.0.2.9"]), chance=st.integers(0, 4))
+    def block(self, address: str, chance: int) -> None:
+        if chance == 0:
+            self.sides.both("block", address, FOREVER)
+
+    @rule(run=st.sampled_from(RUNS), chance=st.integers(0, 2))
+    def forget(self, run: RunId, chance: int) -> None:
+        waiting = self.sides.same("counts", run).waiting
+        if chance == 0 and not waiting.get("disc") and not waiting.get("res"):
+            self.sides.forget(run)
+
+    @precondition(can_claim)
+    @rule()
+    def end(self) -> None:
+        """All that is not blocked or delayed for ever comes to its one outcome."""
+        self.sides.read()
+        self.admit_all()
+        self.sides.take_results(True)
+        for run in RUNS:
+            self.sides.both("hold", run, False)
+        self.sides.drain()
+
+
+@pytest.fixture
+def runner() -> Any:
+    with asyncio.Runner() as loop:
+        yield loop
+
+
+def test_redis_does_what_the_reference_does(server: str, runner: asyncio.Runner) -> None:
+    client: Redis = Redis.from_url(server)
+
+    class Machine(SideBySide):
+        def __init__(self) -> None:
+            super().__init__()
+            self.client, self.run = client, runner.run
+
+    chosen = settings(
+        derandomize=True,
+        database=None,
+        deadline=None,
+        max_examples=45,
+        stateful_step_count=30,
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        run_state_machine_as_test(Machine, settings=chosen)
+    finally:
+        runner.run(client.aclose())
