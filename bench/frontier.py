@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import pickle
 import random
 import time
 import warnings
@@ -28,6 +27,7 @@ import uvloop
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from scrapy import Request, Spider
+from scrapy_redis import picklecompat
 
 from bench.report import Result, Row, main, progress, row
 from crawler.bus.server import start_server, stop_server
@@ -201,7 +201,7 @@ class Peer:
             self._client.sadd("peer:dupefilter", *(hashlib.sha1(u.encode()).hexdigest() for u in urls[first:][:2000]))
         used.append(self._used())
         for first in range(0, count, 2000):
-            records = {pickle.dumps(template | {"url": url}, -1): 5 for url in urls[first : first + 2000]}
+            records = {picklecompat.dumps(template | {"url": url}): 5 for url in urls[first : first + 2000]}
             self._client.zadd("peer:requests", records)
         used.append(self._used())
         return (used[1] - used[0]) / count, (used[2] - used[1]) / count

@@ -22,7 +22,7 @@ NOW = 1_700_000_000.0
 
 
 def lease(kind: Kind = Kind.PAGE, **values: object) -> Lease:
-    item = FrontierUrl("http://a.example/x", RunId("c", 1), kind, "192.0.2.1", depth=2, **values)  # type: ignore[arg-type]
+    item = FrontierUrl("http://a.example/x", RunId("c", 1), kind, "192.0.2.1", depth=2, **values)
     return Lease(item, 0, 1, "1:", 0.0, 1.0, 90.0)
 
 

@@ -27,7 +27,7 @@ def report(url: str = "http://a.example/x.jpg", **changes: object) -> HitReport:
         "index": "ab",
         "found": found,
     }
-    return HitReport(**(values | changes))  # type: ignore[arg-type]
+    return HitReport(**(values | changes))
 
 
 def sealed(value: HitReport, signing: bytes = WORKER) -> bytes:

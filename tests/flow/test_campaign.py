@@ -51,7 +51,7 @@ def summary(crawl: subprocess.Popen[str], code: int = 0) -> dict[str, object]:
 
 
 def test_a_crawl_is_paused_resumed_stopped_and_taken_up_again(vangnet: Vangnet) -> None:
-    with serve(many(100)) as site:  # type: ignore[arg-type]
+    with serve(many(100)) as site:
         file = vangnet.campaign(site.root + "/", rate=60, concurrency=4)
         with vangnet.start("crawl", file, "--workers", 2, "--json") as crawl:
             begun(site, 30)
@@ -65,7 +65,7 @@ def test_a_crawl_is_paused_resumed_stopped_and_taken_up_again(vangnet: Vangnet) 
             begun(site, asked + 20)
             assert vangnet.json("campaign", "stop", "test")["state"] == "stopped"
             stopped = summary(crawl, 130)
-        assert stopped["urls"]["pending"] > 0  # type: ignore[index]
+        assert stopped["urls"]["pending"] > 0
         assert vangnet.json("campaign", "status", "test")["state"] == "stopped"
         done = vangnet.json("crawl", file)
     assert (done["run"], done["urls"]) == (1, WHOLE)
@@ -108,7 +108,7 @@ def test_a_stopped_host_rests_while_its_neighbours_go_on(vangnet: Vangnet) -> No
     for host in "ab":
         pages[f"/{host}"] = html("".join(f'<a href="/{host}{n}">x</a>' for n in range(60)))
         pages |= {f"/{host}{n}": html("an end") for n in range(60)}
-    with serve(pages) as site, names(a="127.0.0.1", b="127.0.0.1") as nameserver:  # type: ignore[arg-type]
+    with serve(pages) as site, names(a="127.0.0.1", b="127.0.0.1") as nameserver:
         file = vangnet.campaign(f"http://a.test:{site.port}/a", f"http://b.test:{site.port}/b", rate=60, concurrency=4)
         file.write_text(file.read_text() + f'nameservers = ["{nameserver}"]\n')
         with vangnet.start("crawl", file, "--json") as crawl:
@@ -142,7 +142,7 @@ def test_a_stop_outlives_workers_and_ends_what_is_under_way(vangnet: Vangnet) ->
 
     pages: dict[str, object] = {"/": html('<a href="/slow">s</a>'), "/slow": slow}
     vangnet.json("stop", "--all")
-    with serve(pages) as site:  # type: ignore[arg-type]
+    with serve(pages) as site:
         file = vangnet.campaign(site.root + "/")
         with vangnet.start("crawl", file, "--json") as crawl:
             serving(vangnet)

@@ -68,7 +68,7 @@ def test_every_planted_image_is_found_and_every_url_accounted_for(vangnet: Vangn
         "/page-as-image": html('<img src="/late.jpg">'),
         "/late.jpg": image(encoded(as_is.resize((200, 150)), quality=80)),
     }
-    with serve(pages) as site:  # type: ignore[arg-type]
+    with serve(pages) as site:
         vangnet.hash_list(sha256(bodies["as-is"]), pdq(near), pdq(inline), pdq(as_is))
         summary = vangnet.json("crawl", vangnet.campaign(site.root + "/"), "--workers", 2)
     hits = {hit["image_url"].removeprefix(site.root): hit for hit in vangnet.json("hits", "list")}
@@ -108,8 +108,8 @@ def begun(site: Site, requests: int) -> None:
 
 def test_an_interrupted_crawl_is_resumed_and_asks_for_nothing_twice(vangnet: Vangnet) -> None:
     pages = many(200)
-    with serve(pages) as site:  # type: ignore[arg-type]
-        vangnet.hash_list(sha256(pages["/3-4.jpg"][2]))  # type: ignore[index]
+    with serve(pages) as site:
+        vangnet.hash_list(sha256(pages["/3-4.jpg"][2]))
         file = vangnet.campaign(site.root + "/", rate=60, concurrency=4)
         with vangnet.start("crawl", file, "--workers", 2, "--json") as crawl:
             begun(site, 60)
@@ -130,8 +130,8 @@ def test_a_killed_worker_and_a_killed_crawl_lose_nothing(vangnet: Vangnet) -> No
     pages = many(200)
     environment = {"VANGNET_LEASE_SECONDS": "1"}
     vangnet = Vangnet(vangnet.home, environment=environment)
-    with serve(pages) as site:  # type: ignore[arg-type]
-        vangnet.hash_list(sha256(pages["/3-4.jpg"][2]))  # type: ignore[index]
+    with serve(pages) as site:
+        vangnet.hash_list(sha256(pages["/3-4.jpg"][2]))
         file = vangnet.campaign(site.root + "/", rate=60, concurrency=4)
         with vangnet.start("crawl", file, "--workers", 2, "--json") as crawl:
             begun(site, 40)
@@ -164,7 +164,7 @@ def test_a_robots_txt_that_moved_is_followed_on_its_address(vangnet: Vangnet) ->
         "/": html('<a href="/yes">y</a><a href="/no/x">n</a>'),
         "/yes": html("yes"),
     }
-    with serve(pages) as site:  # type: ignore[arg-type]
+    with serve(pages) as site:
         vangnet.hash_list(sha256(b"something"))
         summary = vangnet.json("crawl", vangnet.campaign(site.root + "/"))
     assert summary["urls"]["fetched"] == 2
@@ -175,7 +175,7 @@ def test_a_robots_txt_that_moved_is_followed_on_its_address(vangnet: Vangnet) ->
 
 def test_a_campaign_is_crawled_once_at_a_time_and_rests_when_it_is_interrupted(vangnet: Vangnet) -> None:
     pages = many(200)
-    with serve(pages) as site:  # type: ignore[arg-type]
+    with serve(pages) as site:
         vangnet.hash_list(sha256(b"something"))
         file = vangnet.campaign(site.root + "/", rate=40, concurrency=2)
         with vangnet.start("crawl", file, "--json") as crawl:

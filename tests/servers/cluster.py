@@ -34,7 +34,7 @@ def redis_cluster(directory: Path) -> Iterator[str]:
         for port, bus in nodes[1:]:
             clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", port, bus)
         for client in clients:
-            _until(lambda client=client: _whole(client))  # type: ignore[misc]
+            _until(lambda client=client: _whole(client))
         yield f"redis://127.0.0.1:{ports[0]}"
 
 
