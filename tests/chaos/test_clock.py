@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from time import time
 
 from tests.chaos.conftest import SMALL, CrawlOf
 
@@ -15,6 +16,7 @@ def test_workers_an_hour_off_in_both_directions_do_what_others_do(crawl_of: Craw
     crawling = crawl_of(SMALL, workers=2, environment={"PYTHONPATH": str(SKEW), "VANGNET_SKEW": str(counted)})
     crawling.judge(crawling.finish())
     assert counted.stat().st_size == crawling.workers
-    # What a worker says of the time shows that both were wrong, and that both found something.
+    # What a worker says of the time shows that its clock was wrong, whichever of the two found a picture first.
     found = [datetime.fromisoformat(hit["found_at"]).timestamp() for hit in crawling.vangnet.json("hits", "list")]
-    assert max(found) - min(found) > 7_000
+    assert found
+    assert all(3_000 < abs(at - time()) < 4_200 for at in found)
