@@ -2,10 +2,12 @@
 
 Both sides are filled first, ours through `admit`, the peer's by a pipeline with records of the form and size that it
 writes itself. URLs have about 80 bytes, on 10,000 hosts at 2,000 addresses; a page names 32 of them, four of five at
-its own host, half of them images. Then one client process each works as fast as it can, one call at a time:
+its own host, half of them images. Then one client process each works as fast as it can, one call at a time but where
+said otherwise:
 
     admit            `Frontier.admit` of judged candidates, acknowledgement included; against request_seen() and push()
     claim+complete   `Frontier.claim` and `Frontier.complete`, one lease per address and time; against pop()
+    … two at a time  the same by two tasks of the process, as a worker's claimer and completer run beside each other
 
 Candidates and Requests are made before the clock starts. The politeness limits are so high that nothing has to wait;
 but each address allows one request at a time, so that no batch is cheap by taking many URLs of one place.
@@ -164,6 +166,12 @@ class Ours:
             done += len(ended)
         return done / (time.perf_counter() - started)
 
+    async def overlapped(self, batch: int, operations: int) -> float:
+        """As `pairs`, two at a time: a worker's claims and completions do not wait for each other either."""
+        started = time.perf_counter()
+        await asyncio.gather(*(self.pairs(batch, operations // 2) for _ in range(2)))
+        return operations / (time.perf_counter() - started)
+
     async def memory(self) -> tuple[float, float]:
         """Bytes for each seen URL, and for each queued one: whatever is not the seen set, per URL."""
         counts = await self.frontier.counts(RUN)
@@ -276,6 +284,8 @@ async def against(ours: Ours, peer: Peer, sizes: Sizes, memory: tuple[float, flo
             server = (await _busy(ours) - busy) * 1e6 / operations
             costs[name] = f"{name} takes {1e6 / rate:.0f} us a URL, the server's processor {server:.0f} us of it"
             rates.append((f"{name}, batches of {batch}, {what}", rate, name == "admit", goal))
+    rate = await ours.overlapped(256, sizes.operations)
+    rates.append((f"claim+complete, batches of 256, two at a time, {what}", rate, False, 10.0))
     rate = await ours.admits(256, sizes.operations, spread=True)
     rates.append((f"admit, batches of 256, every link at another host, {what}", rate, True, None))
     pushes, pops = peer.rates

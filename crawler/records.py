@@ -119,7 +119,7 @@ class Lease:
     token: fencing token, unique within the partition; completing with an old one has no effect.
     not_before, send_by, expires: readings of this process's monotonic clock (seconds). A request is sent within
     [not_before, send_by], else the lease is given back; at `expires` a fetch in progress is aborted.
-    queue: opaque; changes when the robots rules that hold for the lease do.
+    queue: opaque; changes when the robots rules or the session of the lease's host do.
     """
 
     item: FrontierUrl
@@ -136,12 +136,14 @@ class Discovered:
     """What one page (or redirect, or seed list) named, on its way to the admitter.
 
     depth: of the candidates.  referrer: the page, None for seeds.  via: URLs that redirected here, oldest first.
+    tries: times that the candidates came to an admitter which could not judge them yet.
     """
 
     candidates: tuple[Candidate, ...]
     depth: int = 0
     referrer: str | None = None
     via: tuple[str, ...] = ()
+    tries: int = 0
 
 
 # ---------------------------------------------------------------- outcomes of a lease

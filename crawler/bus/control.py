@@ -1,32 +1,33 @@
 """What every process of a deployment must agree on: which runs are active, with which campaign, index and keys.
 
 PREFIX:{ctl}:format    "format:partitions" of the frontier that lies in this server
+PREFIX:{ctl}:number-key   random bytes: the key of seen numbers, and what tells these data from any before or after
 PREFIX:{ctl}:runs      set of active runs
-PREFIX:{ctl}:run:RUN   hash: campaign (canonical JSON), index, recorder, state, seeded, started
+PREFIX:{ctl}:run:RUN   hash: campaign (canonical JSON), index, recorder, state, seeded, started, workers
 PREFIX:{ctl}:stops     hash: emergency stops, what is stopped -> since when
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from secrets import token_bytes
 from typing import Any, cast
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from crawler.bus.client import answered
 from crawler.bus.stops import Stop, Stops, read_stop
 from crawler.errors import FrontierLost, HomeUnusable, RecordCorrupt, RedisUnavailable
 from crawler.records import RunId
 
-FORMAT = 1
+FORMAT = 2
 """Changes whenever the scripts' keys or records do, so that an old worker never reads a new frontier."""
 
-_SET_STATE = """
+_SET_FIELD = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('HSET', KEYS[1], 'state', ARGV[1])
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return 1
 """
 
@@ -68,22 +69,46 @@ class Control:
 
         Raises HomeUnusable for a frontier that another version or another partitioning wrote.
         """
-        ours = f"{FORMAT}:{partitions}"
-        await _translated(self._client.set(f"{self._base}:format", ours, nx=True))
-        found = (await _translated(self._client.get(f"{self._base}:format")) or b"").decode()
-        if found != ours:
+        found = await self.agree_partitions(partitions)
+        if found != partitions:
             raise HomeUnusable(
-                f"the frontier in Redis has format:partitions {found}, this process {ours}; use the matching version "
-                "and VANGNET_PARTITIONS, or empty the server"
+                f"the frontier in Redis has {found} partitions, this process {partitions}; set "
+                f"VANGNET_PARTITIONS={found}, or empty the server"
             )
 
+    async def agree_partitions(self, partitions: int) -> int:
+        """How many partitions the deployment has: `partitions` when its server was empty.
+
+        Raises HomeUnusable for a frontier that another version wrote.
+        """
+        await answered(self._client.set(f"{self._base}:format", f"{FORMAT}:{partitions}", nx=True))
+        found = (await answered(self._client.get(f"{self._base}:format")) or b"").decode(errors="replace")
+        version, _, number = found.partition(":")
+        if version != str(FORMAT) or not number.isdecimal():
+            raise HomeUnusable(
+                f"the frontier in Redis has format {version or 'unknown'}, this version reads {FORMAT}; end its crawls "
+                "with the version that began them, or empty the server and start them again (recorded hits stay)"
+            )
+        return int(number)
+
     async def number_key(self) -> bytes:
-        """The deployment's key of seen numbers, 16 bytes; made by whoever comes first."""
-        await _translated(self._client.set(f"{self._base}:number-key", token_bytes(16), nx=True))
-        key: bytes | None = await _translated(self._client.get(f"{self._base}:number-key"))
+        """The deployment's key of seen numbers, 16 bytes; made by whoever comes first.
+
+        Another key is another deployment: the server was emptied, or replaced by one that had nothing.
+        """
+        await answered(self._client.set(f"{self._base}:number-key", token_bytes(16), nx=True))
+        key: bytes | None = await answered(self._client.get(f"{self._base}:number-key"))
         if key is None:
             raise RedisUnavailable("Redis forgot a key that was just written; check its maxmemory-policy")
         return key
+
+    async def require_data(self, number_key: bytes) -> None:
+        """Return when the server has the data that belong to `number_key`. Raises FrontierLost."""
+        if await answered(self._client.get(f"{self._base}:number-key")) != number_key:
+            raise FrontierLost(
+                "the server at REDIS_URL was emptied or lost its data in mid-crawl, so its runs are not finished; what "
+                "was recorded is safe, start their campaigns again"
+            )
 
     async def announce(self, control: RunControl) -> None:
         """Make a run known to every worker."""
@@ -96,12 +121,12 @@ class Control:
             "started": repr(control.started_at),
             "workers": b"".join(control.workers),
         }
-        await _translated(self._client.hset(self._key(control.run), mapping=cast("Any", values)))
-        await _translated(self._client.sadd(f"{self._base}:runs", str(control.run)))
+        await answered(self._client.hset(self._key(control.run), mapping=cast("Any", values)))
+        await answered(self._client.sadd(f"{self._base}:runs", str(control.run)))
 
     async def find(self, run: RunId) -> RunControl | None:
         """The marker of a run, None when it is not active."""
-        found = await _translated(self._client.hgetall(self._key(run)))
+        found = await answered(self._client.hgetall(self._key(run)))
         return _control(run, found) if found else None
 
     async def require(self, run: RunId) -> RunControl:
@@ -116,34 +141,44 @@ class Control:
 
     async def active(self) -> list[RunControl]:
         """All active runs."""
-        names = await _translated(self._client.smembers(f"{self._base}:runs"))
+        names = await answered(self._client.smembers(f"{self._base}:runs"))
         controls = [await self.find(_run(name.decode())) for name in sorted(names)]
         return [control for control in controls if control is not None]
 
     async def set_state(self, run: RunId, state: RunState) -> bool:
         """Pause, resume or stop a run, for every worker. False when it is not active (any more)."""
-        return bool(await _translated(self._client.eval(_SET_STATE, 1, self._key(run), state.value)))
+        return await self._set(run, "state", state.value)
+
+    async def set_workers(self, run: RunId, workers: Iterable[bytes]) -> bool:
+        """Say whose results are believed in a run. False when it is not active (any more)."""
+        return await self._set(run, "workers", b"".join(sorted(workers)))
 
     async def set_seeded(self, run: RunId) -> None:
-        await _translated(self._client.hset(self._key(run), "seeded", 1))
+        """Note that all seeds of a run are in the frontier."""
+        await self._set(run, "seeded", "1")
 
     async def retire(self, run: RunId) -> None:
         """Forget a finished run."""
-        await _translated(self._client.srem(f"{self._base}:runs", str(run)))
-        await _translated(self._client.delete(self._key(run)))
+        await answered(self._client.srem(f"{self._base}:runs", str(run)))
+        await answered(self._client.delete(self._key(run)))
 
     async def stops(self) -> Stops:
         """The emergency stops in force. Raises RecordCorrupt for one that cannot be read."""
-        found = await _translated(self._client.hgetall(f"{self._base}:stops"))
+        found = await answered(self._client.hgetall(f"{self._base}:stops"))
         return Stops(read_stop(name, since) for name, since in found.items())
 
     async def set_stop(self, stop: Stop) -> bool:
         """Put a stop in force. False when it was so already; the time since when stays."""
-        return bool(await _translated(self._client.hsetnx(f"{self._base}:stops", stop.name, repr(stop.since))))
+        return bool(await answered(self._client.hsetnx(f"{self._base}:stops", stop.name, repr(stop.since))))
 
     async def lift_stop(self, stop: Stop) -> bool:
         """Take a stop back. False when there is none of this name."""
-        return bool(await _translated(self._client.hdel(f"{self._base}:stops", stop.name)))
+        return bool(await answered(self._client.hdel(f"{self._base}:stops", stop.name)))
+
+    async def _set(self, run: RunId, field: str, value: str | bytes) -> bool:
+        # A field of a run that is gone must not make a marker of nothing else.
+        script = self._client.eval(_SET_FIELD, 1, self._key(run), field, cast("str", value))
+        return bool(await answered(script))
 
     def _key(self, run: RunId) -> str:
         return f"{self._base}:run:{run}"
@@ -170,10 +205,3 @@ def _control(run: RunId, values: dict[bytes, bytes]) -> RunControl:
         )
     except (KeyError, ValueError) as error:
         raise RecordCorrupt(f"the control record of run {run} in Redis is damaged; start the campaign again") from error
-
-
-async def _translated(reply: Awaitable[Any]) -> Any:
-    try:
-        return await reply
-    except (RedisError, OSError) as error:
-        raise RedisUnavailable(f"Redis does not answer: {error}; check REDIS_URL and the server") from error

@@ -11,7 +11,7 @@ canonical URLs, but where a docstring says otherwise; robots.txt is counted apar
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from crawler.records import Candidate, Discovered, Kind, Lease, Outcome, RunId
@@ -29,15 +29,51 @@ class Claimed:
 class Completion:
     """The end of one lease.
 
-    robots: for leases of kind robots, the rules as `robots_rules` will return them; opens the queue.
-    block: seconds for which nothing is sent to the address (Retry-After, 429, 503); 0: no change.
     An outcome of None: the request was not sent; the URL goes back to the front of its queue and no attempt is counted.
+    robots: for leases of kind robots, the rules as `host_facts` will return them; opens the queue.
+    delay: with `robots`, the host's Crawl-delay in seconds (at most MAX_CRAWL_DELAY); 0: none.
+    block: seconds for which nothing is sent to the address (Retry-After, 429, 503); 0: no change. A block above 0 also
+    slows the address down, until answers come again.
+    park: seconds for which nothing of the host is claimed; 0: no change.
+    session: what `host_facts` returns as session from now on; None: no change.
+    latency: seconds from sending to the answer's headers; None: there was no answer. An address whose answers take
+    ever longer is asked less often, until they are quick again.
+    unsent: no request was sent although there is an outcome, so that the lease's slot may serve another request.
     """
 
     lease: Lease
     outcome: Outcome | None
     robots: bytes | None = None
     block: float = 0.0
+    delay: float = 0.0
+    park: float = 0.0
+    session: bytes | None = field(default=None, repr=False)
+    latency: float | None = None
+    unsent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """What a queue's host is known by: the rules of its last robots.txt and the session that it set; None: none."""
+
+    robots: bytes | None
+    session: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A hit, for `boost`. page_url: the page that showed the image, None when there is none.
+
+    addresses: politeness keys of the hosts of both URLs, as far as they are known.
+    domains: registered domains of both URLs.  urls_per_host: the campaign's budget, which is lifted by shares of it.
+    """
+
+    run: RunId
+    image_url: str = field(repr=False)
+    page_url: str | None = field(repr=False)
+    addresses: tuple[str, ...]
+    domains: tuple[str, ...]
+    urls_per_host: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +91,9 @@ class Judged:
     """One candidate after the admitter's judgement.
 
     address: what it will be connected to; None with a `skip` reason.  politeness: the key that the address shares its
-    politeness under.  number: 63-bit seen number.
+    politeness under.  number: 63-bit seen number of URL and context.  domain: registered domain of the host, "" for
+    the host itself; seen numbers and budgets lie in its partition.  context: as in FrontierUrl.  later: it could not be
+    judged yet, so that nothing else here holds.
     """
 
     candidate: Candidate
@@ -64,6 +102,9 @@ class Judged:
     address: str | None = None
     politeness: str | None = None
     skip: str | None = None
+    domain: str = ""
+    context: int = 0
+    later: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +119,10 @@ class Limits:
 class Admission:
     """One entry of the discoveries stream, judged.
 
-    limits: what the campaign allows at a politeness key.  urls_per_host: budget of the run.  robots: a host's
-    robots.txt is asked for first.
+    limits: what the campaign allows at a politeness key.  urls_per_host, urls_per_domain: budgets of the run; what is
+    above them is skipped as "host-budget" or "domain-budget" and kept for `carry_over`.  robots: a host's robots.txt is
+    asked for first.  urls: every candidate of `discovered`, in its order.  after: seconds until those that could not be
+    judged yet come back, as a discoveries entry of their own with one more of `tries`.
     """
 
     entry: StreamEntry
@@ -88,6 +131,13 @@ class Admission:
     limits: Callable[[str], Limits]
     urls_per_host: int
     robots: bool
+    urls_per_domain: int = 1_000_000_000
+    after: float = 0.0
+
+    def put_off(self, urls: Sequence[Judged]) -> Discovered | None:
+        """What comes back later, when these of its URLs do."""
+        candidates = tuple(url.candidate for url in urls)
+        return replace(self.discovered, candidates=candidates, tries=self.discovered.tries + 1) if urls else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +170,55 @@ class DeadLetter:
     url: str | None
     kind: Kind | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """A host whose budget was used up. covered: URLs that had their turn since the round began, over all nights.
+
+    waiting: URLs known and kept for later nights. The round is over when none waits.
+    """
+
+    host: str
+    covered: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrontierState:
+    """The whole frontier at a glance, summed over partitions: numbers of things.
+
+    addresses: known.  due: addresses that may be asked now.  waiting: that may be asked later.  busy: with no place in
+    flight free.  hot: of all these, those with hits.  slowed: that are asked less often than the campaign allows.
+    queues: of a host in a run.  leases: out.  delayed: URLs tried again later.  parked: hosts that wait.
+    discoveries, results: stream entries not acknowledged.
+    """
+
+    addresses: int = 0
+    due: int = 0
+    waiting: int = 0
+    busy: int = 0
+    hot: int = 0
+    slowed: int = 0
+    queues: int = 0
+    leases: int = 0
+    delayed: int = 0
+    parked: int = 0
+    discoveries: int = 0
+    results: int = 0
+
+
+MAX_CRAWL_DELAY = 60.0
+"""Seconds: a robots.txt that asks for more gets this."""
+SLOWEST = 16.0
+"""An address that is in trouble is asked at most so many times less often than the campaign allows."""
+LIFT_SHARE, LIFT_CAP = 0.5, 4.0
+"""A hit lifts its host's budget by this share of it, all hits together by at most so many times the budget."""
+CARRY_CAP, CARRY_SHARE = 4.0, 0.75
+"""URLs above a host's budget that are kept for later nights, and what of the next night's budget they may use; both as
+shares of the budget."""
+HOT_SECONDS = 1800.0
+"""How long a hit keeps its address and host in front."""
 
 
 class Frontier(Protocol):
@@ -164,8 +263,29 @@ class Frontier(Protocol):
     async def refuse(self, entries: Sequence[StreamEntry], reason: str) -> None:
         """Acknowledge results that are not to be believed, and count them under `reason`."""
 
-    async def robots_rules(self, lease: Lease) -> bytes | None:
-        """The rules that the robots lease of this lease's queue was completed with; None: there are none."""
+    async def host_facts(self, lease: Lease) -> HostFacts:
+        """What is known of the host of a lease. The answer holds for every lease with the same partition and queue."""
+
+    async def boost(self, find: Find) -> None:
+        """Dig where something was found, best effort.
+
+        For HOT_SECONDS the addresses come before others that are due, and the hosts get every second turn of theirs.
+        URLs of the run that stand below the directory of the page or of the image, or that the page named, are claimed
+        first, those that wait (up to some thousands) and those to come. Budgets of hosts and domains are lifted.
+        """
+
+    async def carry_over(self, run: RunId, urls_per_host: int) -> int:
+        """Offer a new run what earlier runs of its campaign left out for their budgets; how many URLs.
+
+        Oldest first, of each host at most CARRY_SHARE of its budget. What does not fit is kept on. A second call for
+        the same run offers nothing of the hosts that the first one got to.
+        """
+
+    async def coverage(self, campaign: str) -> list[Coverage]:
+        """The hosts of a campaign whose budgets were used up, those with most left first."""
+
+    async def state(self) -> FrontierState:
+        """The whole frontier at a glance."""
 
     async def reap(self, n: int = 200) -> int:
         """Return at most n leases per partition that ran out; how many there were."""

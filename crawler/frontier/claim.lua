@@ -1,135 +1,151 @@
 -- Hand out leases for what is due.
 -- ARGV: pages, images (how many at most), lookahead ms, send window ms, lease ms beyond send_by, robots ttl ms
--- Returns msgpack of {now, when something is next due on a lane that was asked for (ms) or -1, lease, …}; a lease is
--- {token, slot, run, origin, address, queue, robots_at, element}. One packed string, since clients are slow to read many.
+-- Returns msgpack of {now, when something is next due (ms) or -1, generation, batch, then for each lease: slot, queue,
+-- version, element}. The token of lease n (from 0) is batch * 2048 + n. One flat packed list, since clients are slow to
+-- read many answers; what never changes of a queue they keep, under the generation: an emptied server starts another.
+local wanted = {p = min(tonumber(ARGV[1]), 1000), i = min(tonumber(ARGV[2]), 1000)}
 local lookahead, window, life, ttl = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local out = {}
+local horizon = now + lookahead
 
-for _, entry in ipairs(redis.call('ZRANGEBYSCORE', P .. 'delayed', '-inf', now, 'LIMIT', 0, 200)) do
-  redis.call('ZREM', P .. 'delayed', entry)
-  local item = cmsgpack.unpack(entry)
-  local run = redis.call('HGET', P .. 'q:' .. item.q, 'run')
-  if run then
-    push(item.q, item.l, item.b, item.e, true)
-    count(run, 'delayed', -1)
-    count(run, tonumber(item.b) < 0 and 'robots_queued' or 'queued', 1)
-    rotate_in(item.q, item.l, item.k)
+local out, records, leased, batch = {now, -1, '', 0}, {}, 0, nil
+local last_expiry, urls, robots = 0, {}, {}
+local function lease_out(q, a, lane, slot, element, band)
+  if not batch then
+    -- Batches follow the clock, so that none comes twice even after the server lost its data.
+    batch = max(now, tonumber(call('GET', P .. 'batch') or 0) + 1)
+    call('SET', P .. 'batch', format('%.0f', batch))
+  end
+  -- Requests leave within `window` of their slot, so slots are stretched by it: in any w >= 1 s at the server at most
+  -- (w + window) / spacing + 1 <= rate * w + 1 arrive.
+  local after = slot + (1000 + window) / a.rate * a.slow
+  records[2 * leased + 1], records[2 * leased + 2] = leased, packed_lease(q, lane, band, slot, after, a.key, element)
+  leased = leased + 1
+  last_expiry = max(last_expiry, slot + window + life)
+  local n = 4 * leased
+  out[n + 1], out[n + 2], out[n + 3], out[n + 4] = slot, q.id, q.version, element
+  a.next, a.inflight, a.dirty = after, a.inflight + 1, true
+  local kind = band == 0 and robots or urls
+  kind[q.run] = (kind[q.run] or 0) + 1
+end
+
+-- After its turn a queue stays in the rotation, or leaves it. A hot one comes again after the next one; unless the turn
+-- before was a hot one's too, for several of them would leave no turn to others.
+local function turn_over(q, a, lane)
+  if not claimable(q, lane) then
+    q[IN[lane]], q.dirty = 0, true
+    next_turn(a, lane, false)
+  elseif q.hot == 1 and a.hot > now and a.turn == 0 then
+    a.turn = 1
+    a[lane] = sub(a[lane], 5, 8) .. sub(a[lane], 1, 4) .. sub(a[lane], 9)
+  else
+    a.turn = 0
+    next_turn(a, lane, true)
   end
 end
-settle()
 
--- Take a queue, which was just moved to the end of its rotation, out of it when it has nothing more to claim.
--- Returns the band that it gives next.
-local function still_claimable(q, lane, rotation, gated)
-  local band = redis.call('ZRANGE', P .. 'q:' .. q .. ':' .. lane, 0, 0)[1]
-  if band and not (gated and tonumber(band) >= 0) then return band end
-  redis.call('RPOP', rotation)
-  redis.call('HDEL', P .. 'q:' .. q, 'in:' .. lane)
+-- The slot that an address has free within the lookahead, or nil.
+local function free_slot(a)
+  if a.inflight >= a.conc then return nil end
+  local slot = max(a.next, a.blocked, now)
+  return slot <= horizon and slot or nil
 end
 
--- The next queue of this address and lane that gives something, or nil, and whether the rotations changed otherwise than
--- by turning. A queue whose robots.txt grew old is gated anew.
-local function next_element(pkey, lane)
-  local rotation, changed = P .. 'rot:' .. pkey .. ':' .. lane, false
-  while true do
-    local q = redis.call('LMOVE', rotation, rotation, 'LEFT', 'RIGHT')
-    if not q then return nil, true end
-    local info = redis.call('HMGET', P .. 'q:' .. q, 'run', 'origin', 'address', 'gate', 'robots_at', 'robots_item')
-    if info[6] and not info[4] and tonumber(info[5]) + ttl < now then
-      gate(q, info[6])
-      count(info[1], 'robots_queued', 1)
-      info[4] = '1'
-      if lane ~= 'p' then rotate_in(q, 'p', pkey) end
-      changed = true
+-- One turn at each address that is free; the addresses that may have another.
+local function round(keys, lane)
+  local places, ids, slots, n, going = {}, {}, {}, 0, {}
+  for i = 1, #keys do
+    if n == wanted[lane] then break end
+    local a = addresses[keys[i]]
+    local slot = free_slot(a)
+    local id = slot and whose_turn(a, lane)
+    if id then
+      n = n + 1
+      places[n], ids[n], slots[n] = a, id, slot
+    elseif slot then
+      a.dirty = true
     end
-    local band = still_claimable(q, lane, rotation, info[4])
-    if band then
-      local list = P .. 'q:' .. q .. ':' .. lane .. ':' .. band
-      local element = redis.call('LPOP', list)
-      if redis.call('EXISTS', list) == 0 then
-        redis.call('ZREM', P .. 'q:' .. q .. ':' .. lane, band)
-        if not still_claimable(q, lane, rotation, info[4]) then changed = true end
+  end
+  load_queues(ids)
+  for i = 1, n do
+    local a, q = places[i], queues[ids[i]]
+    if q then
+      local element, band
+      if claimable(q, lane) then element, band = pop(q, lane) end
+      if element then
+        lease_out(q, a, lane, slots[i], element, band)
+        keep_pace(q, a, slots[i])
+        wanted[lane] = wanted[lane] - 1
       end
-      return q, changed, info, band, element
-    end
-    changed = true
-  end
-end
-
--- Tokens follow the clock, so that none comes twice even after the server lost its data.
-local last_token = tonumber(redis.call('GET', P .. 'token') or 0)
-local function next_token()
-  last_token = math.max(last_token, clock[1] * 1000000 + clock[2]) + 1
-  return string.format('%d', last_token)
-end
-
-local leases, expiries = {}, {}
-local function lease_out(q, pkey, lane, slot, info, band, element)
-  local token = next_token()
-  leases[#leases + 1] = token
-  leases[#leases + 1] = cmsgpack.pack({q = q, k = pkey, l = lane, b = band, e = element, r = info[1]})
-  expiries[#expiries + 1] = string.format('%d', slot + window + life)
-  expiries[#expiries + 1] = token
-  local queued, leased = 'queued', 'leased'
-  if tonumber(band) < 0 then queued, leased = 'robots_queued', 'robots_leased' end
-  count(info[1], queued, -1)
-  count(info[1], leased, 1)
-  out[#out + 1] = {token, slot, info[1], info[2], info[3], q, info[5] or '', element}
-end
-
-local function claim_lane(lane, wanted)
-  local due, moves = P .. 'due:' .. lane, {}
-  for _, pkey in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now + lookahead, 'LIMIT', 0, wanted)) do
-    local a = P .. 'a:' .. pkey
-    local state = redis.call('HMGET', a, 'next', 'inflight', 'rate', 'conc', 'blocked')
-    local inflight, rate, conc = tonumber(state[2] or 0), tonumber(state[3] or 1), tonumber(state[4] or 1)
-    local slot = math.max(tonumber(state[1] or 0), tonumber(state[5] or 0), now)
-    local taken, changed = 0, false
-    while wanted > 0 and inflight < conc and slot <= now + lookahead do
-      local q, turned, info, band, element = next_element(pkey, lane)
-      changed = changed or turned
-      if not q then break end
-      lease_out(q, pkey, lane, slot, info, band, element)
-      -- Requests leave within `window` of their slot, so slots are stretched by it: in any w >= 1 s at the server at
-      -- most (w + window) / spacing + 1 <= rate * w + 1 arrive.
-      slot = slot + (1000 + window) / rate
-      inflight, wanted, taken = inflight + 1, wanted - 1, taken + 1
-    end
-    local next_slot = string.format('%.3f', slot)
-    if taken > 0 then redis.call('HSET', a, 'next', next_slot, 'inflight', inflight) end
-    if changed or taken == 0 then
-      schedule(pkey)
+      turn_over(q, a, lane)
     else
-      moves[#moves + 1] = inflight < conc and next_slot or BUSY
-      moves[#moves + 1] = pkey
+      next_turn(a, lane, false)
     end
-    if wanted == 0 then break end
+    if free_slot(a) then going[#going + 1] = a.key end
   end
-  for _, each in ipairs(LANES) do call_in_parts(moves, 'ZADD', P .. 'due:' .. each, 'XX') end
+  return going
 end
 
+-- Addresses of two sets that are due, in the order of their times.
+local function due_in(one, both, most)
+  local a = call('ZRANGEBYSCORE', P .. one, '-inf', horizon, 'WITHSCORES', 'LIMIT', 0, most)
+  local b = call('ZRANGEBYSCORE', P .. both, '-inf', horizon, 'WITHSCORES', 'LIMIT', 0, most)
+  if not a[1] then a, b = b, a end
+  local merged, n, at, bt = {}, 0, 1, 1
+  while n < most and a[at] do
+    n = n + 1
+    if not b[bt] or tonumber(a[at + 1]) <= tonumber(b[bt + 1]) then
+      merged[n], at = a[at], at + 2
+    else
+      merged[n], bt = b[bt], bt + 2
+    end
+    if not a[at] then a, b, at, bt = b, a, bt, at end
+  end
+  return merged
+end
+
+local function claim_lane(lane)
+  for _, heat in ipairs({'hot:', 'due:'}) do
+    if wanted[lane] == 0 then return end
+    -- What the other lane has just taken stands there still.
+    local keys = due_in(heat .. lane, heat .. 'b', wanted[lane] + leased)
+    load_addresses(keys)
+    while #keys > 0 and wanted[lane] > 0 do keys = round(keys, lane) end
+  end
+end
+
+tend(ttl)
 -- The lanes go first in turn: where both wait at one address, neither starves.
-local wanted = {p = tonumber(ARGV[1]), i = tonumber(ARGV[2])}
-local order = {'p', 'i'}
-if redis.call('INCR', P .. 'turn') % 2 == 0 then order = {'i', 'p'} end
+local order, asked = {'p', 'i'}, {p = wanted.p > 0, i = wanted.i > 0}
+if call('INCR', P .. 'turn') % 2 == 0 then order = {'i', 'p'} end
 for _, lane in ipairs(order) do
-  if wanted[lane] > 0 then claim_lane(lane, wanted[lane]) end
+  if wanted[lane] > 0 then claim_lane(lane) end
 end
-call_in_parts(leases, 'HSET', P .. 'leases')
-call_in_parts(expiries, 'ZADD', P .. 'expiry')
-if #out > 0 then redis.call('SET', P .. 'token', string.format('%.0f', last_token)) end
-flush_counts()
 
-local soonest = -1
-local waited = {'delayed'}
-for _, lane in ipairs(LANES) do
-  if wanted[lane] > 0 then waited[#waited + 1] = 'due:' .. lane end
+if leased > 0 then
+  local key = P .. 'lease:' .. format('%.0f', batch)
+  in_parts(records, 'HSET', key)
+  call('ZADD', P .. 'expiry', ceil(last_expiry), format('%.0f', batch))
+  for number, n in pairs(urls) do
+    count(run_names[number], 'queued', -n)
+    count(run_names[number], 'leased', n)
+  end
+  for number, n in pairs(robots) do
+    count(run_names[number], 'robots_queued', -n)
+    count(run_names[number], 'robots_leased', n)
+  end
+end
+save()
+
+local waited = {'timers'}
+for place = 1, IDLE - 1 do
+  local lane = sub(SETS[place], -1)
+  if lane == 'b' or asked[lane] then waited[#waited + 1] = SETS[place] end
 end
 for _, key in ipairs(waited) do
-  local first = redis.call('ZRANGE', P .. key, 0, 0, 'WITHSCORES')
-  local at = first[2] and first[2] ~= 'inf' and tonumber(first[2])
-  if at and (soonest < 0 or at < soonest) then soonest = at end
+  local first = call('ZRANGE', P .. key, 0, 0, 'WITHSCORES')
+  local at = tonumber(first[2])
+  if at and (out[2] < 0 or at < out[2]) then out[2] = at end
 end
-table.insert(out, 1, soonest)
-table.insert(out, 1, now)
+out[3] = call('GET', P .. 'generation') or ''
+out[4] = batch or 0
 return cmsgpack.pack(out)

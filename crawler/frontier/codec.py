@@ -14,17 +14,19 @@ import msgpack
 from crawler.errors import RecordCorrupt
 from crawler.records import Candidate, Discovered, FrontierUrl, Kind, RunId
 
-VERSION = 1
+VERSION = 2
 _MARK = bytes([VERSION])
 _KINDS = (Kind.PAGE, Kind.IMAGE, Kind.ROBOTS, Kind.SHEET, Kind.FEED, Kind.SWEEP, Kind.RECHECK)
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
-ROBOTS_BAND = -1
+ROBOTS_BAND = 0
 """The band of robots.txt, which comes before all others and opens the gate for them."""
+FIRST_BAND = 1
+"""The band of priority 0 and depth 0: before all others but robots.txt."""
 
 
 def band_of(priority: int, depth: int) -> int:
     """The band of a queue that a URL stands in: by priority, then by depth (63 and more share one)."""
-    return min(max(priority, 0), 9) * 64 + min(max(depth, 0), 63)
+    return FIRST_BAND + min(max(priority, 0), 9) * 64 + min(max(depth, 0), 63)
 
 
 def pack_url(item: FrontierUrl, origin: str) -> bytes:
@@ -42,10 +44,10 @@ def pack_url(item: FrontierUrl, origin: str) -> bytes:
     )
 
 
-def pack_candidate(candidate: Candidate, found: Discovered, origin: str) -> bytes:
+def pack_candidate(candidate: Candidate, found: Discovered, origin: str, context: int = 0) -> bytes:
     """As `pack_url`, for one candidate of `found`: admission packs too many to make an item of each."""
     url, code = candidate.url.removeprefix(origin), _CODES[candidate.kind]
-    return _packed([url, code, found.depth, candidate.priority, _short(found.referrer, origin), found.via, 0])
+    return _packed([url, code, found.depth, candidate.priority, _short(found.referrer, origin), found.via, context])
 
 
 def unpack_url(element: bytes, run: RunId, origin: str, address: str) -> FrontierUrl:
@@ -71,18 +73,19 @@ def unpack_url(element: bytes, run: RunId, origin: str, address: str) -> Frontie
 def pack_discovered(found: Discovered) -> bytes:
     """A discoveries payload."""
     candidates = [[c.url, _CODES[c.kind], c.source, c.priority] for c in found.candidates]
-    return _packed([found.depth, found.referrer, list(found.via), candidates])
+    return _packed([found.depth, found.referrer, list(found.via), candidates, found.tries])
 
 
 def unpack_discovered(payload: bytes) -> Discovered:
     """The inverse of `pack_discovered`. Raises RecordCorrupt."""
-    depth, referrer, via, candidates = _unpack(payload, 4)
+    depth, referrer, via, candidates, tries = _unpack(payload, 5)
     try:
         return Discovered(
             tuple(Candidate(url, _KINDS[code], source, priority) for url, code, source, priority in candidates),
             int(depth),
             referrer,
             tuple(via),
+            int(tries),
         )
     except (TypeError, ValueError, IndexError) as error:
         raise RecordCorrupt("a discoveries entry has fields of the wrong type") from error

@@ -1,173 +1,198 @@
--- Shared by every script of a partition; prepended to each.
--- KEYS[1] is the partition's prefix, for instance "vangnet:{p0}"; every other key is built from it, so all share its
--- hash tag. Times are milliseconds of the server's clock. Lanes are 'p' (pages) and 'i' (images).
---
---   q:N            hash  one queue: run, origin, address, pkey, rate, conc, gate, robots, robots_at, in:p, in:i
---   q:N:L          zset  bands (priority, depth) of lane L that are not empty
---   q:N:L:B        list  elements of one band: attempts byte, then the record
---   qi:RUN         hash  origin|pkey -> N             rq:RUN   set  queues of a run
---   a:PKEY         hash  politeness of one address: next, inflight, blocked, rate:RUN, conc:RUN, and as the strictest of
---                        these rate, conc
---   rot:PKEY:L     list  queues of an address that have something to claim, in rotation
---   due:L          zset  addresses whose rotation is not empty, by the time at which they may be asked; busy ones at +inf
---   leases         hash  token -> lease: q queue, k address, l lane, b band, e element, r run
---   expiry         zset  tokens by time
---   delayed        zset  queue entries by the time at which they are tried again
---   disc, res      stream  discoveries and results    cnt:RUN  hash counters
-local P = KEYS[1] .. ':'
-local LANES = {'p', 'i'}
-local IDLE_MS = 3600000
+-- Shared by every script, after state.lua: what happens to queues, addresses and leases, on loaded records.
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- ---------------------------------------------------------------- queues
 
-local moved = {}
-local function count(run, name, by)
-  local counters = moved[run]
-  if not counters then
-    counters = {}
-    moved[run] = counters
+local function list_of(q, lane, band) return P .. 'q:' .. q.id .. ':' .. lane .. ':' .. band end
+
+-- Where a band stands in a lane's packed bands (or would), its length, and whether it is there.
+local function find_band(bands, band)
+  local at = 1
+  while at <= #bands do
+    local found, length = unpacked(BAND, bands, at)
+    if found >= band then return at, length, found == band end
+    at = at + BAND_BYTES
   end
-  counters[name] = (counters[name] or 0) + by
-end
-local function flush_counts()
-  for run, counters in pairs(moved) do
-    for name, by in pairs(counters) do
-      if by ~= 0 then redis.call('HINCRBY', P .. 'cnt:' .. run, name, by) end
-    end
-  end
+  return at, 0, false
 end
 
--- One command for many arguments, in even parts: Lua's stack takes some thousands.
-local function call_in_parts(arguments, ...)
-  local head = {...}
-  for first = 1, #arguments, 2000 do
-    local command = {unpack(head)}
-    for i = first, math.min(first + 1999, #arguments) do command[#command + 1] = arguments[i] end
-    redis.call(unpack(command))
-  end
+-- Note that a band has so many elements now.
+local function set_band(q, lane, band, length)
+  local bands = q[lane]
+  local at, _, there = find_band(bands, band)
+  local packed = length > 0 and pack(BAND, band, length) or ''
+  q[lane] = sub(bands, 1, at - 1) .. packed .. sub(bands, there and at + BAND_BYTES or at)
+  q.dirty = true
 end
 
--- The strictest of all runs that have something for an address holds there.
-local function limit(pkey)
-  local a = P .. 'a:' .. pkey
-  local all, rate, conc = redis.call('HGETALL', a), nil, nil
-  for i = 1, #all, 2 do
-    local value = tonumber(all[i + 1])
-    if string.sub(all[i], 1, 5) == 'rate:' then rate = math.min(rate or value, value) end
-    if string.sub(all[i], 1, 5) == 'conc:' then conc = math.min(conc or value, value) end
-  end
-  if rate then
-    redis.call('HSET', a, 'rate', rate, 'conc', conc)
-    redis.call('PERSIST', a)
-  else
-    -- What was sent a moment ago counts for whoever comes next, an hour is more than any spacing.
-    redis.call('PEXPIRE', a, IDLE_MS)
-  end
+-- Add elements to a band, at its end or at its front.
+local function push(q, lane, band, elements, front)
+  in_parts(elements, front and 'LPUSH' or 'RPUSH', list_of(q, lane, band))
+  local _, length, there = find_band(q[lane], band)
+  set_band(q, lane, band, (there and length or 0) + #elements)
 end
 
--- Where an address stands in `due` from its state {next, inflight, conc, blocked}; BUSY: no place in flight is free. An
--- address whose rotation of a lane holds something is in that lane's `due`, so what only moves it need not look there.
-local BUSY = '+inf'
-local function due_at(state)
-  if tonumber(state[2] or 0) >= tonumber(state[3] or 1) then return BUSY end
-  -- The strings as they are: to format a number with 17 digits costs more than most commands do.
-  local next_slot, blocked = state[1] or '0', state[4] or '0'
-  return tonumber(next_slot) >= tonumber(blocked) and next_slot or blocked
-end
-local function state_of(pkey)
-  return redis.call('HMGET', P .. 'a:' .. pkey, 'next', 'inflight', 'conc', 'blocked')
-end
-
--- Put an address where its state says, whatever has become of its rotations.
-local function schedule(pkey)
-  local at = due_at(state_of(pkey))
-  for _, lane in ipairs(LANES) do
-    if redis.call('LLEN', P .. 'rot:' .. pkey .. ':' .. lane) > 0 then
-      redis.call('ZADD', P .. 'due:' .. lane, at, pkey)
+-- The first element of a lane and its band; nil when there is none.
+local function pop(q, lane)
+  while q[lane] ~= '' do
+    local band, length, at = unpacked(BAND, q[lane])
+    local element = call('LPOP', list_of(q, lane, band))
+    q.dirty = true
+    if element and length > 1 then
+      q[lane] = pack(BAND, band, length - 1) .. sub(q[lane], at)
     else
-      redis.call('ZREM', P .. 'due:' .. lane, pkey)
+      q[lane] = sub(q[lane], at)
     end
+    if element then return element, band end
   end
 end
 
--- What a script did to addresses, applied by `settle` once for each and not once for each URL: places in flight to free,
--- times until which to send nothing, rotations that were empty before. No rotation may have lost its last queue.
-local freed, blocks, woken = {}, {}, {p = {}, i = {}}
-local function touch(pkey) freed[pkey] = freed[pkey] or 0 end
-local function release(pkey) freed[pkey] = (freed[pkey] or 0) + 1 end
-local function settle()
-  local moves, arrivals = {}, {p = {}, i = {}}
-  for pkey, places in pairs(freed) do
-    local state, block = state_of(pkey), blocks[pkey]
-    local before = tonumber(state[2] or 0)
-    if before > 0 and places > 0 then
-      state[2] = math.max(before - places, 0)
-      redis.call('HSET', P .. 'a:' .. pkey, 'inflight', state[2])
-    end
-    if block then
-      state[4] = string.format('%.0f', math.max(tonumber(state[4] or 0), block))
-      redis.call('HSET', P .. 'a:' .. pkey, 'blocked', state[4])
-    end
-    local at = due_at(state)
-    moves[#moves + 1] = at
-    moves[#moves + 1] = pkey
-    for _, lane in ipairs(LANES) do
-      if woken[lane][pkey] then
-        arrivals[lane][#arrivals[lane] + 1] = at
-        arrivals[lane][#arrivals[lane] + 1] = pkey
-      end
-    end
+local function claimable(q, lane)
+  local bands = q[lane]
+  if bands == '' or q.parked == 1 or not run_names[q.run] or paused[q.run] then return false end
+  return q.gated == 0 or sub(bands, 1, 2) == '\0\0'
+end
+
+-- ---------------------------------------------------------------- rotation of an address
+
+local function rotation_key(a, lane) return P .. 'rot:' .. a.key .. ':' .. lane end
+
+-- The queue whose turn it is; nil when there is none.
+local function whose_turn(a, lane)
+  if a[lane] == '' then
+    if a[MORE[lane]] == 0 then return nil end
+    local key = rotation_key(a, lane)
+    for _, id in ipairs(call('LPOP', key, WINDOW) or {}) do a[lane] = a[lane] .. pack('<I4', id) end
+    a[MORE[lane]] = call('EXISTS', key)
+    if a[lane] == '' then return nil end
   end
-  for _, lane in ipairs(LANES) do
-    call_in_parts(arrivals[lane], 'ZADD', P .. 'due:' .. lane)
-    call_in_parts(moves, 'ZADD', P .. 'due:' .. lane, 'XX')
+  return (unpacked('<I4', a[lane]))
+end
+
+local function last_in(a, lane, id)
+  a.dirty = true
+  if a[MORE[lane]] == 0 and #a[lane] < 4 * WINDOW then
+    a[lane] = a[lane] .. pack('<I4', id)
+  else
+    call('RPUSH', rotation_key(a, lane), id)
+    a[MORE[lane]] = 1
   end
-  freed, blocks, woken = {}, {}, {p = {}, i = {}}
+end
+
+-- The turn of the first queue is over; stays: it will have others.
+local function next_turn(a, lane, stays)
+  local turns = a[lane]
+  a.dirty = true
+  if stays and #turns == 4 and a[MORE[lane]] == 0 then return end
+  a[lane] = sub(turns, 5)
+  if stays then last_in(a, lane, (unpacked('<I4', turns))) end
 end
 
 -- Let a queue take part in its address's rotation, when it has something that may be claimed.
-local function rotate_in(q, lane, pkey)
-  local state = redis.call('HMGET', P .. 'q:' .. q, 'in:' .. lane, 'gate', 'held')
-  if state[1] or state[3] then return end
-  local first = redis.call('ZRANGE', P .. 'q:' .. q .. ':' .. lane, 0, 0)[1]
-  if not first or (state[2] and tonumber(first) >= 0) then return end
-  redis.call('HSET', P .. 'q:' .. q, 'in:' .. lane, 1)
-  if redis.call('RPUSH', P .. 'rot:' .. pkey .. ':' .. lane, q) == 1 then
-    woken[lane][pkey] = true
-    touch(pkey)
+local function rotate_in(q, a)
+  for _, lane in ipairs(LANES) do
+    if q[IN[lane]] == 0 and claimable(q, lane) then
+      q[IN[lane]], q.dirty = 1, true
+      last_in(a, lane, q.id)
+    end
   end
 end
 
--- Band -1 holds the robots.txt of a gated queue, all others start at 0.
-local function push(q, lane, band, element, front)
-  local bands = P .. 'q:' .. q .. ':' .. lane
-  if redis.call(front and 'LPUSH' or 'RPUSH', bands .. ':' .. band, element) == 1 then
-    redis.call('ZADD', bands, band, band)
+-- Keep a queue out of every rotation until a time; those that have it let go of it at its turn.
+local function park(q, a, at)
+  call('ZADD', P .. 'timers', 'GT', format('%.0f', ceil(at)), 'P' .. pack('<I4', q.id) .. a.key)
+  q.parked, q.dirty = 1, true
+end
+
+-- Let nothing of a host be claimed until a time, in no run. A shorter pause does not end a longer one.
+local function park_host(origin, a, at)
+  local name = origin .. '|' .. a.key
+  call('ZADD', P .. 'pace', 'GT', format('%.0f', ceil(at)), name)
+  for _, run in pairs(run_names) do
+    local id = call('HGET', P .. 'qi:' .. run, name)
+    local q = id and queue(tonumber(id))
+    if q then park(q, a, at) end
   end
+end
+
+local function origin_of(q) return cmsgpack.unpack(call('HGET', P .. 'fact', q.id))[2] end
+
+-- A request to a host with a Crawl-delay left, or will leave, at a slot.
+local function keep_pace(q, a, slot)
+  if q.delay > 0 then park_host(origin_of(q), a, slot + q.delay) end
 end
 
 -- Close the gate of a queue until its robots.txt was read.
-local function gate(q, robots)
-  redis.call('HSET', P .. 'q:' .. q, 'gate', 1)
-  push(q, 'p', -1, robots)
+local function gate(q, a, robots)
+  q.gated, q.dirty = 1, true
+  push(q, 'p', 0, {robots})
+  count(run_names[q.run], 'robots_queued', 1)
+  rotate_in(q, a)
 end
 
--- A lease that ended without an answer: queue it again after `at`, or count it as failed when its attempts are used up.
--- Returns true when it will be tried again. robots.txt stands outside the counters of URLs.
-local function again(lease, run, reason, at, cap)
-  local attempts = string.byte(lease.e, 1) + 1
+-- ---------------------------------------------------------------- leases
+
+-- LEASE: queue, run number, lane, band, slot, the address's next slot after it; then its politeness key and the element.
+local LEASE, LEASE_BYTES = '<I4I4BHddB', 28
+
+local function packed_lease(q, lane, band, slot, after, key, element)
+  return pack(LEASE, q.id, q.run, string.byte(lane), band, slot, after, #key) .. key .. element
+end
+
+-- Nil for bytes that are no lease.
+local function unpacked_lease(packed)
+  if #packed <= LEASE_BYTES or not IN[sub(packed, 9, 9)] then
+    damaged()
+    return nil
+  end
+  local q, run, lane, band, slot, after, length, at = unpacked(LEASE, packed)
+  return {
+    q = q, run = run, lane = string.char(lane), band = band, slot = slot, after = after,
+    key = sub(packed, at, at + length - 1), element = sub(packed, at + length),
+  }
+end
+
+local function repacked(lease)
+  return packed_lease({id = lease.q, run = lease.run}, lease.lane, lease.band, lease.slot, lease.after, lease.key,
+    lease.element)
+end
+
+-- The place in flight of a lease is free. Its slot may serve another request when none was sent and none came after.
+local function release(lease, unsent)
+  local a = address(lease.key)
+  a.inflight, a.dirty = max(a.inflight - 1, 0), true
+  if unsent and a.next == lease.after then a.next = lease.slot end
+  return a
+end
+
+-- A lease that ended without an answer: try it again at a time, or return false when its attempts are used up.
+local function again(lease, reason, at, cap)
+  local attempts = string.byte(lease.element, 1) + 1
   if attempts >= cap then return false end
-  lease.e = string.char(math.min(attempts, 255)) .. string.sub(lease.e, 2)
-  local entry = cmsgpack.pack(lease)
-  redis.call('ZADD', P .. 'delayed', at, entry)
+  lease.element = string.char(min(attempts, 255)) .. sub(lease.element, 2)
+  call('ZADD', P .. 'timers', at, 'D' .. repacked(lease))
+  local run = run_names[lease.run]
   count(run, 'delayed', 1)
   count(run, 'r:' .. reason, 1)
   return true
 end
 
-local function dead_letter(run, lease, reason)
-  local key = P .. 'dead:' .. run
-  redis.call('RPUSH', key, cmsgpack.pack({reason, redis.call('HGET', P .. 'q:' .. lease.q, 'origin'), lease.e}))
-  redis.call('LTRIM', key, -10000, -1)
+local function dead_letter(lease, reason)
+  local key = P .. 'dead:' .. run_names[lease.run]
+  call('RPUSH', key, cmsgpack.pack({reason, call('HGET', P .. 'fact', lease.q), lease.element, now}))
+  call('LTRIM', key, -10000, -1)
+end
+
+-- ---------------------------------------------------------------- where something was found
+
+-- The band of priority 0 and depth 0; band 0 is robots.txt.
+local FIRST_BAND = 1
+
+-- Whether an element is a neighbour of a find: it stands below one of the directories (as the record has it, without the
+-- origin), or a page of that name showed it. digs: list of {directory, page}.
+local function beside(element, digs)
+  local fields = cmsgpack.unpack(sub(element, 3))
+  for _, dig in ipairs(digs) do
+    if sub(fields[1], 1, #dig[1]) == dig[1] or fields[5] == dig[2] then return true end
+  end
+  return false
 end

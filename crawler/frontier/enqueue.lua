@@ -6,81 +6,96 @@ for _, entry in ipairs(entries) do
   assert(type(entry.m) == 'string' and type(entry.r) == 'string' and type(entry.g) == 'table', 'malformed entry')
 end
 
-local function make_queue(run, group, name)
-  local q = string.format('%.0f', redis.call('INCR', P .. 'queues'))
-  redis.call('HSET', P .. 'qi:' .. run, name, q)
-  redis.call('SADD', P .. 'rq:' .. run, q)
-  redis.call('HSET', P .. 'q:' .. q, 'run', run, 'origin', group.o, 'address', group.a, 'pkey', group.k)
-  if redis.call('HGET', P .. 'state', run) == 'paused' then redis.call('HSET', P .. 'q:' .. q, 'held', 1) end
-  if group.t ~= '' then
-    redis.call('HSET', P .. 'q:' .. q, 'robots_item', group.t)
-    gate(q, group.t)
-    count(run, 'robots_queued', 1)
-    rotate_in(q, 'p', group.k)
+local function make_queue(run, group)
+  local id = call('INCR', P .. 'queues')
+  if id == 1 then
+    call('SET', P .. 'generation', format('%.0f%06d', clock[1], clock[2]), 'NX')
   end
+  call('HSET', P .. 'qi:' .. run, group.o .. '|' .. group.k, id)
+  call('HSET', P .. 'fact', id, cmsgpack.pack({run, group.o, group.a, group.t}))
+  local q = {
+    id = id, run = number_of_run(run), version = 0, delay = 0, gated = 0, parked = 0, in_p = 0, in_i = 0, hot = 0, p = '',
+    i = '', dirty = true,
+  }
+  queues[id] = q
+  local parked = tonumber(call('ZSCORE', P .. 'pace', group.o .. '|' .. group.k) or 0)
+  if parked > now then park(q, address(group.k), parked) end
+  if group.t ~= '' then gate(q, address(group.k), group.t) end
   return q
 end
 
 -- The queues of an entry's groups. Two groups may share one, when their addresses share their politeness.
 local function queues_of(run, groups)
-  local names, queues, made = {}, {}, {}
+  local names, found, ids, made = {}, {}, {}, {}
   for i, group in ipairs(groups) do names[i] = group.o .. '|' .. group.k end
-  for first = 1, #names, 1000 do
-    local last = math.min(first + 999, #names)
-    for i, q in ipairs(redis.call('HMGET', P .. 'qi:' .. run, unpack(names, first, last))) do
-      queues[first + i - 1] = q
-    end
+  for i, id in ipairs(in_parts(names, 'HMGET', P .. 'qi:' .. run)) do
+    found[i] = tonumber(id)
+    ids[#ids + 1] = found[i]
   end
+  load_queues(ids)
   for i, group in ipairs(groups) do
-    local name = names[i]
-    if not queues[i] then
-      made[name] = made[name] or make_queue(run, group, name)
-      queues[i] = made[name]
+    local q = found[i] and queue(found[i]) or made[names[i]]
+    if not q then
+      q = make_queue(run, group)
+      made[names[i]] = q
+    end
+    found[i] = q
+  end
+  return found
+end
+
+local function set_limits(run, groups)
+  local number, names, wanted = number_of_run(run), {}, {}
+  for i, group in ipairs(groups) do
+    names[i], wanted[i] = group.k .. '|' .. number, pack('<dH', group.s, group.c)
+  end
+  for i, known in ipairs(in_parts(names, 'HMGET', P .. 'lim')) do
+    local a = addresses[groups[i].k]
+    if known ~= wanted[i] or a.fresh then
+      call('HSET', P .. 'lim', names[i], wanted[i])
+      a.fresh = nil
+      tighten(a)
     end
   end
-  return queues
 end
 
-local limited = {}
-local function set_limits(run, group)
-  local key, limits = run .. '|' .. group.k, group.s .. '|' .. group.c
-  if limited[key] == limits then return end
-  limited[key] = limits
-  local a = P .. 'a:' .. group.k
-  local known = redis.call('HMGET', a, 'rate:' .. run, 'conc:' .. run)
-  if tonumber(known[1]) == group.s and tonumber(known[2]) == group.c then return end
-  redis.call('HSET', a, 'rate:' .. run, group.s, 'conc:' .. run, group.c)
-  limit(group.k)
-  touch(group.k)
+-- Where something was found, what lies beside it goes first: see dig.lua.
+local function neighbours(q, elements)
+  local digs, near, others = cmsgpack.unpack(call('HGET', P .. 'dig', q.id) or '\144'), {}, {}
+  for _, element in ipairs(elements) do
+    local target = beside(element, digs) and near or others
+    target[#target + 1] = element
+  end
+  return near, others
 end
 
--- A band that held something before is in its rotation, or waits behind a gate or a pause: only a new one changes that.
-local function fill(q, group)
+local function fill(q, a, group)
   for _, part in ipairs(group.u) do
     local lane, band, elements = part[1], part[2], part[3]
-    local bands, fresh = P .. 'q:' .. q .. ':' .. lane, false
-    for first = 1, #elements, 1000 do
-      local last = math.min(first + 999, #elements)
-      local length = redis.call('RPUSH', bands .. ':' .. band, unpack(elements, first, last))
-      fresh = fresh or length == last - first + 1
+    if q.hot == 1 and a.hot > now then
+      local near
+      near, elements = neighbours(q, elements)
+      if #near > 0 then push(q, lane, FIRST_BAND, near) end
     end
-    if fresh then
-      redis.call('ZADD', bands, band, band)
-      rotate_in(q, lane, group.k)
-    end
+    if #elements > 0 then push(q, lane, band, elements) end
   end
+  rotate_in(q, a)
 end
 
 for _, entry in ipairs(entries) do
-  if redis.call('SET', P .. 'mark+:' .. entry.m, 1, 'NX', 'EX', tonumber(ARGV[2])) then
-    local queues = queues_of(entry.r, entry.g)
+  if call('SET', P .. 'mark+:' .. entry.m, 1, 'NX', 'EX', tonumber(ARGV[2])) then
+    local keys = {}
+    for i, group in ipairs(entry.g) do keys[i] = group.k end
+    load_addresses(keys)
+    local found = queues_of(entry.r, entry.g)
+    set_limits(entry.r, entry.g)
+    local queued = 0
     for i, group in ipairs(entry.g) do
-      set_limits(entry.r, group)
-      fill(queues[i], group)
-      for _, part in ipairs(group.u) do count(entry.r, 'queued', #part[3]) end
+      fill(found[i], addresses[group.k], group)
+      for _, part in ipairs(group.u) do queued = queued + #part[3] end
     end
+    count(entry.r, 'queued', queued)
   end
 end
-settle()
-flush_counts()
+save()
 return 1

@@ -1,32 +1,36 @@
 -- Remove what a run left behind: ARGV[1] run, ARGV[2] queues (or buckets of seen numbers) per call. Returns how many are
--- left. Markers expire by themselves.
-local run = ARGV[1]
-for _, q in ipairs(redis.call('SPOP', P .. 'rq:' .. run, tonumber(ARGV[2]))) do
-  local pkey = redis.call('HGET', P .. 'q:' .. q, 'pkey')
+-- left. Markers expire by themselves; rotations and timers drop a queue that is gone when they come to it.
+local run, most = ARGV[1], tonumber(ARGV[2])
+local number = run_numbers[run]
+local found = call('HSCAN', P .. 'qi:' .. run, 0, 'COUNT', most)[2]
+for i = 1, #found, 2 do
+  local key, id = string.match(found[i], '|(.*)$'), tonumber(found[i + 1])
+  local q = queue(id)
   for _, lane in ipairs(LANES) do
-    local bands = P .. 'q:' .. q .. ':' .. lane
-    for _, band in ipairs(redis.call('ZRANGE', bands, 0, -1)) do redis.call('UNLINK', bands .. ':' .. band) end
-    redis.call('UNLINK', bands)
-    redis.call('LREM', P .. 'rot:' .. pkey .. ':' .. lane, 0, q)
+    for at = 1, q and #q[lane] or 0, BAND_BYTES do
+      call('UNLINK', list_of(q, lane, (unpacked(BAND, q[lane], at))))
+    end
   end
-  redis.call('UNLINK', P .. 'q:' .. q)
-  redis.call('HDEL', P .. 'a:' .. pkey, 'rate:' .. run, 'conc:' .. run)
-  limit(pkey)
-  schedule(pkey)
+  queues[id] = false
+  for _, name in ipairs({'queue', 'fact', 'robots', 'session', 'dig'}) do call('HDEL', P .. name, id) end
+  call('ZREM', P .. 'aging', pack('<I4', id) .. key)
+  call('HDEL', P .. 'qi:' .. run, found[i])
+  if call('HDEL', P .. 'lim', key .. '|' .. (number or '')) == 1 then tighten(address(key)) end
 end
-local left = redis.call('SCARD', P .. 'rq:' .. run)
+local left = call('HLEN', P .. 'qi:' .. run)
 local seen = P .. 'seen:' .. run .. ':'
-local meta = redis.call('HMGET', seen .. 'meta', 'level', 'split', 'gone')
+local meta = call('HMGET', seen .. 'meta', 'size', 'split', 'gone')
 if left == 0 and meta[1] then
-  local buckets, gone = 2 ^ meta[1] + meta[2], tonumber(meta[3] or 0)
-  local last = math.min(gone + tonumber(ARGV[2]), buckets)
-  for bucket = gone, last - 1 do redis.call('UNLINK', seen .. string.format('%.0f', bucket)) end
-  redis.call('HSET', seen .. 'meta', 'gone', last)
+  local buckets, gone = meta[1] + meta[2], tonumber(meta[3] or 0)
+  local last = min(gone + most, buckets)
+  for bucket = gone, last - 1 do call('UNLINK', seen .. format('%.0f', bucket)) end
+  call('HSET', seen .. 'meta', 'gone', last)
   left = buckets - last
 end
+save()
 if left == 0 then
-  redis.call('UNLINK', seen .. 'meta', P .. 'host:' .. run)
-  redis.call('UNLINK', P .. 'qi:' .. run, P .. 'cnt:' .. run, P .. 'dead:' .. run)
-  redis.call('HDEL', P .. 'state', run)
+  call('UNLINK', seen .. 'meta', P .. 'host:' .. run, P .. 'lift:' .. run)
+  call('UNLINK', P .. 'qi:' .. run, P .. 'cnt:' .. run, P .. 'dead:' .. run)
+  call('HDEL', P .. 'runs', run)
 end
 return left

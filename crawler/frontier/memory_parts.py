@@ -1,4 +1,4 @@
-"""What the in-memory frontier is made of: runs, addresses, queues and streams. See `memory.py`.
+"""What the in-memory frontier is made of: addresses, hosts and queues. See `memory.py`.
 
 A lane is False for pages (and whatever else is no image) and True for images. Times are readings of the frontier's
 clock, in seconds.
@@ -8,65 +8,38 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 
-from crawler.frontier.base import Admission, DeadLetter, Judged, Limits, RunCounts, StreamEntry
+from crawler.frontier.base import MAX_CRAWL_DELAY, Find, HostFacts, Limits
 from crawler.frontier.codec import ROBOTS_BAND, band_of
+from crawler.frontier.manners import Pace, adjusted
+from crawler.frontier.memory_runs import Run, urls_of
 from crawler.records import Done, Failed, FrontierUrl, Kind, Retry, RunId, Skipped
 
 LANES = (False, True)
-_DEAD_LETTERS = 10_000
-
-
-@dataclass(slots=True, eq=False)
-class Run:
-    """One run: what was seen of it, where it waits, what became of it."""
-
-    id: RunId
-    held: bool = False
-    fetched: int = 0
-    failed: Counter[str] = field(default_factory=Counter)
-    skipped: Counter[str] = field(default_factory=Counter)
-    retried: Counter[str] = field(default_factory=Counter)
-    tally: Counter[str] = field(default_factory=Counter)
-    seen: set[int] = field(default_factory=set)
-    hosts: Counter[str] = field(default_factory=Counter)
-    queues: dict[tuple[str, str], Queue] = field(default_factory=dict)
-    dead: deque[DeadLetter] = field(default_factory=lambda: deque(maxlen=_DEAD_LETTERS))
-
-    def end(self, item: FrontierUrl, outcome: Done | Failed | Skipped | Retry) -> None:
-        """Count the one outcome of a URL. A Retry is the last one: the attempts are used up."""
-        if isinstance(outcome, Done):
-            self.fetched += 1
-        elif isinstance(outcome, Skipped):
-            self.skipped[outcome.reason] += 1
-        else:
-            self.failed[outcome.reason] += 1
-            self.dead.append(DeadLetter(item.url, item.kind, outcome.reason))
-
-    def counts(self, waiting: Mapping[str, int]) -> RunCounts:
-        """The counters, without those that are 0."""
-        named = (self.failed, self.skipped, self.retried, self.tally, waiting)
-        return RunCounts(len(self.seen), self.fetched, *({name: n for name, n in c.items() if n} for c in named))
 
 
 @dataclass(slots=True, eq=False)
 class Place:
     """One politeness key, shared by all runs. next_slot, blocked: when the next request may leave, whichever is later.
 
-    rate, concurrency: the strictest of `limits`; those of the last run stay when none is left.
+    rate, concurrency: the strictest of `limits`; those of the last run stay when none is left.  hot: until when it
+    comes before others.  hosts: by origin.
     """
 
     rate: float = 1.0
     concurrency: int = 1
     next_slot: float = -math.inf
     blocked: float = -math.inf
+    hot: float = -math.inf
+    pace: Pace = field(default_factory=Pace)
     limits: dict[RunId, Limits] = field(default_factory=dict)
     inflight: set[int] = field(default_factory=set)
+    hosts: dict[str, Host] = field(default_factory=dict)
     rotation: dict[bool, deque[Queue]] = field(default_factory=lambda: {lane: deque() for lane in LANES})
+    _hot_turn: dict[bool, bool] = field(default_factory=lambda: dict.fromkeys(LANES, True))
 
     @property
     def due(self) -> float:
@@ -76,21 +49,37 @@ class Place:
     def free(self) -> bool:
         return len(self.inflight) < self.concurrency
 
-    def waits(self, images: bool) -> bool:
-        """Whether a lane has something that only time keeps from being claimed."""
-        return self.free and any(queue.ready(images) for queue in self.rotation[images])
+    def waiting(self, lanes: Sequence[bool]) -> list[Queue]:
+        """The queues that only time, or the places in flight, keep from being claimed."""
+        return [queue for lane in lanes for queue in self.rotation[lane] if queue.ready(lane)]
 
-    def take(self, images: bool, old: float, order: int) -> tuple[Queue, FrontierUrl] | None:
+    def take(self, images: bool, old: float, now: float, order: int) -> tuple[Queue, int, FrontierUrl] | None:
         """What the next queue in the rotation gives. One whose rules date from before `old` is gated anew."""
-        rotation = self.rotation[images]
-        for _ in range(len(rotation)):
-            queue = rotation[0]
-            rotation.rotate(-1)
+        able = [queue for queue in self.rotation[images] if queue.host.parked <= now]
+        # In every second turn those with hits come first; but for that, whoever was served longest ago.
+        for queue in sorted(able, key=lambda queue: (queue.hot > now) is not self._hot_turn[images]):
             if queue.ready(images) and queue.robots is not None and not queue.gated and queue.rules_at < old:
                 queue.close_gate(order)
             if queue.ready(images):
-                return queue, queue.pop(images)
+                self._hot_turn[images] = not self._hot_turn[images]
+                self.rotation[images].remove(queue)
+                self.rotation[images].append(queue)
+                return queue, *queue.pop(images)
         return None
+
+    def slot(self, now: float, window: float) -> float:
+        """When one more request may leave. Slots are stretched by the window: see docs/adr/0003."""
+        slot = max(self.due, now)
+        self.next_slot = slot + (1 + window) / self.rate * self.pace.slow
+        return slot
+
+    def unslot(self, held: Held) -> None:
+        """Let another request have a slot that was not used, unless one after it was given already."""
+        if self.next_slot == held.next_slot:
+            self.next_slot = held.slot
+
+    def adjust(self, latency: float | None, blocked: bool) -> None:
+        self.pace = adjusted(*self.pace, latency, blocked)
 
     def block(self, until: float) -> None:
         """A shorter block does not end a longer one."""
@@ -114,36 +103,85 @@ class Place:
 
 
 @dataclass(slots=True, eq=False)
+class Host:
+    """An origin at a politeness key, shared by all runs. parked: nothing of it is claimed before."""
+
+    parked: float = -math.inf
+
+    def park(self, until: float) -> None:
+        """A shorter wait does not end a longer one."""
+        self.parked = max(self.parked, until)
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Where more may lie, as a hit shows: below the directories of its image and page, and what the page named."""
+
+    directories: tuple[str, ...]
+    page: str | None
+
+    @classmethod
+    def of(cls, find: Find) -> Near:
+        paths = [url.partition("?")[0] for url in urls_of(find)]
+        return cls(tuple(path[: path.rindex("/") + 1] for path in paths), find.page_url)
+
+    def __contains__(self, item: FrontierUrl) -> bool:
+        return item.url.startswith(self.directories) or (self.page is not None and item.referrer == self.page)
+
+
+@dataclass(slots=True, eq=False)
 class Queue:
     """What one run has waiting for one origin at one politeness key.
 
     gated: only robots.txt may be claimed.  robots: its URL, None when the run does not ask for it.  rules: as the last
-    robots.txt was completed, at `rules_at`.
+    robots.txt was completed, at `rules_at`.  delay: seconds that it asks for between requests.  hot: until when it gets
+    every second turn, and what is `near` comes first.
     """
 
     number: int
     run: Run
+    origin: str
     address: str
     place: Place
     robots: FrontierUrl | None = None
     gated: bool = False
     rules: bytes | None = None
     rules_at: float = -math.inf
-    _rules_number: int = 0
+    session: bytes | None = None
+    delay: float = 0.0
+    hot: float = -math.inf
+    near: set[Near] = field(default_factory=set)
+    _facts_number: int = 0
     _heaps: dict[bool, list[tuple[int, int, FrontierUrl]]] = field(default_factory=lambda: {lane: [] for lane in LANES})
 
     @property
     def name(self) -> str:
-        """Changes whenever the rules do."""
-        return f"{self.number}:{self._rules_number}"
+        """Changes whenever the facts do."""
+        return f"{self.number}:{self._facts_number}"
 
-    def push(self, item: FrontierUrl, order: int) -> None:
-        """order: unique; within a band (priority, then depth) the lowest comes first, and negative ones before all."""
-        band = ROBOTS_BAND if item.kind is Kind.ROBOTS else band_of(item.priority, item.depth)
+    @property
+    def facts(self) -> HostFacts:
+        return HostFacts(self.rules, self.session)
+
+    @property
+    def host(self) -> Host:
+        return self.place.hosts[self.origin]
+
+    def push(self, band: int, item: FrontierUrl, order: int) -> None:
+        """order: unique; within a band the lowest comes first, and negative ones before all."""
         heapq.heappush(self._heaps[item.kind.on_image_lane], (band, order, item))
 
-    def pop(self, images: bool) -> FrontierUrl:
-        return heapq.heappop(self._heaps[images])[2]
+    def band(self, item: FrontierUrl, now: float) -> int:
+        """The band of a URL that is new here: by priority, then by depth, but near a hit the first."""
+        if item.kind is Kind.ROBOTS:
+            return ROBOTS_BAND
+        focused = self.hot > now and any(item in near for near in self.near)
+        return band_of(0, 0) if focused else band_of(item.priority, item.depth)
+
+    def pop(self, images: bool) -> tuple[int, FrontierUrl]:
+        """The next URL, and its band."""
+        band, _, item = heapq.heappop(self._heaps[images])
+        return band, item
 
     def ready(self, images: bool) -> bool:
         heap = self._heaps[images]
@@ -152,25 +190,53 @@ class Queue:
     def items(self) -> Iterator[FrontierUrl]:
         return (item for heap in self._heaps.values() for _, _, item in heap)
 
+    def heat(self, near: Near, now: float, until: float) -> None:
+        if self.hot <= now:
+            self.near.clear()
+        self.near.add(near)
+        self.hot = until
+
+    def advance(self, near: Near) -> None:
+        """Move what is near to the front."""
+        for heap in self._heaps.values():
+            for i, (band, order, item) in enumerate(heap):
+                if band != ROBOTS_BAND and item in near:
+                    heap[i] = band_of(0, 0), order, item
+            heapq.heapify(heap)
+
     def close_gate(self, order: int) -> None:
         """Ask for robots.txt before anything else."""
         assert self.robots is not None
         self.gated = True
-        self.push(self.robots, order)
+        self.push(ROBOTS_BAND, self.robots, order)
 
-    def open_gate(self, rules: bytes, now: float, number: int) -> None:
-        """number: unlike that of any rules before."""
+    def open_gate(self, rules: bytes, delay: float, now: float, number: int) -> None:
+        """number: unlike that of any facts before."""
         self.gated = False
-        self.rules, self.rules_at, self._rules_number = rules, now, number
+        self.rules, self.rules_at, self._facts_number = rules, now, number
+        self.delay = min(delay, MAX_CRAWL_DELAY)
+
+    def remember(self, session: bytes, number: int) -> None:
+        """number: unlike that of any facts before."""
+        if session != self.session:
+            self.session, self._facts_number = session, number
+
+    def leased(self, slot: float) -> None:
+        """Nothing more of the host until its Crawl-delay after a slot is over."""
+        if self.delay > 0:
+            self.host.park(slot + self.delay)
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A lease that is out. expires: when it may be reaped."""
+    """A lease that is out. expires: when it may be reaped.  next_slot: of the address, as its slot left it."""
 
     queue: Queue
+    band: int
     item: FrontierUrl
     expires: float
+    slot: float
+    next_slot: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,54 +245,8 @@ class Delayed:
 
     at: float
     queue: Queue
+    band: int
     item: FrontierUrl
-
-
-class Stream:
-    """Entries until they are acknowledged; each is handed out once, and again `abandoned` seconds later."""
-
-    def __init__(self, abandoned: float) -> None:
-        self._abandoned = abandoned
-        self._numbers = count(1)
-        self._entries: dict[str, StreamEntry] = {}
-        self._handed_out: dict[str, float] = {}
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def count(self, run: RunId) -> int:
-        return sum(entry.run == run for entry in self._entries.values())
-
-    def append(self, run: RunId, payload: bytes) -> None:
-        number = str(next(self._numbers))
-        self._entries[number] = StreamEntry(0, number, run, payload)
-
-    def read(self, n: int, now: float) -> list[StreamEntry]:
-        """At most n entries, oldest first."""
-        latest = now - self._abandoned
-        free = [e for number, e in self._entries.items() if self._handed_out.get(number, -math.inf) <= latest][:n]
-        self._handed_out |= {entry.number: now for entry in free}
-        return free
-
-    def acknowledge(self, entry: StreamEntry) -> bool:
-        """False when it was acknowledged before."""
-        self._handed_out.pop(entry.number, None)
-        return self._entries.pop(entry.number, None) is not None
-
-
-def admitted(admission: Admission, url: Judged, address: str) -> FrontierUrl:
-    """What is queued for a URL that was admitted."""
-    found, candidate = admission.discovered, url.candidate
-    return FrontierUrl(
-        url=candidate.url,
-        run=admission.entry.run,
-        kind=candidate.kind,
-        address=address,
-        depth=found.depth,
-        priority=candidate.priority,
-        referrer=found.referrer,
-        via=found.via,
-    )
 
 
 def rules_of(outcome: Done | Failed | Skipped | Retry, robots: bytes | None) -> bytes:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgpack
+
 from crawler.errors import RecordCorrupt
-from crawler.frontier.base import Admission, Completion, Judged, RunCounts
+from crawler.frontier.base import MAX_CRAWL_DELAY, Admission, Completion, Judged, RunCounts
 from crawler.frontier.codec import ROBOTS_BAND, band_of, pack_candidate, pack_discovered, pack_url
 from crawler.records import Candidate, Discovered, Done, Failed, FrontierUrl, Kind, Rekind, Retry, Skipped
 from crawler.urls import parts
@@ -16,17 +18,13 @@ from crawler.urls import parts
 CHUNK = 500
 """Candidates in one entry of the discoveries stream, so that no entry is large and admission is spread."""
 
-_WAITING = ("queued", "leased", "delayed", "disc", "res", "robots_queued", "robots_leased")
+_WAITING = ("queued", "leased", "delayed", "disc", "res", "later", "robots_queued", "robots_leased")
 
 
 def completion_op(completion: Completion) -> dict[str, Any]:
     """The operation that `complete.lua` expects for one completion."""
-    op: dict[str, Any] = {"t": str(completion.lease.token)}
     outcome = completion.outcome
-    if completion.block > 0:
-        op["w"] = round(1000 * completion.block)
-    if completion.robots is not None:
-        op["x"] = completion.robots
+    op = _beside(completion)
     match outcome:
         case None:
             op["o"] = "back"
@@ -43,6 +41,49 @@ def completion_op(completion: Completion) -> dict[str, Any]:
             op |= {"o": "retry", "n": outcome.reason, "a": round(1000 * outcome.after)}
         case Rekind():
             op |= {"o": "rekind"} | _rekinded(completion.lease.item, outcome)
+    return op
+
+
+def packed_completions(rows: Sequence[tuple[int, int, bytes, int]]) -> bytes:
+    """What `complete.lua` expects for rows of (batch, index, packed operation, latency in ms or -1), sorted by batch.
+
+    Equal operations travel once: most images end the same way.
+    """
+    numbers: dict[bytes, int] = {}
+    batches: dict[int, tuple[list[str], list[int], list[int]]] = {}
+    for batch, index, op, latency in rows:
+        indexes, refs, latencies = batches.setdefault(batch, ([], [], []))
+        indexes.append(str(index))
+        refs.append(numbers.setdefault(op, len(numbers) + 1))
+        latencies.append(latency)
+    packer = msgpack.Packer(use_bin_type=False, autoreset=False)
+    packer.pack_array_header(1 + 4 * len(batches))
+    packer.pack_array_header(len(numbers))
+    ops: bytes = packer.bytes() + b"".join(numbers)
+    packer.reset()
+    for batch, columns in batches.items():
+        packer.pack(str(batch))
+        for column in columns:
+            packer.pack(column)
+    ops += packer.bytes()
+    return ops
+
+
+def _beside(completion: Completion) -> dict[str, Any]:
+    """What an operation says beside its outcome."""
+    op: dict[str, Any] = {}
+    if completion.block > 0:
+        op["w"] = round(1000 * completion.block)
+    if completion.park > 0:
+        op["k"] = round(1000 * completion.park)
+    if completion.robots is not None:
+        op["x"] = completion.robots
+        if completion.delay > 0:
+            op["y"] = round(1000 * min(completion.delay, MAX_CRAWL_DELAY))
+    if completion.session is not None:
+        op["s"] = completion.session
+    if completion.unsent:
+        op["u"] = 1
     return op
 
 
@@ -82,7 +123,7 @@ def enqueue_groups(admission: Admission, urls: Iterable[Judged]) -> list[dict[st
         assert url.politeness is not None
         candidate = url.candidate
         origin = _origin(candidate.url)
-        record = pack_candidate(candidate, found, origin)
+        record = pack_candidate(candidate, found, origin, url.context)
         place = _lane(candidate.kind), band_of(candidate.priority, found.depth)
         group = groups.setdefault((origin, url.politeness, url.address), {})
         group.setdefault(place, []).append(b"\0" + record)

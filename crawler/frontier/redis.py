@@ -1,24 +1,32 @@
-"""The frontier in Redis (>= 7.0) or Valkey: thin Python around the scripts beside it. See `common.lua` for the keys."""
+"""The frontier in Redis (>= 7.0) or Valkey: thin Python around the scripts beside it. See `state.lua` for the keys."""
 
 from __future__ import annotations
 
 import random
-import time
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-import msgpack
 from redis.asyncio import Redis
 
-from crawler.errors import RecordCorrupt, RedisUnavailable
-from crawler.frontier.base import Admission, Claimed, Completion, DeadLetter, RunCounts, StreamEntry
-from crawler.frontier.codec import pack_discovered, parse_run, unpack_url
+from crawler.errors import RedisUnavailable
+from crawler.frontier.base import (
+    Admission,
+    Claimed,
+    Completion,
+    Coverage,
+    DeadLetter,
+    Find,
+    FrontierState,
+    HostFacts,
+    RunCounts,
+    StreamEntry,
+)
+from crawler.frontier.codec import pack_discovered
 from crawler.frontier.keys import ADMITTERS, RECORDERS, partition_of
-from crawler.frontier.ops import completion_op, counts_of
 from crawler.frontier.redis_admit import Admissions
+from crawler.frontier.redis_leases import Leases, LeaseTimes, queue_number
 from crawler.frontier.redis_link import RedisLink
+from crawler.frontier.redis_runs import Runs
 from crawler.records import Discovered, Lease, RunId
 
 
@@ -40,18 +48,17 @@ class FrontierSettings:
     keep: float = 2_592_000.0
 
 
-_ENDED = ord("1")
-"""What `complete.lua` answers for a lease that it ended."""
-
-
 class RedisFrontier:
     """Implements `crawler.frontier.base.Frontier`."""
 
     def __init__(self, client: Redis, settings: FrontierSettings) -> None:
-        self._settings = settings
-        self._link = RedisLink(client, settings.prefix, settings.partitions, settings.consumer)
-        self._admissions = Admissions(self._link, settings.partitions, settings.keep)
-        self._partitions = range(settings.partitions)
+        s = self._settings = settings
+        self._link = RedisLink(client, s.prefix, s.partitions, s.consumer)
+        times = LeaseTimes(s.lookahead, s.send_window, s.lease_seconds, s.robots_ttl, s.attempts)
+        self._leases = Leases(self._link, times)
+        self._admissions = Admissions(self._link, s.partitions, s.keep)
+        self._runs = Runs(self._link)
+        self._partitions = range(s.partitions)
 
     # ------------------------------------------------------------ leases
 
@@ -66,7 +73,7 @@ class RedisFrontier:
             if wanted == (0, 0):
                 break
             try:
-                next_due = await self._claim(partition, wanted, leases)
+                next_due = await self._leases.claim(partition, *wanted, leases)
             except RedisUnavailable:
                 if not leases:
                     raise
@@ -75,65 +82,11 @@ class RedisFrontier:
                 due.append(next_due)
         return Claimed(tuple(leases), min(due, default=None))
 
-    async def _claim(self, partition: int, wanted: tuple[int, int], leases: list[Lease]) -> float | None:
-        s = self._settings
-        times = (round(1000 * value) for value in (s.lookahead, s.send_window, s.lease_seconds, s.robots_ttl))
-        before = time.monotonic()
-        now, soonest, *rows = msgpack.unpackb(await self._link.run("claim", partition, *wanted, *times), raw=True)
-        after = time.monotonic()
-        for row in rows:
-            lease = await self._lease(partition, row, now, before, after)
-            if lease is not None:
-                leases.append(lease)
-        return (soonest - now) / 1000 if soonest >= 0 else None
-
-    async def _lease(self, partition: int, row: list[Any], now: float, before: float, after: float) -> Lease | None:
-        token, slot, run, origin, address, queue, robots_at, element = row
-        delay = (slot - now) / 1000
-        send_by = before + delay + self._settings.send_window
-        try:
-            item = unpack_url(element, parse_run(run.decode()), origin.decode(), address.decode())
-        except (RecordCorrupt, UnicodeDecodeError):
-            op = {"t": token.decode(), "o": "failed", "n": "corrupt-record"}
-            await self._complete(partition, [op])
-            return None
-        return Lease(
-            item=item,
-            partition=partition,
-            token=int(token),
-            queue=f"{queue.decode()}:{robots_at.decode()}",
-            not_before=after + delay,
-            send_by=send_by,
-            expires=send_by + self._settings.lease_seconds,
-        )
-
     async def complete(self, completions: Sequence[Completion]) -> list[bool]:
-        by_partition: dict[int, list[int]] = defaultdict(list)
-        for position, completion in enumerate(completions):
-            by_partition[completion.lease.partition].append(position)
-        held = [False] * len(completions)
-        for partition, positions in by_partition.items():
-            reply = await self._complete(partition, [completion_op(completions[i]) for i in positions])
-            for i, answer in zip(positions, reply, strict=True):
-                held[i] = answer == _ENDED
-        return held
-
-    async def _complete(self, partition: int, ops: list[dict[str, Any]]) -> bytes:
-        packed = msgpack.packb(ops, use_bin_type=False)
-        reply: bytes = await self._link.run("complete", partition, packed, self._settings.attempts)
-        return reply
+        return await self._leases.complete(completions)
 
     async def reslot(self, lease: Lease) -> Lease | None:
-        s = self._settings
-        times = round(1000 * s.send_window), round(1000 * s.lease_seconds)
-        before = time.monotonic()
-        reply = await self._link.run("reslot", lease.partition, str(lease.token), *times)
-        if not reply:
-            return None
-        delay = (float(reply[1]) - float(reply[0])) / 1000
-        send_by = before + delay + s.send_window
-        slot = time.monotonic() + delay
-        return replace(lease, not_before=slot, send_by=send_by, expires=send_by + s.lease_seconds)
+        return await self._leases.reslot(lease)
 
     async def give_back(self, leases: Sequence[Lease]) -> list[bool]:
         return await self.complete([Completion(lease, None) for lease in leases])
@@ -142,9 +95,13 @@ class RedisFrontier:
         partition = partition_of(politeness, self._settings.partitions)
         await self._link.run("block", partition, politeness, round(1000 * seconds))
 
-    async def robots_rules(self, lease: Lease) -> bytes | None:
-        number = lease.queue.partition(":")[0]
-        return await self._link.hash_value(f"{self._link.prefixes[lease.partition]}:q:{number}", "robots")
+    async def host_facts(self, lease: Lease) -> HostFacts:
+        prefix, number = self._link.prefixes[lease.partition], str(queue_number(lease))
+        robots = await self._link.hash_value(f"{prefix}:robots", number)
+        return HostFacts(robots, await self._link.hash_value(f"{prefix}:session", number))
+
+    async def boost(self, find: Find) -> None:
+        await self._runs.boost(find)
 
     async def reap(self, n: int = 200) -> int:
         return sum([await self._link.run("reap", p, n, self._settings.attempts) for p in self._partitions])
@@ -156,7 +113,15 @@ class RedisFrontier:
         await self._link.run("offer", partition, str(run), *(pack_discovered(found) for found in discovered))
 
     async def discoveries(self, n: int) -> list[StreamEntry]:
+        entries = await self._link.read("disc", ADMITTERS, n)
+        if entries or not await self._wake():
+            return entries
         return await self._link.read("disc", ADMITTERS, n)
+
+    async def _wake(self) -> int:
+        """Bring back what waited long enough, for a worker that claims nothing at the moment; how much it was."""
+        ttl = round(1000 * self._settings.robots_ttl)
+        return sum([await self._link.run("wake", partition, ttl) for partition in self._partitions])
 
     async def backlog(self) -> int:
         return await self._link.stream_length("disc") + await self._link.stream_length("res")
@@ -185,37 +150,22 @@ class RedisFrontier:
     # ------------------------------------------------------------ runs
 
     async def counts(self, run: RunId) -> RunCounts:
-        rows: list[dict[bytes, bytes]] = []
-        for prefix in self._link.prefixes:
-            rows.append(await self._link.hash_values(f"{prefix}:cnt:{run}"))
-        return counts_of(rows)
+        return await self._runs.counts(run)
 
     async def hold(self, run: RunId, held: bool) -> None:
-        for partition in self._partitions:
-            cursor = b"0"
-            while True:
-                state = "paused" if held else "running"
-                cursor = await self._link.run("hold", partition, str(run), state, cursor, 500)
-                if cursor in (b"0", "0"):
-                    break
+        await self._runs.hold(run, held)
 
     async def dead_letters(self, run: RunId, n: int = 100) -> list[DeadLetter]:
-        letters: list[DeadLetter] = []
-        for prefix in self._link.prefixes:
-            packed = await self._link.newest(f"{prefix}:dead:{run}", n)
-            letters += [_dead_letter(item, run) for item in packed]
-        return letters[-n:]
+        return await self._runs.dead_letters(run, n)
 
     async def forget(self, run: RunId) -> None:
-        for partition in self._partitions:
-            while await self._link.run("forget", partition, str(run), 500):
-                pass
+        await self._runs.forget(run)
 
+    async def carry_over(self, run: RunId, urls_per_host: int) -> int:
+        return await self._runs.carry_over(run, urls_per_host)
 
-def _dead_letter(packed: bytes, run: RunId) -> DeadLetter:
-    reason, origin, element = msgpack.unpackb(packed, raw=True)
-    try:
-        item = unpack_url(element, run, (origin or b"").decode(), "")
-    except (RecordCorrupt, UnicodeDecodeError):
-        return DeadLetter(None, None, reason.decode(errors="replace"))
-    return DeadLetter(item.url, item.kind, reason.decode(errors="replace"))
+    async def coverage(self, campaign: str) -> list[Coverage]:
+        return await self._runs.coverage(campaign)
+
+    async def state(self) -> FrontierState:
+        return await self._runs.state()

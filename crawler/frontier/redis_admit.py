@@ -13,11 +13,14 @@ from typing import Any
 import msgpack
 
 from crawler.errors import RecordCorrupt
-from crawler.frontier.base import Admission, Judged, StreamEntry
+from crawler.frontier.base import CARRY_CAP, CARRY_SHARE, Admission, Judged, StreamEntry
+from crawler.frontier.codec import pack_discovered
 from crawler.frontier.keys import ADMITTERS, partition_of
 from crawler.frontier.ops import enqueue_groups
 from crawler.frontier.redis_link import RedisLink
 
+_LATER = ord("4")
+"""The flag of `reserve.lua` for a URL that comes back."""
 _Place = dict[str, tuple[str, str]]
 """Host -> (address, politeness key)."""
 
@@ -33,7 +36,9 @@ class Admissions:
     async def admit(self, admissions: Sequence[Admission]) -> None:
         """See `Frontier.admit`."""
         marked: dict[int, list[str]] = defaultdict(list)
-        admitted = await self._reserve(admissions, marked)
+        admitted, kept, later = await self._reserve(admissions, marked)
+        for partition, entries in kept.items():
+            await self._link.run("carry", partition, _packed(entries), self._keep)
         queued: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for admission, urls in zip(admissions, admitted, strict=True):
             for partition, places in self._places([url.politeness or "" for url in urls]).items():
@@ -43,25 +48,34 @@ class Admissions:
                 marked[partition].append(marker)
         for partition, entries in queued.items():
             await self._link.run("enqueue", partition, _packed(entries), self._keep)
-        await self._link.acknowledge("disc", ADMITTERS, [admission.entry for admission in admissions])
+        put_off = [_put_off(admission, places) for admission, places in zip(admissions, later, strict=True)]
+        await self._link.acknowledge("disc", ADMITTERS, [admission.entry for admission in admissions], put_off)
         for partition, markers in marked.items():
             await self._link.run("unmark", partition, *set(markers))
 
-    async def _reserve(self, admissions: Sequence[Admission], marked: dict[int, list[str]]) -> list[list[Judged]]:
-        """The admitted URLs of each admission, with the addresses of the entry's first delivery."""
+    async def _reserve(
+        self, admissions: Sequence[Admission], marked: dict[int, list[str]]
+    ) -> tuple[list[list[Judged]], dict[int, list[dict[str, Any]]], list[list[int]]]:
+        """The admitted URLs of each admission, with the addresses of the entry's first delivery; by partition, what is
+        kept for the next run; the positions of those of each that come back later."""
         calls: dict[int, list[tuple[int, list[int]]]] = defaultdict(list)
         for number, admission in enumerate(admissions):
-            for partition, places in self._places([url.host for url in admission.urls]).items():
+            for partition, places in self._places([url.domain or url.host for url in admission.urls]).items():
                 calls[partition].append((number, places))
                 marked[partition].append(_marker(admission.entry))
         admitted: list[list[Judged]] = [[] for _ in admissions]
+        later: list[list[int]] = [[] for _ in admissions]
+        kept: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for partition, parts in calls.items():
             entries = [_reservation(admissions[number], places) for number, places in parts]
             reply = msgpack.unpackb(await self._link.run("reserve", partition, _packed(entries), self._keep), raw=True)
             for (number, places), (flags, place) in zip(parts, reply, strict=True):
                 urls = [admissions[number].urls[i] for i in places]
                 admitted[number] += _admitted(urls, flags.decode(), _unpack_place(place))
-        return admitted
+                later[number] += [place for place, flag in zip(places, flags, strict=True) if flag == _LATER]
+                if b"3" in flags:
+                    kept[partition].append(_kept(admissions[number], urls, flags.decode()))
+        return admitted, kept, later
 
     def _places(self, keys: Sequence[str]) -> dict[int, list[int]]:
         """Positions in `keys`, by the partition that each key belongs to."""
@@ -87,10 +101,40 @@ def _reservation(admission: Admission, places: list[int]) -> dict[str, Any]:
     return {
         "m": _marker(admission.entry),
         "r": str(admission.entry.run),
+        "c": admission.entry.run.campaign,
         "b": admission.urls_per_host,
+        "d": admission.urls_per_domain,
+        "k": round(CARRY_CAP * admission.urls_per_host),
         "p": msgpack.packb(place),
-        "u": [[str(url.number), url.host, url.skip or ""] for url in urls],
+        "u": [[str(url.number), url.host, _skip(url), url.domain or url.host] for url in urls],
     }
+
+
+def _kept(admission: Admission, urls: list[Judged], flags: str) -> dict[str, Any]:
+    """What `carry.lua` keeps of an entry: pieces of one host each, small beside what a night may take of them."""
+    hosts: dict[str, list[Judged]] = defaultdict(list)
+    for url, flag in zip(urls, flags, strict=True):
+        if flag == "3":
+            hosts[url.host].append(url)
+    campaign, found = admission.entry.run.campaign, replace(admission.discovered, tries=0)
+    size = max(int(CARRY_SHARE * admission.urls_per_host) // 8, 1)
+    parts = []
+    for host, left_out in hosts.items():
+        for first in range(0, len(left_out), size):
+            piece = left_out[first : first + size]
+            payload = pack_discovered(replace(found, candidates=tuple(url.candidate for url in piece)))
+            parts.append([campaign, host, [str(url.number) for url in piece], payload])
+    return {"m": _marker(admission.entry), "p": parts}
+
+
+def _skip(url: Judged) -> str:
+    """The reason why a URL is not queued, "" for none, and "later" for one that comes back."""
+    return "later" if url.later else url.skip or ""
+
+
+def _put_off(admission: Admission, places: list[int]) -> tuple[bytes, float]:
+    found = admission.put_off([admission.urls[place] for place in sorted(places)])
+    return (pack_discovered(found), admission.after) if found is not None else (b"", 0.0)
 
 
 def _unpack_place(packed: bytes) -> _Place:

@@ -23,6 +23,10 @@ _RECLAIM_EVERY = 5.0
 """Seconds between two looks for such entries."""
 
 
+_BEFORE = {"claim": ("tend",), "wake": ("tend",)}
+"""Files that only some scripts share."""
+
+
 class RedisLink:
     """One process's connection to the partitions of a deployment. consumer: unique name of this process."""
 
@@ -36,14 +40,22 @@ class RedisLink:
     async def run(self, script: str, partition: int, *arguments: Any) -> Any:
         """What a script of this package answers in a partition."""
         if script not in self._scripts:
-            here = files("crawler.frontier")
-            text = (here / "common.lua").read_text() + (here / f"{script}.lua").read_text()
+            here, names = files("crawler.frontier"), ("state", "common", *_BEFORE.get(script, ()), script)
+            text = "".join((here / f"{name}.lua").read_text() for name in names)
             self._scripts[script] = self._client.register_script(text)
         return await _translated(self._scripts[script](keys=[self.prefixes[partition]], args=list(arguments)))
 
     async def hash_value(self, key: str, name: str) -> bytes | None:
         """One field of a hash."""
         return cast("bytes | None", await _translated(self._client.hget(key, name)))
+
+    async def hash_some(self, key: str, names: Sequence[int]) -> list[bytes | None]:
+        """Fields of a hash."""
+        return cast("list[bytes | None]", await _translated(self._client.hmget(key, [str(name) for name in names])))
+
+    async def length(self, key: str) -> int:
+        """Members of a set."""
+        return int(await _translated(self._client.scard(key)))
 
     async def hash_values(self, key: str) -> dict[bytes, bytes]:
         """A whole hash."""
@@ -73,11 +85,16 @@ class RedisLink:
                 entries += _entries(partition, await self._fresh(key, group, n - len(entries), block))
         return entries
 
-    async def acknowledge(self, stream: str, group: str, entries: Sequence[StreamEntry]) -> int:
-        """Acknowledge and remove entries, and move the counters of their runs; how many were still pending."""
-        groups: dict[int, list[str]] = defaultdict(list)
-        for entry in entries:
-            groups[entry.partition] += [entry.number, str(entry.run)]
+    async def acknowledge(
+        self, stream: str, group: str, entries: Sequence[StreamEntry], later: Sequence[tuple[bytes, float]] = ()
+    ) -> int:
+        """Acknowledge and remove entries, and move the counters of their runs; how many were still pending.
+
+        later: for each entry a payload (b"" for none) that becomes discoveries of its run after so many seconds.
+        """
+        groups: dict[int, list[str | bytes | int]] = defaultdict(list)
+        for entry, (payload, seconds) in zip(entries, later or [(b"", 0.0)] * len(entries), strict=True):
+            groups[entry.partition] += [entry.number, str(entry.run), payload, round(1000 * seconds)]
         return sum([await self.run("ack", partition, stream, group, *each) for partition, each in groups.items()])
 
     async def _fresh(self, key: str, group: str, n: int, block: int | None) -> list[Any]:

@@ -1,7 +1,10 @@
 -- Decide, in the partition of the hosts, which URLs are new; count them, and hold them against the host's budget.
--- ARGV[1]: msgpack list of entries {m marker, r run, u {{number, host, skip reason or ''}, …}, b budget per host, p place};
--- ARGV[2]: seconds that seen numbers and markers are kept.
--- Returns msgpack of {flags, place} per entry; flags has a character per URL: '0' seen before, '1' admitted, '2' counted as skipped.
+-- ARGV[1]: msgpack list of entries {m marker, r run, c campaign, u {{number, host, skip reason, '' or 'later', domain}, …}, b and d
+-- budgets per host and per domain, k URLs of a host kept above its budget, p place}; ARGV[2]: seconds that seen numbers and
+-- markers are kept.
+-- Returns msgpack of {flags, place} per entry; flags has a character per URL: '0' seen before, '1' admitted, '2' counted as
+-- skipped, '3' counted as skipped and to be kept for the next run,
+-- '4' to come back later.
 -- Flags and place (where the hosts lie, opaque here) stand under the entry's marker, so that a second delivery gets those of
 -- the first, whatever has become of names and scope meanwhile.
 local entries = cmsgpack.unpack(ARGV[1])
@@ -14,37 +17,31 @@ end
 -- insertion overflows that. Numbers are decimal strings below 2^63, of which Lua's doubles hold the last 15 digits
 -- exactly; 10^15 is a multiple of 2^15, which bounds the number of buckets.
 local FILL, MOST = 256, 15
-local function bucket_of(number, level, split)
-  local low = tonumber(string.sub(number, -15))
-  local b = low % (2 ^ level)
-  if b < split then b = low % (2 ^ (level + 1)) end
-  return string.format('%.0f', b)
+local function bucket_of(low, meta)
+  local b = low % meta.size
+  return b < meta.split and low % (2 * meta.size) or b
 end
 
 local function grow(base, meta)
-  local from = base .. string.format('%.0f', meta.split)
-  local to = base .. string.format('%.0f', meta.split + 2 ^ meta.level)
-  local moving = {}
-  for _, number in ipairs(redis.call('SMEMBERS', from)) do
-    if tonumber(string.sub(number, -15)) % (2 ^ (meta.level + 1)) ~= meta.split then moving[#moving + 1] = number end
+  local from, to, moving = base .. meta.split, base .. meta.split + meta.size, {}
+  for _, number in ipairs(call('SMEMBERS', from)) do
+    if tonumber(sub(number, -15)) % (2 * meta.size) ~= meta.split then moving[#moving + 1] = number end
   end
-  for first = 1, #moving, 500 do
-    local last = math.min(first + 499, #moving)
-    redis.call('SREM', from, unpack(moving, first, last))
-    redis.call('SADD', to, unpack(moving, first, last))
-  end
-  redis.call('EXPIRE', to, keep)
+  in_parts(moving, 'SREM', from)
+  in_parts(moving, 'SADD', to)
+  call('EXPIRE', to, keep)
   meta.split = meta.split + 1
-  if meta.split == 2 ^ meta.level then meta.split, meta.level = 0, meta.level + 1 end
+  if meta.split == meta.size then meta.split, meta.size = 0, 2 * meta.size end
 end
 
 -- A bucket's life is prolonged at every sixteenth number or so: it is of weeks, and one command less for the others.
 local function remember(base, meta, number)
-  local bucket = base .. bucket_of(number, meta.level, meta.split)
-  if redis.call('SADD', bucket, number) == 0 then return false end
-  if meta.n == 0 or tonumber(string.sub(number, -2)) % 16 == 0 then redis.call('EXPIRE', bucket, keep) end
+  local low = tonumber(sub(number, -15))
+  local bucket = base .. bucket_of(low, meta)
+  if call('SADD', bucket, number) == 0 then return false end
+  if meta.n == 0 or low % 16 == 0 then call('EXPIRE', bucket, keep) end
   meta.n = meta.n + 1
-  if meta.n > FILL * (2 ^ meta.level + meta.split) and meta.level < MOST then grow(base, meta) end
+  if meta.n > FILL * (meta.size + meta.split) and meta.size < 2 ^ MOST then grow(base, meta) end
   return true
 end
 
@@ -52,61 +49,99 @@ end
 local runs = {}
 local function state_of_run(run)
   if not runs[run] then
-    local state = redis.call('HMGET', P .. 'seen:' .. run .. ':meta', 'level', 'split', 'n')
-    local meta = {level = tonumber(state[1] or 0), split = tonumber(state[2] or 0), n = tonumber(state[3] or 0)}
-    runs[run] = {meta = meta, hosts = {}}
+    local state = call('HMGET', P .. 'seen:' .. run .. ':meta', 'size', 'split', 'n')
+    local meta = {size = tonumber(state[1] or 1), split = tonumber(state[2] or 0), n = tonumber(state[3] or 0)}
+    runs[run] = {meta = meta, counts = {}}
   end
   return runs[run]
 end
 
-local function read_hosts(run, hosts, urls)
+-- Hosts by their name, domains with a "." before it.
+local function read_counts(run, counts, urls)
   local wanted, asked = {}, {}
   for _, url in ipairs(urls) do
-    local host = url[2]
-    if url[3] == '' and not hosts[host] and not asked[host] then
-      asked[host] = true
-      wanted[#wanted + 1] = host
+    for _, name in ipairs(url[3] == '' and {url[2], '.' .. url[4]} or {}) do
+      if not counts[name] and not asked[name] then
+        asked[name] = true
+        wanted[#wanted + 1] = name
+      end
     end
   end
-  for first = 1, #wanted, 1000 do
-    local last = math.min(first + 999, #wanted)
-    for i, n in ipairs(redis.call('HMGET', P .. 'host:' .. run, unpack(wanted, first, last))) do
-      hosts[wanted[first + i - 1]] = tonumber(n or 0)
-    end
+  for i, n in ipairs(in_parts(wanted, 'HMGET', P .. 'host:' .. run)) do counts[wanted[i]] = tonumber(n or 0) end
+end
+
+-- Whether a budget is used up; hits lift it.
+local function used_up(run, name, n, budget)
+  return n >= budget and n >= budget + tonumber(call('HGET', P .. 'lift:' .. run, name) or 0)
+end
+
+-- The record of a host of which something was left out: {URLs that had their turn since the round began, the run that was
+-- last offered what waited, the run that last used its budget up}. With nothing left of the last round a new one begins.
+local function left_out(entry, host, over)
+  local cover, kept = P .. 'cover:' .. entry.c, P .. 'carried:' .. entry.c .. ':' .. host
+  local known = call('HGET', cover, host)
+  local record = known and cmsgpack.unpack(known) or {0, '', ''}
+  if over and record[3] ~= entry.r then
+    record[1] = call('EXISTS', kept) == 1 and record[1] + entry.b or entry.b
+    record[3] = entry.r
+  elseif known then
+    return kept
   end
+  call('HSET', cover, host, cmsgpack.pack(record))
+  call('EXPIRE', cover, keep)
+  return kept
+end
+
+local function keep_for_later(entry, host, number, reason)
+  local kept = left_out(entry, host, reason == 'host-budget')
+  if call('SCARD', kept) >= entry.k or call('SADD', kept, number) == 0 then return false end
+  call('EXPIRE', kept, keep)
+  return true
+end
+
+-- Which budget one more URL of a host is above, or ''; then it counts against neither.
+local function budget_reason(entry, counts, host, domain)
+  local all = '.' .. domain
+  if used_up(entry.r, host, counts[host], entry.b) then return 'host-budget' end
+  if used_up(entry.r, all, counts[all], entry.d) then return 'domain-budget' end
+  counts[host], counts[all] = counts[host] + 1, counts[all] + 1
+  return ''
 end
 
 local function write_runs()
   for run, state in pairs(runs) do
-    local seen, budget, counts = P .. 'seen:' .. run .. ':meta', P .. 'host:' .. run, {}
-    redis.call('HSET', seen, 'level', state.meta.level, 'split', state.meta.split, 'n', state.meta.n)
-    redis.call('EXPIRE', seen, keep)
-    for host, n in pairs(state.hosts) do
-      counts[#counts + 1] = host
-      counts[#counts + 1] = n
+    local seen, budget, values = P .. 'seen:' .. run .. ':meta', P .. 'host:' .. run, {}
+    call('HSET', seen, 'size', state.meta.size, 'split', state.meta.split, 'n', state.meta.n)
+    call('EXPIRE', seen, keep)
+    for name, n in pairs(state.counts) do
+      values[#values + 1] = name
+      values[#values + 1] = n
     end
-    call_in_parts(counts, 'HSET', budget)
-    redis.call('EXPIRE', budget, keep)
+    in_parts(values, 'HSET', budget)
+    call('EXPIRE', budget, keep)
   end
 end
 
 local function judge(entry)
   local run = state_of_run(entry.r)
-  local base, hosts, meta = P .. 'seen:' .. entry.r .. ':', run.hosts, run.meta
-  read_hosts(entry.r, hosts, entry.u)
+  local base, counts, meta = P .. 'seen:' .. entry.r .. ':', run.counts, run.meta
+  read_counts(entry.r, counts, entry.u)
   local flags, fresh = {}, 0
   for i, url in ipairs(entry.u) do
-    if not remember(base, meta, url[1]) then
+    if url[3] == 'later' then
+      flags[i] = '4'
+    elseif not remember(base, meta, url[1]) then
       flags[i] = '0'
     else
       fresh = fresh + 1
-      local skip = url[3]
-      if skip == '' then
-        local n = hosts[url[2]] + 1
-        hosts[url[2]] = n
-        if n > entry.b then skip = 'host-budget' end
+      local skip, flag = url[3], '1'
+      if skip ~= '' then
+        flag = '2'
+      else
+        skip = budget_reason(entry, counts, url[2], url[4])
+        if skip ~= '' then flag = keep_for_later(entry, url[2], url[1], skip) and '3' or '2' end
       end
-      flags[i] = skip == '' and '1' or '2'
+      flags[i] = flag
       if skip ~= '' then count(entry.r, 's:' .. skip, 1) end
     end
   end
@@ -117,14 +152,14 @@ end
 local out = {}
 for i, entry in ipairs(entries) do
   local marker = P .. 'mark:' .. entry.m
-  local answer = redis.call('HMGET', marker, 'flags', 'place')
+  local answer = call('HMGET', marker, 'flags', 'place')
   if not answer[1] then
     answer = {judge(entry), entry.p}
-    redis.call('HSET', marker, 'flags', answer[1], 'place', answer[2])
-    redis.call('EXPIRE', marker, keep)
+    call('HSET', marker, 'flags', answer[1], 'place', answer[2])
+    call('EXPIRE', marker, keep)
   end
   out[i] = answer
 end
 write_runs()
-flush_counts()
+save()
 return cmsgpack.pack(out)

@@ -1,12 +1,16 @@
 -- Another slot for a lease that missed its own, for instance because connecting took longer than the send window.
--- ARGV: token, send window ms, lease ms beyond send_by. Returns {now, slot}, or nothing when the token is not leased.
-local token, window, life = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local packed = redis.call('HGET', P .. 'leases', token)
-if not packed then return {} end
-local a = P .. 'a:' .. cmsgpack.unpack(packed).k
-local state = redis.call('HMGET', a, 'next', 'rate', 'blocked')
-local slot = math.max(tonumber(state[1] or 0), tonumber(state[3] or 0), now)
-redis.call('HSET', a, 'next', string.format('%.3f', slot + (1000 + window) / tonumber(state[2] or 1)))
-redis.call('ZADD', P .. 'expiry', slot + window + life, token)
-schedule(cmsgpack.unpack(packed).k)
-return {string.format('%.0f', now), string.format('%.3f', slot)}
+-- ARGV: batch, index, send window ms, lease ms beyond send_by. Returns {now, slot}, or nothing when it is not leased.
+local key, index, window, life = P .. 'lease:' .. ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local packed = call('HGET', key, index)
+local lease = packed and unpacked_lease(packed)
+if not lease then return {} end
+local a = address(lease.key)
+lease.slot = max(a.next, a.blocked, now)
+lease.after = lease.slot + (1000 + window) / a.rate * a.slow
+a.next, a.dirty = lease.after, true
+call('HSET', key, index, repacked(lease))
+call('ZADD', P .. 'expiry', 'GT', ceil(lease.slot + window + life), ARGV[1])
+local q = queue(lease.q)
+if q then keep_pace(q, a, lease.slot) end
+save()
+return {format('%.0f', now), format('%.3f', lease.slot)}

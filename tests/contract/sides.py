@@ -2,7 +2,8 @@
 
 What is compared does not depend on order: Redis visits partitions at random, and its clock runs by itself. So every
 claim asks for all there is, and of what the two gave differently (places in flight are few, hosts take turns) each
-returns its own. Rates are so high that a slot is always due; leases last forever or not at all.
+returns its own. Rates are so high that a slot is always due, even of an address that is spared; leases, blocks and
+waits last forever or not at all.
 """
 
 from __future__ import annotations
@@ -14,23 +15,31 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from crawler.frontier.base import Admission, Completion, Frontier, StreamEntry
+from crawler.frontier.base import Admission, Completion, Frontier, HostFacts, RunCounts, StreamEntry
 from crawler.frontier.memory import MemoryFrontier
 from crawler.records import Discovered, Done, Failed, Kind, Lease, Outcome, Retry, RunId, Skipped
 
 ATTEMPTS = 3
-RATE = 20_000.0
+RATE = 200_000.0
 WINDOW = 0.001
 FOREVER = 1e6
 RUNS = (RunId("c", 1), RunId("d", 1))
 ALL = 10_000
 
-Key = tuple[str, str, str]
-"""Run, URL and address: what is leased at most once at a time."""
+Key = tuple[str, str, int, str]
+"""Run, URL, context and address: what is leased at most once at a time."""
 
 
 def key_of(lease: Lease) -> Key:
-    return str(lease.item.run), lease.item.url, lease.item.address
+    return str(lease.item.run), lease.item.url, lease.item.context, lease.item.address
+
+
+def _folded(waiting: dict[str, int]) -> dict[str, int]:
+    """What is queued or delayed, under one name."""
+    folded: Counter[str] = Counter()
+    for name, n in waiting.items():
+        folded["queued" if name in ("robots_queued", "delayed") else name] += n
+    return dict(folded)
 
 
 @dataclass(eq=False)
@@ -60,8 +69,10 @@ class Sides:
         self.held: dict[Key, tuple[Lease, Lease]] = {}
         self.late: list[tuple[Lease, Lease]] = []
         self.entries: list[Entry] = []
+        self.facts: dict[tuple[int, int, str], HostFacts] = {}
         self.ended: Counter[Key] = Counter()
         self.waiting: Counter[str] = Counter()
+        self.looks = 0
 
     @staticmethod
     def lease_seconds(lasting: bool) -> float:
@@ -76,23 +87,38 @@ class Sides:
 
     def same(self, name: str, *arguments: Any) -> Any:
         reference, other = self.both(name, *arguments)
-        assert reference == other, name
+        assert reference == other, f"{name}: {reference}, {other}"
+        return reference
+
+    def counts(self, run: RunId) -> RunCounts:
+        """The counters of a run. When what was delayed is queued again is each side's own affair."""
+        answers = self.both("counts", run)
+        folded = [replace(answer, waiting=_folded(answer.waiting)) for answer in answers]
+        assert folded[0] == folded[1], f"counts: {answers}"
+        reference: RunCounts = answers[0]
         return reference
 
     def compare(self) -> None:
-        """All that can be asked of a frontier without changing it."""
-        self.same("backlog")
+        """What can be asked of a frontier without changing it; all of it at every fifth look, for it takes its time."""
+        states = [(s.queues, s.leases, s.discoveries, s.results) for s in self.both("state")]
+        assert states[0] == states[1]
         self.waiting.clear()
+        self.looks += 1
         for run in RUNS:
-            counts = self.same("counts", run)
+            counts = self.counts(run)
             self.waiting.update(counts.waiting)
-            states = ("queued", "leased", "delayed")
-            waiting = sum(counts.waiting.get(state, 0) for state in states)
+            waiting = sum(counts.waiting.get(state, 0) for state in ("queued", "leased", "delayed"))
             # A delayed robots.txt is delayed, and no URL.
             assert counts.pending <= waiting if run is RUNS[0] else counts.pending == waiting
-            letters = [Counter(letters) for letters in self.both("dead_letters", run, ALL)]
-            assert letters[0] == letters[1]
-            assert letters[0].total() == sum(counts.failed.values())
+            if self.looks % 5 == 0:
+                self._compare_rest(run, sum(counts.failed.values()))
+
+    def _compare_rest(self, run: RunId, failed: int) -> None:
+        self.same("backlog")
+        letters = [Counter(letters) for letters in self.both("dead_letters", run, ALL)]
+        assert letters[0] == letters[1]
+        assert letters[0].total() == failed
+        self.same("coverage", run.campaign)
 
     # ------------------------------------------------------------ streams
 
@@ -155,7 +181,7 @@ class Sides:
             assert not any(self.ended[key] for key in row), "leased after its outcome"
             assert sum(lease.item.kind.on_image_lane for lease in side.leases) <= images
             assert sum(not lease.item.kind.on_image_lane for lease in side.leases) <= pages
-            inflight = Counter(address for _, _, address in (*row, *self.held))
+            inflight = Counter(address for *_, address in (*row, *self.held))
             assert max(inflight.values(), default=0) <= self._concurrency
             self._slots_keep_distance(side.leases)
         if min(pages, images) >= ALL:
@@ -172,15 +198,26 @@ class Sides:
         for key in sorted(agreed):
             pair = rows[0][key], rows[1][key]
             assert pair[0].item == pair[1].item
+            self._facts_agree(pair)
             self.held[key] = pair
 
-    def complete(
-        self, endings: Sequence[tuple[Key, Outcome | None]], block: float = 0.0, rules: bytes | None = None
-    ) -> None:
-        """Complete leases that are held; every one stands twice in the batch, and the second changes nothing."""
+    def _facts_agree(self, pair: tuple[Lease, Lease]) -> None:
+        """A new lease's facts are the same on both sides, and as they were for the last lease of the same name."""
+        found = [
+            self._wait(side.host_facts(lease)) for side, lease in zip((self.reference, self.other), pair, strict=True)
+        ]
+        assert found[0] == found[1]
+        for place, lease in enumerate(pair):
+            assert self.facts.setdefault((place, lease.partition, lease.queue), found[0]) == found[0]
+
+    def complete(self, endings: Sequence[tuple[Key, Outcome | None]], **facts: Any) -> None:
+        """Complete leases that are held; every one stands twice in the batch, and the second changes nothing.
+
+        facts: what each completion says besides its outcome.
+        """
         for place, side in enumerate((self.reference, self.other)):
-            rows = [Completion(self.held[key][place], outcome, rules, block) for key, outcome in endings]
-            twice = [row for completion in rows for row in (completion, replace(completion, outcome=Done()))]
+            rows = [Completion(self.held[key][place], outcome, **facts) for key, outcome in endings]
+            twice = [each for row in rows for each in (row, replace(row, outcome=Done(), session=b"twice"))]
             assert self._wait(side.complete(twice)) == [True, False] * len(rows)
         for key, outcome in endings:
             pair = self.held.pop(key)
@@ -197,7 +234,9 @@ class Sides:
         """A worker that woke too late: nothing of what it says is done."""
         found = Discovered((), 1)
         for side, lease in zip((self.reference, self.other), pair, strict=True):
-            late = Completion(lease, Done(found, (b"late",), {"late": 1}), b"late", FOREVER)
+            late = Completion(
+                lease, Done(found, (b"late",), {"late": 1}), b"late", FOREVER, park=FOREVER, session=b"late"
+            )
             assert self._wait(side.complete([late])) == [False]
             assert self._wait(side.reslot(lease)) is None
 
@@ -242,7 +281,7 @@ class Sides:
     def drain(self) -> None:
         """Let each side end on its own all that can be claimed; its order is its own, where that leads is not."""
         for key in list(self.held):
-            self.complete([(key, Done())], rules=b"rules")
+            self.complete([(key, Done())], robots=b"rules")
         for place, side in enumerate((self.reference, self.other)):
             ended: set[Key] = set()
             for _ in range(1000):

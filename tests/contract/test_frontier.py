@@ -1,30 +1,25 @@
-"""The frontier's contract, which every implementation keeps."""
+"""The frontier's contract, which every implementation keeps: leases, order, runs. The other files go on with it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import pytest
 
-from crawler.frontier.base import Completion, Frontier, RunCounts
-from crawler.records import Candidate, Discovered, Done, Failed, Kind, Rekind, Retry, RunId, Skipped
+from crawler.frontier.base import Completion, Frontier, HostFacts, RunCounts
+from crawler.records import Candidate, Discovered, Done, Failed, Kind, Rekind, Retry, RunId
 from tests.contract.conftest import Bench
 from tests.contract.steps import (
-    ADDRESS,
+    IMAGE,
     PAGES,
     RUN,
-    admission,
     admit,
     claim,
     fill,
-    new_entries,
-    new_results,
     urls_of,
 )
 
 Build = Callable[..., Bench]
-IMAGE = ("http://a.example/i.png", Kind.IMAGE)
 
 # ---------------------------------------------------------------- leases
 
@@ -202,296 +197,6 @@ async def test_neither_lane_starves_the_other(bench: Bench) -> None:
     assert kinds.count(Kind.PAGE) == kinds.count(Kind.IMAGE) == 4
 
 
-# ---------------------------------------------------------------- politeness
-
-
-async def test_concurrency_and_rate_hold_over_lanes_hosts_and_runs(frontier: Frontier) -> None:
-    await fill(frontier, PAGES, rate=100.0, concurrency=2)
-    await fill(frontier, [("http://b.example/1.jpg", Kind.IMAGE)], rate=100.0, concurrency=2)
-    await fill(frontier, [("http://c.example/", Kind.PAGE)], rate=100.0, concurrency=2, run=RunId("d", 1))
-    first = await claim(frontier)
-    assert len(first) == 2
-    assert first[1].not_before - first[0].not_before == pytest.approx(1.25 / 100, abs=0.002)
-    assert await claim(frontier) == []
-    await frontier.complete([Completion(first[0], Done())])
-    assert len(await claim(frontier)) == 1
-    await frontier.give_back(first[1:])
-    assert len(await claim(frontier)) == 1
-
-
-async def test_slots_of_an_address_keep_their_distance_over_many_claims(bench: Bench) -> None:
-    await fill(bench.frontier, [*PAGES, IMAGE], rate=20.0)
-    await fill(bench.frontier, [(f"http://other.example/{n}", Kind.PAGE) for n in range(9)], address="192.0.2.2")
-    slots: list[tuple[float, float]] = []
-    for _ in range(20):
-        for lease in await claim(bench.frontier):
-            if lease.item.address == ADDRESS:
-                # A slot lies between these: reading the worker's clock takes time.
-                slots.append((lease.send_by - 0.25, lease.not_before))
-        if len(slots) == 4:
-            break
-        await bench.sleep(0.02)
-    slots.sort()
-    assert len(slots) == 4
-    for (earliest, _), (_, latest) in pairwise(slots):
-        assert latest - earliest >= 1.25 / 20 - bench.exact
-
-
-async def test_an_address_that_is_not_due_says_when(bench: Bench) -> None:
-    assert (await bench.frontier.claim(9, 9)).next_due is None
-    await fill(bench.frontier, PAGES, rate=1.0)
-    first = await bench.frontier.claim(9, 9)
-    assert len(first.leases) == 1
-    assert first.next_due == pytest.approx(1.25, abs=0.2)
-    await bench.frontier.complete([Completion(first.leases[0], Done())])
-    assert (await bench.frontier.claim(0, 9)).next_due is None
-
-
-async def test_a_blocked_address_waits(frontier: Frontier) -> None:
-    await fill(frontier, PAGES)
-    [lease] = (await frontier.claim(1, 0)).leases
-    await frontier.complete([Completion(lease, Retry("http-429", 60.0), block=30.0)])
-    claimed = await frontier.claim(9, 9)
-    assert claimed.leases == ()
-    assert claimed.next_due == pytest.approx(30.0, abs=1.0)
-
-
-async def test_a_shorter_block_does_not_end_a_longer_one(bench: Bench) -> None:
-    frontier = bench.frontier
-    await fill(frontier, PAGES)
-    one, other, _ = await claim(frontier)
-    await frontier.complete([Completion(one, Retry("http-429", 0.0), block=60.0)])
-    await frontier.complete([Completion(other, Retry("http-429", 0.0), block=0.001)])
-    await bench.sleep(0.02)
-    assert await claim(frontier) == []
-
-
-async def test_an_address_can_be_blocked_from_outside(bench: Bench) -> None:
-    frontier = bench.frontier
-    await fill(frontier, [("http://b.example/", Kind.PAGE)], address="192.0.2.2")
-    await frontier.block(ADDRESS, 60.0)
-    await frontier.block(ADDRESS, 0.001)
-    await fill(frontier, PAGES)
-    await bench.sleep(0.02)
-    assert urls_of(await claim(frontier)) == ["http://b.example/"]
-
-
-async def test_a_block_ends(bench: Bench) -> None:
-    await fill(bench.frontier, PAGES)
-    await bench.frontier.block(ADDRESS, 0.3)
-    assert await claim(bench.frontier) == []
-    await bench.sleep(0.35)
-    assert len(await claim(bench.frontier)) == 3
-
-
-async def test_the_strictest_campaign_holds_and_leaves_with_its_run(bench: Bench) -> None:
-    frontier = bench.frontier
-    await fill(frontier, PAGES, rate=1000.0, concurrency=50)
-    await frontier.offer(RunId("slow", 1), [Discovered((Candidate("http://b.example/", Kind.PAGE, "seed"),))])
-    await admit(frontier, rate=1000.0, concurrency=1)
-    [lease] = await claim(frontier)
-    assert await claim(frontier) == []
-    await frontier.complete([Completion(lease, Done())])
-    await frontier.forget(RunId("slow", 1))
-    await bench.sleep(0.01)
-    assert len(await claim(frontier)) >= 2
-
-
-async def test_a_late_request_takes_another_slot(frontier: Frontier) -> None:
-    await fill(frontier, PAGES, rate=2.0, concurrency=3)
-    [late] = await claim(frontier)
-    again = await frontier.reslot(late)
-    assert again is not None
-    assert (again.token, again.item) == (late.token, late.item)
-    assert again.not_before - late.not_before == pytest.approx(0.625, abs=0.1)
-    await frontier.complete([Completion(late, Done())])
-    assert await frontier.reslot(late) is None
-
-
-async def test_another_slot_is_another_lease_time(bench: Bench) -> None:
-    await fill(bench.frontier, PAGES[:1], rate=2.0)
-    [late] = await claim(bench.frontier)
-    assert await bench.frontier.reslot(late) is not None
-    await bench.sleep(0.5)
-    assert await bench.frontier.reap() == 0
-    await bench.sleep(0.65)
-    assert await bench.frontier.reap() == 1
-
-
-# ---------------------------------------------------------------- robots.txt
-
-
-async def test_robots_gates_its_origin_on_both_lanes(frontier: Frontier) -> None:
-    await fill(frontier, [*PAGES, IMAGE], robots=True)
-    [robots] = await claim(frontier)
-    assert (robots.item.kind, robots.item.url) == (Kind.ROBOTS, "http://a.example/robots.txt")
-    assert await frontier.robots_rules(robots) is None
-    assert (await frontier.counts(RUN)).waiting == {"queued": 4, "robots_leased": 1}
-    await frontier.complete([Completion(robots, Done(tally={"robots:ok": 1}), robots=b"rules")])
-    leases = await claim(frontier)
-    assert len(leases) == 4
-    assert await frontier.robots_rules(leases[0]) == b"rules"
-    await frontier.complete([Completion(lease, Skipped("robots")) for lease in leases])
-    counts = await frontier.counts(RUN)
-    assert (counts.discovered, counts.fetched, counts.skipped, counts.unfinished) == (4, 0, {"robots": 4}, 0)
-    assert counts.tally == {"robots:ok": 1}
-
-
-async def test_robots_txt_is_retried_and_gates_meanwhile(frontier: Frontier) -> None:
-    await fill(frontier, PAGES, robots=True)
-    for _ in range(4):
-        [robots] = await claim(frontier)
-        assert robots.item.kind is Kind.ROBOTS
-        await frontier.complete([Completion(robots, Retry("reset", 0.0))])
-    leases = await claim(frontier)
-    assert len(leases) == 3
-    assert await frontier.robots_rules(leases[0]) == b"!reset"
-    counts = await frontier.counts(RUN)
-    assert (counts.failed, counts.pending, counts.retried) == ({}, 3, {"reset": 3})
-
-
-async def test_robots_txt_is_asked_for_again_when_it_grew_old(build: Build) -> None:
-    bench = build(robots_ttl=0.3)
-    frontier = bench.frontier
-    await fill(frontier, [*PAGES, IMAGE], robots=True)
-    [robots] = await claim(frontier)
-    await frontier.complete([Completion(robots, Done(), robots=b"old")])
-    first = await claim(frontier)
-    assert len(first) == 4
-    await frontier.give_back(first)
-    await bench.sleep(0.35)
-    [robots] = [*await claim(frontier), *await claim(frontier)]
-    assert robots.item.kind is Kind.ROBOTS
-    await frontier.complete([Completion(robots, Done(), robots=b"new")])
-    second = await claim(frontier)
-    assert len(second) == 4
-    assert await frontier.robots_rules(second[0]) == b"new"
-    assert first[0].queue != second[0].queue
-
-
-async def test_a_moved_robots_txt_is_asked_for_where_it_went(frontier: Frontier) -> None:
-    await fill(frontier, PAGES, robots=True)
-    [robots] = await claim(frontier)
-    await frontier.complete([Completion(robots, Rekind(Kind.ROBOTS, "https://www.a.example/robots.txt"))])
-    [moved] = await claim(frontier)
-    assert (moved.item.url, moved.item.kind) == ("https://www.a.example/robots.txt", Kind.ROBOTS)
-    assert moved.item.via == ("http://a.example/robots.txt",)
-    await frontier.complete([Completion(moved, Rekind(Kind.ROBOTS, "https://cdn.example/robots.txt"))])
-    [moved] = await claim(frontier)
-    assert moved.item.via == ("http://a.example/robots.txt", "https://www.a.example/robots.txt")
-    await frontier.complete([Completion(moved, Done(), robots=b"rules")])
-    assert len(await claim(frontier)) == 3
-    assert (await frontier.counts(RUN)).waiting == {"leased": 3}
-
-
-async def test_a_gate_that_opens_without_rules_says_why(frontier: Frontier) -> None:
-    await fill(frontier, PAGES, robots=True)
-    [robots] = await claim(frontier)
-    await frontier.complete([Completion(robots, Failed("internal-ValueError"))])
-    [lease, *_] = await claim(frontier)
-    assert await frontier.robots_rules(lease) == b"!internal-ValueError"
-    assert await frontier.dead_letters(RUN) == []
-
-
-# ---------------------------------------------------------------- discoveries and results
-
-
-async def test_seen_urls_are_counted_once(frontier: Frontier) -> None:
-    await fill(frontier, PAGES)
-    await fill(frontier, [*PAGES, ("http://a.example/new", Kind.IMAGE), ("http://a.example/new", Kind.PAGE)])
-    assert (await frontier.counts(RUN)).discovered == 4
-    assert len(await claim(frontier)) == 4
-
-
-async def test_runs_do_not_see_each_other(frontier: Frontier) -> None:
-    await fill(frontier, PAGES)
-    await fill(frontier, PAGES[:1], run=RunId("c", 2))
-    runs = [lease.item.run.number for lease in await claim(frontier)]
-    assert sorted(runs) == [1, 1, 1, 2]
-    assert (await frontier.counts(RunId("c", 2))).waiting == {"leased": 1}
-    assert await frontier.counts(RunId("c", 3)) == RunCounts()
-
-
-async def test_a_second_delivery_of_an_entry_changes_nothing(frontier: Frontier) -> None:
-    await frontier.offer(RUN, [Discovered((Candidate("http://a.example/", Kind.PAGE, "seed"),))])
-    entries = await new_entries(frontier)
-    again = admission(entries[0])
-    await frontier.admit([again, again])
-    [lease] = await claim(frontier)
-    await frontier.complete([Completion(lease, Done())])
-    await frontier.admit([again])
-    await frontier.admit([admission(entries[0], skip="dns-timeout")])
-    assert await claim(frontier) == []
-    counts = await frontier.counts(RUN)
-    assert (counts.discovered, counts.fetched, counts.skipped, counts.unfinished) == (1, 1, {}, 0)
-
-
-async def test_skipped_and_over_budget_urls_are_counted_and_not_queued(frontier: Frontier) -> None:
-    await fill(frontier, PAGES, per_host=2)
-    await fill(frontier, [("http://b.example/", Kind.PAGE)], skip="out-of-scope")
-    assert len(await claim(frontier)) == 2
-    counts = await frontier.counts(RUN)
-    assert counts.skipped == {"host-budget": 1, "out-of-scope": 1}
-    assert counts.discovered == 4
-
-
-async def test_discoveries_and_results_travel_with_the_completion(frontier: Frontier) -> None:
-    await fill(frontier, PAGES[:1])
-    [lease] = await claim(frontier)
-    found = Discovered((Candidate("http://a.example/i.jpg", Kind.IMAGE, "img", 2),), 1, lease.item.url, ("http://x/",))
-    await frontier.complete([Completion(lease, Done(found, (b"sealed",)))])
-    assert (await frontier.counts(RUN)).waiting == {"disc": 1, "res": 1}
-    assert await frontier.backlog() == 2
-    await admit(frontier)
-    results = await new_results(frontier)
-    assert [(entry.payload, entry.run) for entry in results] == [(b"sealed", RUN)]
-    await frontier.ack_results(results)
-    await frontier.ack_results(results)
-    assert await frontier.backlog() == 0
-    [image] = await claim(frontier)
-    assert image.item.referrer == lease.item.url
-    assert (image.item.depth, image.item.priority, image.item.via) == (1, 2, ("http://x/",))
-    assert (await frontier.counts(RUN)).waiting == {"leased": 1}
-
-
-async def test_a_failure_carries_results_and_counters_too(frontier: Frontier) -> None:
-    await fill(frontier, PAGES[:1])
-    [lease] = await claim(frontier)
-    await frontier.complete([Completion(lease, Failed("truncated", (b"one", b"two"), {"images": 1}))])
-    assert sorted(entry.payload for entry in await new_results(frontier)) == [b"one", b"two"]
-    counts = await frontier.counts(RUN)
-    assert (counts.failed, counts.tally, counts.waiting) == ({"truncated": 1}, {"images": 1}, {"res": 2})
-
-
-async def test_a_long_list_of_candidates_comes_in_parts(frontier: Frontier) -> None:
-    await fill(frontier, PAGES[:1])
-    [lease] = await claim(frontier)
-    found = tuple(Candidate(f"http://a.example/{n}/", Kind.PAGE, "a") for n in range(1200))
-    await frontier.complete([Completion(lease, Done(Discovered(found, 1)))])
-    assert (await frontier.counts(RUN)).waiting == {"disc": 3}
-    await admit(frontier)
-    counts = await frontier.counts(RUN)
-    assert (counts.discovered, counts.waiting) == (1201, {"queued": 1200})
-
-
-async def test_an_entry_is_handed_out_once_while_its_reader_lives(frontier: Frontier) -> None:
-    await frontier.offer(RUN, [Discovered((Candidate(url, kind, "seed"),)) for url, kind in PAGES])
-    assert len({entry.number for entry in [*await new_entries(frontier, 2), *await new_entries(frontier, 2)]}) == 3
-    assert await new_entries(frontier) == []
-    assert await frontier.backlog() == 3
-
-
-async def test_what_cannot_be_read_or_believed_is_counted_and_gone(frontier: Frontier) -> None:
-    await fill(frontier, PAGES[:1])
-    [lease] = await claim(frontier)
-    await frontier.complete([Completion(lease, Done(Discovered((Candidate(*PAGES[1], "a"),)), (b"forged",)))])
-    await frontier.discard(await new_entries(frontier), "corrupt-discoveries")
-    await frontier.refuse(await new_results(frontier), "unsigned")
-    counts = await frontier.counts(RUN)
-    assert counts.tally == {"corrupt-discoveries": 1, "unsigned": 1}
-    assert (counts.unfinished, await frontier.backlog()) == (0, 0)
-
-
 # ---------------------------------------------------------------- runs
 
 
@@ -516,6 +221,17 @@ async def test_the_newest_failures_are_told(frontier: Frontier) -> None:
     assert [letter.url for letter in await frontier.dead_letters(RUN, 1)] == [PAGES[2][0]]
 
 
+async def test_failures_stand_in_the_order_of_their_time_wherever_they_were(bench: Bench) -> None:
+    urls = [f"http://{n}.example/" for n in range(8)]
+    for n, url in enumerate(urls):
+        await fill(bench.frontier, [(url, Kind.PAGE)], address=f"192.0.2.{n}")
+    leases = {lease.item.url: lease for lease in await claim(bench.frontier)}
+    for url in urls:
+        await bench.frontier.complete([Completion(leases[url], Failed("http-404"))])
+        await bench.sleep(0.003)
+    assert [letter.url for letter in await bench.frontier.dead_letters(RUN, 5)] == urls[3:]
+
+
 async def test_a_forgotten_run_leaves_nothing_and_its_leases_end_without_effect(frontier: Frontier) -> None:
     await fill(frontier, PAGES, robots=True)
     await fill(frontier, [IMAGE, ("http://b.example/i.png", Kind.IMAGE)])
@@ -528,6 +244,6 @@ async def test_a_forgotten_run_leaves_nothing_and_its_leases_end_without_effect(
     assert await frontier.complete([Completion(leases[1], Done(found, (b"late",)))]) == [True]
     assert await frontier.counts(RUN) == RunCounts()
     assert (await frontier.backlog(), await frontier.dead_letters(RUN)) == (0, [])
-    assert await frontier.robots_rules(leases[1]) is None
+    assert await frontier.host_facts(leases[1]) == HostFacts(None)
     await fill(frontier, PAGES)
     assert len(await claim(frontier)) == 3

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from itertools import cycle
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -20,19 +21,20 @@ from hypothesis.stateful import (
 )
 from redis.asyncio import Redis
 
-from crawler.frontier.base import Admission, Judged, Limits, StreamEntry
+from crawler.frontier.base import Admission, Find, Judged, Limits, StreamEntry
 from crawler.frontier.codec import unpack_discovered
 from crawler.frontier.redis import FrontierSettings, RedisFrontier
 from crawler.records import Candidate, Discovered, Done, Failed, Kind, Outcome, Rekind, Retry, RunId, Skipped
 from tests.contract.sides import ALL, ATTEMPTS, FOREVER, RATE, RUNS, WINDOW, Key, Sides
 from tests.contract.steps import number_of
 
-HOSTS = {"a.example": "192.0.2.1", "b.example": "192.0.2.1", "c.example": "192.0.2.2", "d.example": "192.0.2.3"}
+HOSTS = {"a.ab.example": "192.0.2.1", "b.ab.example": "192.0.2.1", "c.example": "192.0.2.2", "d.example": "192.0.2.3"}
+DOMAINS = {"a.ab.example": "ab.example", "b.ab.example": "ab.example", "c.example": "c.example", "d.example": ""}
 KINDS = (Kind.PAGE, Kind.IMAGE, Kind.SHEET)
-PER_HOST = 9
+PER_HOST, PER_DOMAIN = 8, 12
 
 candidates = st.builds(
-    lambda host, n, kind, priority: Candidate(f"http://{host}/{n}", kind, "a", priority),
+    lambda host, n, kind, priority: Candidate(f"http://{host}/{n // 4}/{n}", kind, "a", priority),
     st.sampled_from(sorted(HOSTS)),
     st.integers(0, 15),
     st.sampled_from(KINDS),
@@ -57,6 +59,16 @@ outcomes = st.one_of(
     st.none(),
     st.builds(Retry, st.just("reset"), st.sampled_from([0.0, 0.0, 0.0, FOREVER])),
     st.builds(Rekind, st.sampled_from(KINDS)),
+)
+waits = st.sampled_from([None, None, None, 0.0, FOREVER])
+facts = st.fixed_dictionaries(
+    {
+        "block": st.sampled_from([0.0] * 19 + [FOREVER]),
+        "park": st.sampled_from([0.0] * 9 + [FOREVER]),
+        "session": st.none() | st.sampled_from([b"one", b"two"]),
+        "latency": st.none() | st.sampled_from([0.1, 0.1, 9.0]),
+        "unsent": st.booleans(),
+    }
 )
 
 
@@ -84,8 +96,9 @@ class SideBySide(RuleBasedStateMachine):
         )
         self.sides = Sides(RedisFrontier(self.client, chosen), self.run, concurrency, lasting)
         self.limits = Limits(RATE, concurrency)
+        self.postponed: dict[str, float | None] = {}
         for run in RUNS:
-            self.feed(run, found)
+            self.feed(run, found, None)
 
     async def _empty(self) -> None:
         await self.client.flushall()
@@ -102,12 +115,14 @@ class SideBySide(RuleBasedStateMachine):
         self.sides.both("offer", run, found)
 
     @precondition(lambda self: self.sides.waiting["queued"] < 8)
-    @rule(run=st.sampled_from(RUNS), found=st.lists(discovered, min_size=1, max_size=3))
-    def feed(self, run: RunId, found: list[Discovered]) -> None:
+    @rule(run=st.sampled_from(RUNS), found=st.lists(discovered, min_size=1, max_size=3), after=waits)
+    def feed(self, run: RunId, found: list[Discovered], after: float | None) -> None:
         """The whole way into the queues at once, so that workers have something to do."""
         self.sides.both("offer", run, found)
         self.sides.read()
-        self.admit_all()
+        self.sides.admit(self.sides.unadmitted(), lambda entry: self._judged(entry, after=after))
+        # What comes later at once is there at the next look, if not before.
+        self.sides.read()
 
     @precondition(lambda self: self.sides.waiting["disc"] > len(self.sides.unadmitted()))
     @rule()
@@ -115,27 +130,46 @@ class SideBySide(RuleBasedStateMachine):
         self.sides.read()
 
     @precondition(lambda self: self.sides.entries)
-    @rule(data=st.data(), skip=st.sampled_from([None, None, None, "dns-timeout"]), moved=st.booleans())
-    def admit_some(self, data: st.DataObject, skip: str | None, moved: bool) -> None:
+    @rule(
+        data=st.data(),
+        skip=st.sampled_from([None, None, None, "dns-timeout"]),
+        moved=st.booleans(),
+        after=waits,
+    )
+    def admit_some(self, data: st.DataObject, skip: str | None, moved: bool, after: float | None) -> None:
         """Also what was admitted before, once or twice more, and judged otherwise than then."""
         chosen = data.draw(st.lists(st.sampled_from(self.sides.entries), min_size=1, max_size=4))
-        self.sides.admit(chosen, lambda entry: self._judged(entry, skip, moved))
+        self.sides.admit(chosen, lambda entry: self._judged(entry, skip, moved, after))
+        self.sides.read()
 
     @precondition(lambda self: self.sides.unadmitted())
     @rule()
     def admit_all(self) -> None:
-        self.sides.admit(self.sides.unadmitted(), lambda entry: self._judged(entry, None, False))
+        self.sides.admit(self.sides.unadmitted(), self._judged)
 
-    def _judged(self, entry: StreamEntry, skip: str | None, moved: bool) -> Admission:
+    def _judged(
+        self, entry: StreamEntry, skip: str | None = None, moved: bool = False, after: float | None = None
+    ) -> Admission:
+        """after: every second candidate cannot be judged yet, and comes again so many seconds later.
+
+        A second delivery leaves out the same ones: once its entry was acknowledged, Redis may admit a little sooner
+        what comes again anyway.
+        """
+        after = self.postponed.setdefault(entry.number, after)
         found = unpack_discovered(entry.payload)
-        urls = tuple(self._judge(candidate, skip, moved) for candidate in found.candidates)
-        return Admission(entry, found, urls, lambda _: self.limits, PER_HOST, entry.run == RUNS[0])
+        urls = tuple(
+            replace(self._judge(candidate, skip, moved), later=after is not None and place % 2 == 0)
+            for place, candidate in enumerate(found.candidates)
+        )
+        robots = entry.run == RUNS[0]
+        return Admission(entry, found, urls, lambda _: self.limits, PER_HOST, robots, PER_DOMAIN, after=after or 0.0)
 
     @staticmethod
     def _judge(candidate: Candidate, skip: str | None, moved: bool) -> Judged:
-        host = candidate.url.split("/")[2]
+        host, context = candidate.url.split("/")[2], candidate.priority % 2
         address = None if skip else "192.0.2.9" if moved else HOSTS[host]
-        return Judged(candidate, number_of(candidate.url), host, address, address, skip)
+        number = number_of(candidate.url) + context
+        return Judged(candidate, number, host, address, address, skip, DOMAINS[host], context)
 
     @precondition(lambda self: self.sides.unadmitted())
     @rule(data=st.data())
@@ -150,15 +184,14 @@ class SideBySide(RuleBasedStateMachine):
         self.sides.claim(ALL, ALL)
 
     @precondition(can_claim)
-    @rule(chosen=st.lists(outcomes, min_size=1, max_size=8), rounds=st.integers(1, 3), dies=st.booleans())
-    def work(self, chosen: list[Outcome | None], rounds: int, dies: bool) -> None:
+    @rule(chosen=st.lists(outcomes, min_size=1, max_size=8), said=facts, rounds=st.integers(1, 3), dies=st.booleans())
+    def work(self, chosen: list[Outcome | None], said: dict[str, Any], rounds: int, dies: bool) -> None:
         """The whole way of some leases at once: Hypothesis leaves rules out of most of its examples."""
         for _ in range(rounds):
             self.sides.claim(ALL, ALL)
             keys = sorted(self.sides.held)[: 2 * len(chosen)]
-            self.sides.complete(
-                [(key, self._outcome(key, end)) for key, end in zip(keys, cycle(chosen), strict=False)], rules=b"rules"
-            )
+            ends = [(key, self._outcome(key, end)) for key, end in zip(keys, cycle(chosen), strict=False)]
+            self.sides.complete(ends, robots=b"rules", **said)
         if dies:
             self.sides.claim(ALL, ALL)
             self.sides.reap()
@@ -169,15 +202,15 @@ class SideBySide(RuleBasedStateMachine):
         self.sides.claim(pages, images)
 
     @precondition(lambda self: self.sides.held)
-    @rule(data=st.data(), rules=st.none() | st.just(b"rules"), block=st.sampled_from([0.0] * 9 + [FOREVER]))
-    def complete(self, data: st.DataObject, rules: bytes | None, block: float) -> None:
+    @rule(data=st.data(), rules=st.none() | st.just(b"rules"), said=facts)
+    def complete(self, data: st.DataObject, rules: bytes | None, said: dict[str, Any]) -> None:
         keys = data.draw(st.lists(st.sampled_from(sorted(self.sides.held)), min_size=1, max_size=6, unique=True))
-        self.sides.complete([(key, self._outcome(key, data.draw(outcomes))) for key in keys], block, rules)
+        self.sides.complete([(key, self._outcome(key, data.draw(outcomes))) for key in keys], robots=rules, **said)
 
     @precondition(lambda self: self.sides.held)
     @rule(end=ends)
     def complete_all(self, end: Outcome) -> None:
-        self.sides.complete([(key, end) for key in sorted(self.sides.held)], rules=b"rules")
+        self.sides.complete([(key, end) for key in sorted(self.sides.held)], robots=b"rules")
 
     def _outcome(self, key: Key, outcome: Outcome | None) -> Outcome | None:
         lease, _ = self.sides.held[key]
@@ -201,6 +234,24 @@ class SideBySide(RuleBasedStateMachine):
     def reap(self) -> None:
         self.sides.reap()
 
+    @rule(
+        run=st.sampled_from(RUNS),
+        image=st.sampled_from(sorted(HOSTS)),
+        page=st.none() | st.sampled_from(sorted(HOSTS)),
+        n=st.integers(0, 15),
+    )
+    def boost(self, run: RunId, image: str, page: str | None, n: int) -> None:
+        hosts = [image] if page is None else [image, page]
+        found = Find(
+            run,
+            f"http://{image}/{n // 4}/{n}",
+            None if page is None else f"http://{page}/{n}",
+            tuple({HOSTS[host] for host in hosts}),
+            tuple({DOMAINS[host] or host for host in hosts}),
+            PER_HOST,
+        )
+        self.sides.both("boost", found)
+
     # ------------------------------------------------------------ recorder and staff
 
     @precondition(lambda self: self.sides.waiting["res"])
@@ -219,14 +270,14 @@ class SideBySide(RuleBasedStateMachine):
 
     @rule(run=st.sampled_from(RUNS), chance=st.integers(0, 2))
     def forget(self, run: RunId, chance: int) -> None:
-        waiting = self.sides.same("counts", run).waiting
-        if chance == 0 and not waiting.get("disc") and not waiting.get("res"):
+        waiting = self.sides.counts(run).waiting
+        if chance == 0 and not waiting.keys() & {"disc", "later", "res"}:
             self.sides.forget(run)
 
     @precondition(can_claim)
     @rule()
     def end(self) -> None:
-        """All that is not blocked or delayed for ever comes to its one outcome."""
+        """All that is not blocked, parked or delayed for ever comes to its one outcome."""
         self.sides.read()
         self.admit_all()
         self.sides.take_results(True)
@@ -253,6 +304,8 @@ def test_redis_does_what_the_reference_does(server: str, runner: asyncio.Runner)
         derandomize=True,
         database=None,
         deadline=None,
+        # To shrink a failure takes minutes; add Phase.shrink to look at one.
+        phases=[Phase.generate],
         max_examples=45,
         stateful_step_count=30,
         suppress_health_check=list(HealthCheck),

@@ -9,9 +9,10 @@ from redis.asyncio import Redis
 
 from crawler.frontier import redis_link
 from crawler.frontier.base import Admission, Completion, Judged, Limits
+from crawler.frontier.codec import unpack_discovered
 from crawler.frontier.redis import FrontierSettings, RedisFrontier
-from crawler.records import Candidate, Discovered, Done, Kind, Rekind
-from tests.contract.steps import ADDRESS, PAGES, RUN, admit, claim, fill, new_entries, new_results
+from crawler.records import Candidate, Discovered, Done, Kind, Rekind, Retry
+from tests.contract.steps import ADDRESS, PAGES, RUN, admission, admit, claim, fill, new_entries, new_results, urls_of
 
 # The steps that the cluster's test takes too.
 __all__ = ["RUN", "admit", "claim", "fill"]
@@ -34,6 +35,26 @@ async def test_a_corrupt_record_fails_alone(frontier: RedisFrontier, client: Red
     assert (await frontier.counts(RUN)).failed == {"corrupt-record": 1}
     [letter] = await frontier.dead_letters(RUN)
     assert (letter.url, letter.kind, letter.reason) == (None, None, "corrupt-record")
+
+
+@pytest.mark.parametrize("name", ["addr", "queue", "lease:*", "timers", "aging"])
+async def test_damaged_bytes_stop_nobody(frontier: RedisFrontier, client: Redis, name: str) -> None:
+    """Whatever stands in a record: others are claimed, completed and reaped, and the damage is counted."""
+    await fill(frontier, PAGES[:1])
+    [lease] = await claim(frontier)
+    for key in [key async for key in client.scan_iter(f"t:*:{name}")] or [f"t:{{p0}}:{name}"]:
+        if await client.type(key) == b"hash":
+            await client.hset(key, (await client.hkeys(key))[0], "\x01rubbish")
+        else:
+            await client.zadd(key, {"D": 0.0, "P": 0.0, "L\xc1": 0.0, "rub": 0.0})
+    await frontier.complete([Completion(lease, Retry("reset", 0.0))])
+    await frontier.reap()
+    await fill(frontier, [("http://b.example/1", Kind.PAGE)], address="192.0.2.9")
+    leases = await claim(frontier)
+    assert "http://b.example/1" in urls_of(leases)
+    assert await frontier.complete([Completion(each, Done()) for each in leases]) == [True] * len(leases)
+    damage = (await frontier.counts(RUN)).tally.get("corrupt-record", 0)
+    assert damage > 0 or name in ("timers", "aging")
 
 
 async def test_seen_numbers_stay_exact_while_the_buckets_split(frontier: RedisFrontier, client: Redis) -> None:
@@ -64,6 +85,20 @@ async def test_a_second_delivery_keeps_the_judgement_of_the_first(frontier: Redi
     assert lease.item.address == ADDRESS
     counts = await frontier.counts(RUN)
     assert (counts.discovered, counts.skipped, counts.waiting) == (1, {}, {"leased": 1})
+
+
+async def test_a_second_delivery_puts_off_what_the_first_put_off(frontier: RedisFrontier) -> None:
+    """A killed admitter's entry comes again when names answer that did not, and others do not that did."""
+    found = Discovered(tuple(Candidate(f"http://{name}.example/", Kind.PAGE, "a") for name in "ab"), 1)
+    await frontier.offer(RUN, [found])
+    [entry] = await new_entries(frontier)
+    await frontier._admissions._reserve([admission(entry, later="a.example")], defaultdict(list))
+    await frontier.admit([admission(entry, later="b.example")])
+    assert urls_of(await claim(frontier)) == ["http://b.example/"]
+    [again] = await new_entries(frontier)
+    assert [candidate.url for candidate in unpack_discovered(again.payload).candidates] == ["http://a.example/"]
+    counts = await frontier.counts(RUN)
+    assert (counts.discovered, counts.waiting) == (1, {"leased": 1, "disc": 1})
 
 
 async def test_no_token_comes_twice_even_after_the_server_lost_its_data(frontier: RedisFrontier, client: Redis) -> None:

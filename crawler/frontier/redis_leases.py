@@ -1,0 +1,163 @@
+"""Leases in Redis: claimed, completed, moved to another slot. What never changes of a queue is read once and kept."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import msgpack
+
+from crawler.errors import RecordCorrupt
+from crawler.frontier.base import Completion
+from crawler.frontier.codec import parse_run, unpack_url
+from crawler.frontier.ops import completion_op, packed_completions
+from crawler.frontier.redis_link import RedisLink
+from crawler.records import Lease, RunId
+
+_PER_BATCH = 2048
+"""As in claim.lua: the token of a lease is its batch times this, and its index."""
+_QUEUES_KEPT = 65_536
+_ENDED = ord("1")
+"""What `complete.lua` answers for a lease that it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """What never changes of a queue."""
+
+    run: RunId
+    origin: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTimes:
+    """Seconds, as in FrontierSettings. attempts: deliveries before a URL has failed."""
+
+    lookahead: float
+    send_window: float
+    life: float
+    robots_ttl: float
+    attempts: int
+
+
+class Leases:
+    """The leases of one process."""
+
+    def __init__(self, link: RedisLink, times: LeaseTimes) -> None:
+        self._link = link
+        self._times = times
+        spans = (times.lookahead, times.send_window, times.life, times.robots_ttl)
+        self._milliseconds = tuple(round(1000 * span) for span in spans)
+        self._queues: OrderedDict[tuple[int, bytes, int], _Queue] = OrderedDict()
+
+    async def claim(self, partition: int, pages: int, images: int, leases: list[Lease]) -> float | None:
+        """Add leases to a list; seconds until something is due there, None when nothing waits."""
+        before = time.monotonic()
+        reply = await self._link.run("claim", partition, pages, images, *self._milliseconds)
+        now, soonest, generation, batch, *rows = msgpack.unpackb(reply, raw=True)
+        after = time.monotonic()
+        numbers = set(rows[1::4])
+        queues = await self._known(partition, generation, numbers)
+        window, life = self._times.send_window, self._times.life
+        name = generation.decode()
+        for index in range(len(rows) // 4):
+            slot, number, version, element = rows[4 * index : 4 * index + 4]
+            token = batch * _PER_BATCH + index
+            delay = (slot - now) / 1000
+            send_by = before + delay + window
+            try:
+                queue = queues[number]
+                item = unpack_url(element, queue.run, queue.origin, queue.address)
+            except (RecordCorrupt, UnicodeDecodeError, KeyError):
+                await self._corrupt(partition, token)
+                continue
+            place = f"{name}:{number}:{version}"
+            leases.append(Lease(item, partition, token, place, after + delay, send_by, send_by + life))
+        return (soonest - now) / 1000 if soonest >= 0 else None
+
+    async def _known(self, partition: int, generation: bytes, numbers: set[int]) -> dict[int, _Queue]:
+        """What never changes of queues; without those that are gone or damaged."""
+        kept, known, missing = self._queues, {}, []
+        for number in numbers:
+            queue = kept.get((partition, generation, number))
+            if queue is None:
+                missing.append(number)
+            else:
+                known[number] = queue
+        if missing:
+            facts = await self._link.hash_some(f"{self._link.prefixes[partition]}:fact", missing)
+            for number, fact in zip(missing, facts, strict=True):
+                queue = _queue(fact)
+                if queue is not None:
+                    known[number] = kept[partition, generation, number] = queue
+            while len(kept) > _QUEUES_KEPT:
+                kept.popitem(last=False)
+        return known
+
+    async def _corrupt(self, partition: int, token: int) -> None:
+        """A record that cannot be read goes to the dead letters, and stops nobody."""
+        failed = msgpack.packb({"o": "failed", "n": "corrupt-record"})
+        await self._send(partition, packed_completions([(*divmod(token, _PER_BATCH), failed, -1)]))
+
+    async def complete(self, completions: Sequence[Completion]) -> list[bool]:
+        """As in `Frontier.complete`."""
+        by_partition: dict[int, list[int]] = defaultdict(list)
+        held = [False] * len(completions)
+        taken: set[tuple[int, int]] = set()
+        for position, completion in enumerate(completions):
+            key = completion.lease.partition, completion.lease.token
+            # A lease ends once: whatever else a call says of it comes too late.
+            if key not in taken:
+                taken.add(key)
+                by_partition[key[0]].append(position)
+        for partition, positions in by_partition.items():
+            # The script answers batch by batch.
+            positions.sort(key=lambda position: completions[position].lease.token // _PER_BATCH)
+            reply = await self._send(partition, _packed([completions[position] for position in positions]))
+            for position, answer in zip(positions, reply, strict=True):
+                held[position] = answer == _ENDED
+        return held
+
+    async def _send(self, partition: int, packed: bytes) -> bytes:
+        reply: bytes = await self._link.run("complete", partition, packed, self._times.attempts)
+        return reply
+
+    async def reslot(self, lease: Lease) -> Lease | None:
+        """As in `Frontier.reslot`."""
+        window, life = self._times.send_window, self._times.life
+        batch, index = divmod(lease.token, _PER_BATCH)
+        times = round(1000 * window), round(1000 * life)
+        before = time.monotonic()
+        reply = await self._link.run("reslot", lease.partition, str(batch), str(index), *times)
+        if not reply:
+            return None
+        delay = (float(reply[1]) - float(reply[0])) / 1000
+        send_by = before + delay + window
+        return replace(lease, not_before=time.monotonic() + delay, send_by=send_by, expires=send_by + life)
+
+
+def _packed(completions: Sequence[Completion]) -> bytes:
+    rows = []
+    for completion in completions:
+        batch, index = divmod(completion.lease.token, _PER_BATCH)
+        latency = -1 if completion.latency is None else round(1000 * completion.latency)
+        rows.append((batch, index, msgpack.packb(completion_op(completion), use_bin_type=False), latency))
+    return packed_completions(rows)
+
+
+def _queue(fact: bytes | None) -> _Queue | None:
+    if fact is None:
+        return None
+    try:
+        run, origin, address, _robots = msgpack.unpackb(fact, raw=True)
+        return _Queue(parse_run(run.decode()), origin.decode(), address.decode())
+    except (ValueError, AttributeError, TypeError, RecordCorrupt, msgpack.UnpackException):
+        return None
+
+
+def queue_number(lease: Lease) -> int:
+    """The number of a lease's queue within its partition."""
+    return int(lease.queue.split(":")[1])

@@ -1,0 +1,45 @@
+-- Before claim.lua and wake.lua: what waited long enough comes back.
+
+-- What waited long enough comes back: leases to the front of their queues, hosts into the rotation, discoveries.
+local function back_from_wait(entry)
+  local kind, rest = sub(entry, 1, 1), sub(entry, 2)
+  if kind == 'D' then
+    local lease = unpacked_lease(rest)
+    local q = lease and queue(lease.q)
+    if q then
+      push(q, lease.lane, lease.band, {lease.element}, true)
+      count(run_names[q.run], 'delayed', -1)
+      count(run_names[q.run], lease.band == 0 and 'robots_queued' or 'queued', 1)
+      rotate_in(q, address(lease.key))
+    end
+  elseif kind == 'P' and #rest > 4 then
+    local q = queue((unpacked('<I4', rest)))
+    if q then
+      q.parked, q.dirty = 0, true
+      rotate_in(q, address(sub(rest, 5)))
+    end
+  else
+    local whole, later = pcall(cmsgpack.unpack, rest)
+    if not whole or type(later) ~= 'table' or not later[2] then return damaged() end
+    local run, payload = later[1], later[2]
+    call('XADD', P .. 'disc', '*', 'run', run, 'd', payload)
+    count(run, 'later', -1)
+    count(run, 'disc', 1)
+  end
+end
+
+local function tend(ttl)
+  local ready = call('ZRANGEBYSCORE', P .. 'timers', '-inf', now, 'LIMIT', 0, 500)
+  for _, entry in ipairs(ready) do back_from_wait(entry) end
+  if #ready > 0 then in_parts(ready, 'ZREM', P .. 'timers') end
+  -- A queue whose robots.txt grew old is gated anew.
+  local old = call('ZRANGEBYSCORE', P .. 'aging', '-inf', now - ttl, 'LIMIT', 0, 100)
+  for _, entry in ipairs(old) do
+    local q = #entry > 4 and queue((unpacked('<I4', entry)))
+    local fact = q and q.gated == 0 and call('HGET', P .. 'fact', q.id)
+    if fact then gate(q, address(sub(entry, 5)), cmsgpack.unpack(fact)[4]) end
+  end
+  if #old > 0 then in_parts(old, 'ZREM', P .. 'aging') end
+  if #ready + #old > 0 then save() end
+  return #ready
+end
