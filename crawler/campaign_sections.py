@@ -71,7 +71,8 @@ class AddressLimit:
 class Limits:
     """[limits]. requests_per_second, concurrency: per IP address (an IPv6 /64 is one), over all workers.
 
-    max_depth: links followed from a seed; 0 fetches the seeds and the images on them.  max_image_bytes: after
+    max_depth: links followed from a seed; 0 fetches the seeds and the images on them.  max_urls_per_host,
+    max_urls_per_domain: in one run; a domain is a registered one, as in "example.nl".  max_image_bytes: after
     decompression.  address: overrides, in the file's order.
     """
 
@@ -79,6 +80,7 @@ class Limits:
     concurrency: Annotated[int, integer(1, 256)] = 2
     max_depth: Annotated[int, integer(0, 1_000)] = 8
     max_urls_per_host: Annotated[int, integer(1, 1_000_000_000)] = 50_000
+    max_urls_per_domain: Annotated[int, integer(1, 1_000_000_000)] = 500_000
     max_image_bytes: Annotated[int, integer(1_024, 1_073_741_824)] = 33_554_432
     robots: Annotated[Literal["obey", "record"], choice("obey", "record")] = "obey"
     robots_basis: Annotated[str, text(empty=True)] = ""

@@ -15,8 +15,12 @@ from typing import Any, get_type_hints
 
 from crawler.errors import OptionInvalid
 
-MODULE_ONLY = frozenset({"lab", "require_campaign_approval"})
-"""Options that only a settings module sets: an environment variable must not open loopback or skip an approval."""
+MODULE_ONLY = frozenset({"lab", "require_campaign_approval", "worker_enrolment"})
+"""Options that only a settings module sets: an environment variable must not open loopback, skip an approval or let
+workers in."""
+
+CHOICES = {"worker_enrolment": ("open", "closed")}
+"""Options of type str that have one of a few values."""
 
 
 _MAY_BE_ZERO = frozenset({"min_rate", "screen_margin"})
@@ -32,14 +36,18 @@ class Options:
 
     lab: bool = _option(False, "", "Loopback and private addresses may be crawled, URLs are shown, no sign-in.")
     require_campaign_approval: bool = _option(True, "", "A campaign starts only after a second person approved it.")
+    worker_enrolment: str = _option(
+        "open", "", "open: who reaches REDIS_URL may join as a worker. closed: after `vangnet worker --enrol KEY` only."
+    )
 
     redis_url: str = _option("", "URL", "The shared Redis or Valkey server. Empty: an embedded one under the home.")
     key_prefix: str = _option("vangnet", "", "First part of every key in Redis.")
     partitions: int = _option(1, "partitions", "Shards of the frontier; a property of the deployment, never changed.")
 
     lease_seconds: float = _option(90.0, "s", "Life of a lease beyond send_by; exceeds the total deadline of a fetch.")
-    send_window: float = _option(0.25, "s", "How late after its slot a request may leave; later it is given back.")
+    send_window: float = _option(0.1, "s", "How late after its slot a request may leave; later it is given back.")
     claim_lookahead: float = _option(0.1, "s", "How far ahead of now a claim hands out slots.")
+    dns_patience: float = _option(155.0, "s", "How long, in three tries, a name in DNS trouble is waited for.")
     attempts: int = _option(4, "deliveries", "Deliveries of one URL before it counts as failed.")
     backlog_limit: int = _option(5_000, "entries", "Unread discoveries or results above which claims pause.")
     max_discoveries: int = _option(5_000, "URLs", "Candidates taken from one page; the rest is counted as cut.")
@@ -130,6 +138,9 @@ def options_from(settings: Mapping[str, Any], environment: Mapping[str, str] | N
         value = getattr(options, row.name)
         if isinstance(value, int | float) and not isinstance(value, bool) and not _sensible(row.name, value):
             raise OptionInvalid(f"{environment_name(row.name)} = {value} is out of range; give a number above 0")
+        if value not in CHOICES.get(row.name, (value,)):
+            allowed = " or ".join(map(repr, CHOICES[row.name]))
+            raise OptionInvalid(f"{environment_name(row.name)} = {value!r} is not known; give {allowed}")
     return options
 
 

@@ -10,15 +10,13 @@ import os
 import secrets
 import signal
 import socket
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
-from redis.exceptions import RedisError
 from scrapy import Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider, DontCloseSpider
@@ -28,6 +26,7 @@ from crawler.bridge.admitter import Admitter
 from crawler.bridge.claimer import Claimer
 from crawler.bridge.completer import Completer
 from crawler.bridge.courier import Courier
+from crawler.bridge.digging import Digger
 from crawler.bridge.ending import Ending
 from crawler.bridge.images import ImageLane
 from crawler.bridge.lanes import LeasedRequest, PageLane
@@ -35,14 +34,17 @@ from crawler.bridge.pages import PageJudge
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bridge.spider import LeaseSpider
 from crawler.bridge.worker import Worker, attach
+from crawler.bus.client import Client, connect
 from crawler.bus.control import Control, RunControl
-from crawler.bus.envelope import Sealer, verify_key
+from crawler.bus.envelope import Sealer
 from crawler.bus.hosts import HostBook
+from crawler.bus.joining import Joining, host_name
+from crawler.bus.membership import Membership
 from crawler.campaign import Campaign, check_startable
-from crawler.errors import HomeUnusable, NotAuthorised, OptionInvalid, RedisUnavailable, VangnetError
+from crawler.errors import HomeUnusable, OptionInvalid, RedisUnavailable, VangnetError
 from crawler.fetch.fetcher import Fetcher
 from crawler.fetch.limits import FetchLimits
-from crawler.fetch.resolver import Resolver
+from crawler.fetch.resolver import DnsTimes, Resolver
 from crawler.fingerprint.options import FingerprintOptions
 from crawler.frontier.redis import FrontierSettings, RedisFrontier
 from crawler.home import Home, open_home
@@ -56,34 +58,11 @@ from crawler.store.keys import key_file
 
 _log = structlog.get_logger()
 _SUPERVISE = 0.5
+_CHECK = 2.0
 _DRAIN = 30.0
 
 
-def connect(url: str) -> Redis:
-    """A client for the server at `url`; it does not connect yet. Raises OptionInvalid for a URL that is none."""
-    try:
-        client: Redis = Redis.from_url(
-            url,
-            socket_connect_timeout=5,
-            socket_timeout=30,
-            health_check_interval=30,
-            retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), 3),
-        )
-    except ValueError as error:
-        # The library's message quotes parts of the URL, which may hold a password.
-        raise OptionInvalid("REDIS_URL is no Redis URL; give redis://HOST:PORT/0 or unix:///PATH") from error
-    return client
-
-
-async def reachable(client: Redis) -> None:
-    """Return when the server answers. Raises RedisUnavailable."""
-    try:
-        await client.ping()
-    except (RedisError, OSError) as error:
-        raise RedisUnavailable(f"Redis does not answer: {error}; check REDIS_URL and the server") from error
-
-
-def frontier_of(client: Redis, options: Options) -> RedisFrontier:
+def frontier_of(client: Client, options: Options) -> RedisFrontier:
     """The frontier of a deployment, for this process."""
     settings = FrontierSettings(
         prefix=options.key_prefix,
@@ -104,12 +83,19 @@ def tables_of(home: Home) -> TableSet:
     return open_tables(home.root / "tables", snapshot=not home.lab)
 
 
-class RunMaker:
-    """Makes a run ready to be served on this machine."""
+def membership_of(client: Client, options: Options, home: Home) -> Membership:
+    """The standing of this home's workers in a deployment."""
+    control, joining = Control(client, options.key_prefix), Joining(client, options.key_prefix)
+    return Membership(control, joining, key_file(home.keys, "worker"), host_name(socket.gethostname()))
 
-    def __init__(self, options: Options, home: Home) -> None:
+
+class RunMaker:
+    """Makes a run ready to be served on this machine, once its recorder believes this worker."""
+
+    def __init__(self, options: Options, home: Home, membership: Membership) -> None:
         self._options = options
         self._home = home
+        self._membership = membership
         self._tables = tables_of(home)
         self._signing = key_file(home.keys, "worker")
 
@@ -117,17 +103,17 @@ class RunMaker:
         """Implements `crawler.bridge.runs.Prepare`."""
         campaign = Campaign.from_json(control.campaign)
         check_startable(campaign, datetime.now(UTC).date())
-        if verify_key(self._signing) not in control.workers:
-            raise NotAuthorised(
-                f"run {control.run} does not know this worker's key, so its results would be refused; copy the file "
-                f"worker from the keys of the home that started the campaign to {self._home.keys}"
-            )
+        await self._membership.join(control)
         scope = CachedScope(campaign, self._tables)
         return ServedRun(
             control=control,
             campaign=campaign,
             scope=scope,
-            resolver=Resolver(campaign.network.nameservers),
+            resolver=Resolver(
+                campaign.network.nameservers,
+                # Shorter than the shortest wait of the admitter, or its second question would get the first answer.
+                times=DnsTimes(trouble=self._options.dns_patience / 40),
+            ),
             fetcher=Fetcher(
                 permitted=lambda address: scope.judge(address).in_scope,
                 limits=self._limits(campaign),
@@ -180,23 +166,41 @@ class RunMaker:
         )
 
 
-async def build_worker(options: Options, home: Home, crawler: Crawler) -> Worker:
-    """All parts of a worker, connected. Raises VangnetError."""
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A worker, and what is asked again and again while it works; check raises VangnetError when it has to end."""
+
+    worker: Worker
+    check: Callable[[], Awaitable[None]]
+
+
+async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
+    """All parts of a worker, connected. The deployment says how many partitions there are. Raises VangnetError."""
     if not options.redis_url:
         raise OptionInvalid("a worker needs a server: set REDIS_URL to that of the crawl it joins")
-    client = connect(options.redis_url)
-    await reachable(client)
+    client = await connect(options.redis_url)
     control = Control(client, options.key_prefix)
-    await control.check_format(options.partitions)
+    options = replace(options, partitions=await control.agree_partitions(options.partitions))
     number_key = await control.number_key()
+    membership = membership_of(client, options, home)
     frontier = frontier_of(client, options)
     ending = Ending()
-    runs = RunBook(control, RunMaker(options, home).prepare)
+    runs = RunBook(control, RunMaker(options, home, membership).prepare)
     completer = Completer(frontier)
     courier = Courier(frontier, runs, options.max_page_bytes)
-    pages = PageLane(completer, concurrency=options.page_concurrency)
+    hosts = HostBook(client, options.key_prefix, number_key)
+    admitter = Admitter(frontier, runs, hosts, number_key, patience=options.dns_patience)
+    digger, bell = Digger(frontier, runs), admitter.admitted
+    pages = PageLane(completer, digger, bell=bell, concurrency=options.page_concurrency)
     images = ImageLane(
-        courier, completer, runs, ending, concurrency=options.image_concurrency, memory=options.image_memory_mib << 20
+        courier,
+        completer,
+        digger,
+        runs,
+        ending,
+        bell=bell,
+        concurrency=options.image_concurrency,
+        memory=options.image_memory_mib << 20,
     )
 
     def request(lease: Lease) -> LeasedRequest:
@@ -204,7 +208,7 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Worker
         assert isinstance(spider, LeaseSpider)
         return LeasedRequest(lease, callback=spider.parse, errback=spider.failed)
 
-    return Worker(
+    worker = Worker(
         frontier=frontier,
         runs=runs,
         courier=courier,
@@ -212,11 +216,12 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Worker
         pages=pages,
         images=images,
         judge=PageJudge(runs, options.max_discoveries),
-        admitter=Admitter(frontier, runs, HostBook(client, options.key_prefix, number_key), number_key),
-        claimer=Claimer(frontier, runs, pages, images, request=request, backlog_limit=options.backlog_limit),
+        admitter=admitter,
+        claimer=Claimer(frontier, runs, pages, images, bell=bell, request=request, backlog_limit=options.backlog_limit),
         close=client.aclose,
         ending=ending,
     )
+    return Built(worker, lambda: membership.check(number_key, lambda run: runs.get(run) is not None))
 
 
 class WorkerExtension:
@@ -242,7 +247,8 @@ class WorkerExtension:
         try:
             options = options_from(settings.copy_to_dict())
             home = open_home(Path(settings.get("VANGNET_HOME", "var")), lab=options.lab)
-            self._worker = await build_worker(options, home, self._crawler)
+            built = await build_worker(options, home, self._crawler)
+            self._worker = built.worker
             attach(self._crawler, self._worker)
             assert self._crawler.engine is not None
             self._worker.pages.open(self._crawler.engine)
@@ -255,13 +261,18 @@ class WorkerExtension:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._worker.ending.ask)
-        self._supervisor = asyncio.create_task(self._supervise(self._worker, settings.getint("VANGNET_PARENT")))
+        self._supervisor = asyncio.create_task(self._supervise(built, settings.getint("VANGNET_PARENT")))
 
-    async def _supervise(self, worker: Worker, parent: int) -> None:
-        """Ends the worker when it is asked to, when there is no run any more, or when its parent is gone."""
+    async def _supervise(self, built: Built, parent: int) -> None:
+        """Ends the worker when it is asked to, when there is no run any more, when it is no longer wanted or the
+        server lost its data, or when its parent is gone."""
+        worker = built.worker
         while not worker.ending.near:
-            orphaned = parent and os.getppid() != parent
-            if orphaned or not worker.runs.any:
+            orphaned = bool(parent) and os.getppid() != parent
+            # Looked at before the check: of runs that are gone because the server was emptied, the check knows.
+            over = not worker.runs.any
+            sound = await self._sound(built)
+            if orphaned or (over and sound):
                 worker.ending.ask()
             with suppress(TimeoutError):
                 await asyncio.wait_for(worker.ending.wait(), _SUPERVISE)
@@ -278,6 +289,18 @@ class WorkerExtension:
                 break
             await asyncio.sleep(_SUPERVISE / 10)
         await self._crawler.stop_async()
+
+    @staticmethod
+    async def _sound(built: Built) -> bool:
+        """Whether all is as it was when the worker joined; what is not ends it, but for a server that is away."""
+        try:
+            await asyncio.wait_for(built.check(), _CHECK)
+        except (RedisUnavailable, TimeoutError):
+            return False
+        except VangnetError as error:
+            built.worker.ending.fail(error)
+            return False
+        return True
 
     def _idle(self, spider: Spider) -> None:
         del spider

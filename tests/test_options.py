@@ -38,6 +38,7 @@ def test_the_environment_opens_neither_loopback_nor_skips_an_approval(name: str)
         ({"VANGNET_ATTEMPTS": "many"}, {}),
         ({"VANGNET_ATTEMPTS": True}, {}),
         ({"VANGNET_LAB": 1}, {}),
+        ({"VANGNET_WORKER_ENROLMENT": "ajar"}, {}),
         ({}, {"VANGNET_ATTEMPTS": "4.5"}),
         ({}, {"VANGNET_SEND_WINDOW": "soon"}),
     ],

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
+from crawler.attribute.domain import registered_domains
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bus.hosts import HostBook
-from crawler.errors import RecordCorrupt, RedisUnavailable
+from crawler.errors import InvalidInput, RecordCorrupt, RedisUnavailable
+from crawler.fetch.failures import FAILURES
 from crawler.frontier.base import Admission, Frontier, Judged, Limits, StreamEntry
 from crawler.frontier.codec import unpack_discovered
 from crawler.records import Candidate, Discovered, Kind, Rejected
 from crawler.scope import politeness_key
-from crawler.urls import parts, url_number
+from crawler.urls import UrlParts, parts, url_number
 
+DNS_PATIENCE: Final = 155.0
+"""Seconds for which a name that the DNS cannot tell us now is asked again: after 5, 30 and 120 of them."""
+OWN_PAGE, FOREIGN_PAGE = 0, 1
+"""Context classes (docs/adr/0010): an image that a page of its own domain showed, and one that no such page did."""
+
+_AGAIN = (1 / 31, 6 / 31, 24 / 31)
+_SLOW = 2.0
 _BATCH = 64
 _REQUISITES = frozenset({Kind.IMAGE, Kind.SHEET})
 _SHEET_DEPTH = 3
@@ -25,25 +36,43 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where a host lies: the address that was judged in scope, or why there is none."""
+    """Where a host lies: the address that was judged in scope, or why there is none.
+
+    passing: the reason may be gone in a while.
+    """
 
     address: str | None = None
     politeness: str | None = None
     skip: str | None = None
+    passing: bool = False
 
 
 class Admitter:
-    """One per worker; any number of them share the stream. number_key: keys the 63-bit seen numbers."""
+    """One per worker; any number of them share the stream.
 
-    def __init__(self, frontier: Frontier, runs: RunBook, hosts: HostBook, number_key: bytes) -> None:
+    number_key: keys the 63-bit seen numbers.  patience: see DNS_PATIENCE.
+    """
+
+    def __init__(
+        self,
+        frontier: Frontier,
+        runs: RunBook,
+        hosts: HostBook,
+        number_key: bytes,
+        *,
+        patience: float = DNS_PATIENCE,
+    ) -> None:
         self._frontier = frontier
         self._runs = runs
         self._hosts = hosts
         self._number_key = number_key
+        self._delays = tuple(share * patience for share in _AGAIN)
         self.admitted = asyncio.Event()
 
     async def run(self) -> None:
         """Admit until cancelled."""
+        # The first question loads the suffix list, for longer than the event loop should wait.
+        await asyncio.to_thread(registered_domains, "vangnet.example")
         idle = 0.002
         while True:
             try:
@@ -74,43 +103,67 @@ class Admitter:
 
     async def _judged(self, entry: StreamEntry, served: ServedRun) -> Admission | None:
         try:
-            found = unpack_discovered(entry.payload)
-        except RecordCorrupt as error:
+            return await self._admission(entry, served, unpack_discovered(entry.payload))
+        except (RecordCorrupt, InvalidInput) as error:
             _log.error("discoveries entry dropped", error=str(error))
             await self._frontier.discard([entry], "corrupt-discoveries")
             return None
-        hosts = {(p.host, p.port) for p in map(parts, (candidate.url for candidate in found.candidates))}
-        order = sorted(hosts)
-        placed = dict(zip(order, await asyncio.gather(*(self._place(served, *host) for host in order)), strict=True))
-        urls = tuple(self._judge(served, found, candidate, placed) for candidate in found.candidates)
+
+    async def _admission(self, entry: StreamEntry, served: ServedRun, found: Discovered) -> Admission:
+        limits = served.campaign.limits
+        urls = [parts(candidate.url) for candidate in found.candidates]
+        last = found.tries >= len(self._delays)
+        places = await self._places(served, {(url.host, url.port) for url in urls}, last=last)
+        page_site = None if found.referrer is None else _site(parts(found.referrer))
+        judged = []
+        for candidate, url in zip(found.candidates, urls, strict=True):
+            deep = _too_deep(limits.max_depth, found.depth, candidate.kind)
+            judged.append(self._judge(candidate, url, page_site, places[url.host, url.port], deep))
         return Admission(
             entry=entry,
             discovered=found,
-            urls=urls,
+            urls=tuple(judged),
             limits=lambda politeness: Limits(*served.campaign.limits_for(politeness)),
-            urls_per_host=served.campaign.limits.max_urls_per_host,
+            urls_per_host=limits.max_urls_per_host,
             robots=True,
+            urls_per_domain=limits.max_urls_per_domain,
+            after=0.0 if last else self._delays[found.tries],
         )
 
     def _judge(
-        self, served: ServedRun, found: Discovered, candidate: Candidate, placed: dict[tuple[str, int], Placed]
+        self, candidate: Candidate, url: UrlParts, page_site: str | None, place: Placed, deep: str | None
     ) -> Judged:
-        url = parts(candidate.url)
-        place = placed[url.host, url.port]
-        number = url_number(candidate.url, 0, self._number_key)
-        skip = place.skip or _too_deep(served, found.depth, candidate.kind)
+        site = _site(url)
+        context = FOREIGN_PAGE if candidate.kind is Kind.IMAGE and page_site != site else OWN_PAGE
+        number = url_number(candidate.url, context, self._number_key)
+        domain = "" if url.is_address else site
+        if place.passing and deep is None:
+            return Judged(candidate, number, url.host, domain=domain, context=context, later=True)
+        skip = deep if place.passing else place.skip or deep
         if skip is not None:
-            return Judged(candidate, number, url.host, skip=skip)
-        return Judged(candidate, number, url.host, place.address, place.politeness)
+            return Judged(candidate, number, url.host, skip=skip, domain=domain, context=context)
+        return Judged(candidate, number, url.host, place.address, place.politeness, None, domain, context)
 
-    async def _place(self, served: ServedRun, host: str, port: int) -> Placed:
+    async def _places(
+        self, served: ServedRun, hosts: set[tuple[str, int]], *, last: bool
+    ) -> Mapping[tuple[str, int], Placed]:
+        order = sorted(hosts)
+        placed = await asyncio.gather(*(self._place(served, host, port, last=last) for host, port in order))
+        return dict(zip(order, placed, strict=True))
+
+    async def _place(self, served: ServedRun, host: str, port: int, *, last: bool) -> Placed:
         if not served.scope.permits_port(port):
             return Placed(skip="out-of-scope")
         if not served.scope.judge_host_name(host).in_scope:
             return Placed(skip="out-of-scope")
-        resolved = await served.resolver.resolve(host)
+        try:
+            # One dead zone must not hold up a whole batch: the resolver goes on, and the answer is there next time.
+            async with asyncio.timeout(None if last else _SLOW):
+                resolved = await served.resolver.resolve(host)
+        except TimeoutError:
+            return Placed(passing=True)
         if isinstance(resolved, Rejected):
-            return Placed(skip=resolved.reason)
+            return Placed(skip=resolved.reason, passing=FAILURES[resolved.reason].retry and not last)
         address = next((each for each in resolved.addresses if served.scope.judge(each).in_scope), None)
         if address is None:
             return Placed(skip="out-of-scope")
@@ -120,8 +173,12 @@ class Admitter:
         return Placed(address, politeness_key(address))
 
 
-def _too_deep(served: ServedRun, depth: int, kind: Kind) -> str | None:
-    most = served.campaign.limits.max_depth
+def _site(url: UrlParts) -> str:
+    """The registered domain of a URL, or its host where that is an address; the last thousands are remembered."""
+    return url.host if url.is_address else registered_domains(url.host)[0]
+
+
+def _too_deep(most: int, depth: int, kind: Kind) -> str | None:
     if kind in _REQUISITES:
         # What a page needs belongs to the page; style sheets that import style sheets end somewhere all the same.
         most += _SHEET_DEPTH if kind is Kind.SHEET else _SHEET_DEPTH + 1

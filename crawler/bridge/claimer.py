@@ -1,4 +1,8 @@
-"""The one claimer of a worker: takes leases when there is room on a lane, and never more."""
+"""The one claimer of a worker: takes leases when there is room on a lane, and never more.
+
+It rests until something is due, and no longer than until the bell rings: a request ended, which may leave room here and
+at its address, or the admitter of this worker queued something. Rings within a moment of each other cost one claim.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +15,26 @@ from crawler.bridge.images import ImageLane
 from crawler.bridge.lanes import LeasedRequest, PageLane
 from crawler.bridge.runs import RunBook
 from crawler.errors import RedisUnavailable
-from crawler.frontier.base import Frontier
+from crawler.frontier.base import Claimed, Frontier
 from crawler.records import Lease
 
 _BATCH = 64
-_SHORTEST, _LONGEST = 0.002, 0.1
-_PAUSE = 0.5
+_SPACING = 0.002
+"""Seconds between two claims at the least."""
+_IDLE = 0.05
+"""At the most, while there is room: what other workers admit or free rings no bell here."""
+_TOP_UP = 0.02
+"""Until a lane is filled up that has less room than a batch."""
+_BACKLOG_AGE = 0.05
+_HELD, _PAUSE = 0.1, 0.5
 _log = structlog.get_logger()
 
 
 class Claimer:
-    """request: makes the engine's request for a page lease.  backlog_limit: unread stream entries that stop claims."""
+    """request: makes the engine's request for a page lease.  backlog_limit: unread stream entries that stop claims.
+
+    bell: set by whoever made room or work.
+    """
 
     def __init__(
         self,
@@ -30,6 +43,7 @@ class Claimer:
         pages: PageLane,
         images: ImageLane,
         *,
+        bell: asyncio.Event,
         request: Callable[[Lease], LeasedRequest],
         backlog_limit: int,
     ) -> None:
@@ -37,14 +51,20 @@ class Claimer:
         self._runs = runs
         self._pages = pages
         self._images = images
+        self._bell = bell
         self._request = request
         self._backlog_limit = backlog_limit
         self._stopped = False
         self._idle = asyncio.Event()
+        self._barren = 0
+        self._claimed_at = 0.0
+        self._backlog = 0
+        self._counted_at = 0.0
 
     def stop(self) -> None:
         """Claim nothing any more."""
         self._stopped = True
+        self._bell.set()
 
     async def stopped(self) -> None:
         """Returns when no claim is under way any more, after `stop`."""
@@ -53,43 +73,59 @@ class Claimer:
     async def run(self) -> None:
         """Claim until stopped."""
         try:
-            await self._run()
+            while not self._stopped:
+                # What rings from here on is after the claim's own look, and shortens the rest after it.
+                self._bell.clear()
+                await self._rest(await self._step())
         finally:
             self._idle.set()
 
-    async def _run(self) -> None:
-        while not self._stopped:
-            try:
-                wait = await self._step()
-            except RedisUnavailable as error:
-                _log.warning("claim delayed", error=str(error))
-                wait = _PAUSE
-            if wait > 0:
-                await asyncio.sleep(wait)
+    async def _rest(self, seconds: float) -> None:
+        await asyncio.sleep(min(seconds, _SPACING))
+        if seconds > _SPACING:
+            timer = asyncio.get_running_loop().call_later(seconds - _SPACING, self._bell.set)
+            await self._bell.wait()
+            timer.cancel()
 
     async def _step(self) -> float:
-        """Claim once; seconds until the next claim is worth while."""
+        """Claim once, where that may give something; seconds until the next time that it may."""
+        try:
+            if not self._runs.running or await self._is_behind():
+                return _HELD
+            return await self._claim()
+        except RedisUnavailable as error:
+            _log.warning("claim delayed", error=str(error))
+            await asyncio.sleep(_PAUSE)
+            return 0.0
+
+    async def _claim(self) -> float:
         pages, images = min(self._pages.room, _BATCH), min(self._images.room, _BATCH)
         if pages <= 0 and images <= 0:
-            await self._freed()
-            return 0.0
-        if not self._runs.running or await self._frontier.backlog() > self._backlog_limit:
-            return _LONGEST
-        claimed = await self._frontier.claim(pages, images)
+            return _IDLE
+        now = asyncio.get_running_loop().time()
+        if not self._pages.hungry and not self._images.hungry and now < self._claimed_at + _TOP_UP:
+            return self._claimed_at + _TOP_UP - now
+        self._claimed_at = now
+        claimed = await self._frontier.claim(max(pages, 0), max(images, 0))
         for lease in claimed.leases:
             if lease.item.kind.on_image_lane:
                 self._images.take(lease)
             else:
                 self._pages.take(lease, self._request(lease))
-        if claimed.next_due is None:
-            return _LONGEST / 2
-        return min(max(claimed.next_due, _SHORTEST), _LONGEST / 2)
+        return self._until_due(claimed)
 
-    async def _freed(self) -> None:
-        events = (self._pages.freed, self._images.freed)
-        for event in events:
-            event.clear()
-        waits = [asyncio.ensure_future(event.wait()) for event in events]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED, timeout=1.0)
-        for wait in waits:
-            wait.cancel()
+    def _until_due(self, claimed: Claimed) -> float:
+        """Seconds until the next claim. Where nothing came although it was due, that grows: others are at it."""
+        self._barren = 0 if claimed.leases else self._barren + 1
+        if claimed.next_due is None:
+            return _IDLE
+        shortest = 0.0 if claimed.leases else _SPACING * 2 ** min(self._barren, 5)
+        return float(min(max(claimed.next_due, shortest), _IDLE))
+
+    async def _is_behind(self) -> bool:
+        """Whether admitters or the recorder are behind, as of a moment ago."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._counted_at + _BACKLOG_AGE:
+            self._backlog = await self._frontier.backlog()
+            self._counted_at = now
+        return self._backlog > self._backlog_limit

@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass
+from time import time
 
-from crawler.bridge.rules import product_token, unpack_rules
+from crawler.bridge.answers import Answered, Sent, Unsent
+from crawler.bridge.hostmemory import Host, HostMemory
+from crawler.bridge.rules import product_token
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bus.stops import StopKind
 from crawler.fetch.headers import request_headers
-from crawler.fetch.robots import RobotsRules
 from crawler.frontier.base import Frontier
 from crawler.ranges import politeness_key
-from crawler.records import Failed, Fetched, FetchFailed, FetchOrder, Kind, Lease, Skipped
+from crawler.records import Failed, FetchFailed, FetchOrder, Kind, Lease, Skipped
 from crawler.urls import parts
 
-_RULES_KEPT = 1_024
 _SLOTS = 5
-_STOPPED_PAUSE = 1.0
-"""Seconds for which a stopped address is not claimed again; after a stop is lifted, so long may pass."""
+_STRETCH = 2.0
+"""More than what slots are stretched by for the send window (docs/adr/0003)."""
+STOPPED_PAUSE = 1.0
+"""Seconds for which a stopped host or address is not claimed again; after a stop is lifted, so long may pass."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unsent:
-    """The request did not leave in time, was stopped, or its run is not served here: the lease is given back."""
+@dataclass(slots=True)
+class _Flight:
+    """A lease between being taken up and its answer. sent: its request may have left.  aborted: by a stop."""
 
-
-Sent = Fetched | FetchFailed | Failed | Skipped | Unsent
+    lease: Lease
+    sent: bool = False
+    aborted: bool = False
 
 
 class _Gate:
     """Asked when the connection stands: sends within the lease's slot, or takes another one and waits for it."""
 
-    def __init__(self, frontier: Frontier, runs: RunBook, lease: Lease) -> None:
+    def __init__(self, frontier: Frontier, runs: RunBook, flight: _Flight) -> None:
         self._frontier = frontier
         self._runs = runs
-        self._lease: Lease | None = lease
+        self._flight = flight
+        self._lease: Lease | None = flight.lease
 
     async def ready(self) -> bool:
         """Whether to send now."""
@@ -48,6 +52,7 @@ class _Gate:
             if not self._runs.is_running(self._lease.item.run):
                 return False
             if loop.time() <= self._lease.send_by:
+                self._flight.sent = True
                 return True
             self._lease = await self._frontier.reslot(self._lease)
         return False
@@ -58,14 +63,6 @@ async def _until(moment: float) -> None:
         await asyncio.sleep(wait)
 
 
-@dataclass(slots=True)
-class _Flight:
-    """A lease between being taken up and its answer. aborted: by a stop."""
-
-    lease: Lease
-    aborted: bool = False
-
-
 class Courier:
     """One per worker, for both lanes. max_page_bytes: cap on what is not an image."""
 
@@ -73,29 +70,29 @@ class Courier:
         self._frontier = frontier
         self._runs = runs
         self._max_page_bytes = max_page_bytes
-        self._rules: OrderedDict[tuple[int, str], RobotsRules | Failed] = OrderedDict()
+        self._hosts = HostMemory(frontier)
         self._flights: dict[asyncio.Task[object], _Flight] = {}
 
     async def send(self, lease: Lease) -> Sent:
         """Wait for the slot and send, unless a stop forbids it. Raises RedisUnavailable: nothing was sent."""
         stop = self._runs.stops.forbids(lease.item.url, lease.item.address)
         if stop is not None:
-            if stop is StopKind.PREFIX:
-                await self._frontier.block(politeness_key(lease.item.address), _STOPPED_PAUSE)
-            return Unsent()
+            return await self._stopped(lease, stop)
         task = asyncio.current_task()
         assert task is not None, "a request is sent from a task"
         flight = self._flights[task] = _Flight(lease)
         try:
-            return await self._send(lease)
+            return await self._send(flight)
         except asyncio.CancelledError:
             if not flight.aborted or task.cancelling() > 1:
                 raise
-            return Unsent()
         finally:
             del self._flights[task]
             if flight.aborted:
                 task.uncancel()
+        if flight.sent:
+            await self._use_up_slot(lease)
+        return Unsent(park=STOPPED_PAUSE)
 
     def abort_stopped(self) -> None:
         """End what is under way and forbidden by a stop by now: connections close, and the URLs are given back."""
@@ -106,7 +103,40 @@ class Courier:
                 flight.aborted = True
                 task.cancel()
 
-    async def _send(self, lease: Lease) -> Sent:
+    async def _stopped(self, lease: Lease, stop: StopKind) -> Unsent:
+        """What is stopped waits, and does not come around with every claim."""
+        if stop is StopKind.PREFIX:
+            await self._frontier.block(politeness_key(lease.item.address), STOPPED_PAUSE)
+        return Unsent(park=STOPPED_PAUSE if stop is StopKind.HOST else 0.0)
+
+    async def _use_up_slot(self, lease: Lease) -> None:
+        """A lease that is given back leaves its slot to another request. This one's was used: the other has to wait."""
+        key, served = politeness_key(lease.item.address), self._runs.get(lease.item.run)
+        rate = 1.0 if served is None else served.campaign.limits_for(key)[0]
+        await self._frontier.block(key, max(STOPPED_PAUSE, _STRETCH / rate))
+
+    async def _send(self, flight: _Flight) -> Sent:
+        lease = flight.lease
+        served = await self._served(lease)
+        if isinstance(served, Failed | Unsent):
+            return served
+        url, scope = parts(lease.item.url), served.scope
+        if not scope.permits_port(url.port) or not scope.judge_host_name(url.host).in_scope:
+            return Skipped("out-of-scope")
+        # A robots.txt is asked for before anything is known of its host, and says the same to everybody.
+        host = None if lease.item.kind is Kind.ROBOTS else await self._hosts.host(lease)
+        objection = None if host is None else _objection(lease, served, host)
+        if objection is not None and served.campaign.limits.robots == "obey":
+            return objection
+        await _until(lease.not_before)
+        order = self._order(lease, served, _Gate(self._frontier, self._runs, flight), host)
+        answer = await served.fetcher.fetch(order)
+        if isinstance(answer, FetchFailed):
+            return Unsent() if answer.reason == "late" else answer
+        learned = host.learn(answer, time()) if host is not None and _keeps_sessions(served) else None
+        return Answered(answer, learned, disallowed=isinstance(objection, Failed | Skipped))
+
+    async def _served(self, lease: Lease) -> ServedRun | Failed | Unsent:
         served = self._runs.get(lease.item.run)
         if served is None:
             # A run that was announced a moment ago, or one that is gone for good: the control records know.
@@ -114,17 +144,9 @@ class Courier:
             if not self._runs.is_known(lease.item.run):
                 return Failed("run-lost")
             served = self._runs.get(lease.item.run)
-        if served is None or not self._runs.is_running(lease.item.run):
-            return Unsent()
-        objection = await self._objection(lease, served)
-        if objection is not None:
-            return objection
-        await _until(lease.not_before)
-        gate = _Gate(self._frontier, self._runs, lease)
-        answer = await served.fetcher.fetch(self._order(lease, served, gate))
-        return Unsent() if isinstance(answer, FetchFailed) and answer.reason == "late" else answer
+        return Unsent() if served is None or not self._runs.is_running(lease.item.run) else served
 
-    def _order(self, lease: Lease, served: ServedRun, gate: _Gate) -> FetchOrder:
+    def _order(self, lease: Lease, served: ServedRun, gate: _Gate, host: Host | None) -> FetchOrder:
         item, campaign = lease.item, served.campaign
         headers = request_headers(
             item.kind,
@@ -132,6 +154,7 @@ class Courier:
             user_agent=campaign.identity.user_agent,
             contact=campaign.identity.contact,
             referrer=item.referrer,
+            cookies=host.cookies(item.url, time()) if host is not None and _keeps_sessions(served) else (),
         )
         return FetchOrder(
             url=item.url,
@@ -145,30 +168,16 @@ class Courier:
             ready=gate.ready,
         )
 
-    async def _objection(self, lease: Lease, served: ServedRun) -> Failed | Skipped | Unsent | None:
-        """Why a URL may not be asked for: its host left the scope, or what its robots.txt says."""
-        url = parts(lease.item.url)
-        if not served.scope.permits_port(url.port) or not served.scope.judge_host_name(url.host).in_scope:
-            return Skipped("out-of-scope")
-        limits, identity = served.campaign.limits, served.campaign.identity
-        if lease.item.kind is Kind.ROBOTS or limits.robots != "obey":
-            return None
-        rules = await self._robots(lease)
-        if rules is None:
-            return Unsent()  # every queue has rules; without them its run is gone
-        if isinstance(rules, Failed):
-            return rules
-        return None if rules.allows(lease.item.url, product_token(identity.user_agent)) else Skipped("robots")
 
-    async def _robots(self, lease: Lease) -> RobotsRules | Failed | None:
-        key = lease.partition, lease.queue
-        if key in self._rules:
-            self._rules.move_to_end(key)
-            return self._rules[key]
-        stored = await self._frontier.robots_rules(lease)
-        if stored is None:
-            return None
-        self._rules[key] = unpack_rules(stored)
-        while len(self._rules) > _RULES_KEPT:
-            self._rules.popitem(last=False)
-        return self._rules[key]
+def _keeps_sessions(served: ServedRun) -> bool:
+    return served.campaign.limits.session == "host"
+
+
+def _objection(lease: Lease, served: ServedRun, host: Host) -> Failed | Skipped | Unsent | None:
+    """What robots.txt has against a URL."""
+    if host.rules is None:
+        return Unsent()  # every queue has rules; without them its run is gone
+    if isinstance(host.rules, Failed):
+        return host.rules
+    token = product_token(served.campaign.identity.user_agent)
+    return None if host.rules.allows(lease.item.url, token) else Skipped("robots")

@@ -14,7 +14,7 @@ from scrapy.exceptions import NotConfigured
 from scrapy.http import Headers, Response
 from scrapy.responsetypes import responsetypes
 
-from crawler.bridge.courier import Unsent
+from crawler.bridge.answers import Answered, NotAnswered
 from crawler.bridge.lanes import LeasedRequest
 from crawler.bridge.worker import worker_of
 from crawler.fetch.failures import failure
@@ -22,7 +22,7 @@ from crawler.fetch.fetcher import Fetcher
 from crawler.fetch.resolver import Resolver
 from crawler.options import Options, options_from
 from crawler.ranges import special_range, unwrapped
-from crawler.records import Failed, Fetched, FetchFailed, FetchOrder, Rejected, Skipped
+from crawler.records import Fetched, FetchFailed, FetchOrder, Rejected
 from crawler.urls import canonical, parts
 
 _OWN_HEADERS = frozenset({"host", "connection", "content-length", "accept-encoding"})
@@ -31,7 +31,7 @@ _OWN_HEADERS = frozenset({"host", "connection", "content-length", "accept-encodi
 class NotFetched(Exception):
     """There is no response: `outcome` says why. The request's errback gets it."""
 
-    def __init__(self, outcome: FetchFailed | Failed | Skipped | Unsent) -> None:
+    def __init__(self, outcome: NotAnswered) -> None:
         super().__init__(getattr(outcome, "reason", "unsent"))
         self.outcome = outcome
 
@@ -56,13 +56,14 @@ class FetchHandler:
             worker = worker_of(self._crawler)
             if worker is None:
                 raise NotConfigured("leased requests need the worker extension: run `vangnet worker`")
-            answer = await worker.courier.send(request.lease)
-            if isinstance(answer, Fetched):
-                request.fetched = answer
-        else:
-            if self._loose is None:
-                self._loose = _LooseFetcher(self._options)
-            answer = await self._loose.fetch(request)
+            sent = await worker.courier.send(request.lease)
+            if not isinstance(sent, Answered):
+                raise NotFetched(sent)
+            request.answered = sent
+            return _response(request, sent.fetched)
+        if self._loose is None:
+            self._loose = _LooseFetcher(self._options)
+        answer = await self._loose.fetch(request)
         if not isinstance(answer, Fetched):
             raise NotFetched(answer)
         return _response(request, answer)

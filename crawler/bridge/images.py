@@ -7,47 +7,58 @@ from time import time
 
 import structlog
 
+from crawler.bridge.answers import Answered, Sent, concluded, unanswered
 from crawler.bridge.completer import Completer
-from crawler.bridge.courier import Courier, Unsent
+from crawler.bridge.courier import Courier
+from crawler.bridge.digging import Digger
 from crawler.bridge.ending import Ending
-from crawler.bridge.outcomes import SANDBOX_PAUSE, broken_off, failed_fetch, unsupported, unusable
+from crawler.bridge.lanes import TOP_UP
+from crawler.bridge.outcomes import SANDBOX_PAUSE, broken_off, unsupported, unusable
 from crawler.bridge.pages import examine_lease, image_completion
 from crawler.bridge.runs import RunBook
 from crawler.errors import RedisUnavailable, SandboxUnavailable
 from crawler.frontier.base import Completion
-from crawler.records import Failed, Fetched, FetchFailed, Kind, Lease, Rekind, Retry, Skipped
+from crawler.records import Failed, Fetched, Kind, Lease, Rekind, Retry
 
 _log = structlog.get_logger()
 
 
 class ImageLane:
     """One per worker. concurrency: leases at work.  memory: bytes of bodies waiting for
-    the sandbox or in it, above which nothing is claimed."""
+    the sandbox or in it, above which nothing is claimed.  bell: rung whenever a lease ended."""
 
     def __init__(
         self,
         courier: Courier,
         completer: Completer,
+        digger: Digger,
         runs: RunBook,
         ending: Ending,
         *,
+        bell: asyncio.Event,
         concurrency: int,
         memory: int,
     ) -> None:
         self._courier = courier
         self._completer = completer
+        self._digger = digger
         self._runs = runs
         self._ending = ending
+        self._bell = bell
         self._concurrency = concurrency
         self._memory = memory
         self._held = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self.freed = asyncio.Event()
 
     @property
     def room(self) -> int:
         """How many more leases may be taken now."""
         return 0 if self._held > self._memory else self._concurrency - len(self._tasks)
+
+    @property
+    def hungry(self) -> bool:
+        """Whether there is room for a batch."""
+        return self.room * TOP_UP >= self._concurrency
 
     def take(self, lease: Lease) -> None:
         """Start work on a lease."""
@@ -59,17 +70,20 @@ class ImageLane:
         """Wait until every lease taken has ended."""
         while self._tasks:
             await asyncio.wait(self._tasks)
+        await self._digger.drain()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self.freed.set()
+        self._bell.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             # The lease runs out and the URL comes back; the error must not pass in silence.
             _log.error("image lane", error=type(error).__name__)
 
     async def _work(self, lease: Lease) -> None:
+        sent: Sent | None = None
         try:
-            completion = await self._completion(lease)
+            sent = await self._courier.send(lease)
+            completion = await self._completion(lease, sent)
         except RedisUnavailable as error:
             _log.warning("image given back", error=str(error))
             completion = Completion(lease, None)
@@ -80,18 +94,15 @@ class ImageLane:
         except Exception as error:  # noqa: BLE001  one image must never take a lease with it, whatever is wrong
             _log.exception("image failed")
             completion = Completion(lease, Failed(f"internal-{type(error).__name__}"))
-        await self._completer.complete(completion)
+        if isinstance(sent, Answered):
+            completion = concluded(completion, sent)
+        if await self._completer.complete(completion):
+            self._digger.accepted(completion)
 
-    async def _completion(self, lease: Lease) -> Completion:
-        match await self._courier.send(lease):
-            case Unsent():
-                return Completion(lease, None)
-            case Failed() | Skipped() as objection:
-                return Completion(lease, objection)
-            case FetchFailed() as failed:
-                return failed_fetch(lease, failed)
-            case Fetched() as fetched:
-                return await self._answered(lease, fetched)
+    async def _completion(self, lease: Lease, sent: Sent) -> Completion:
+        if isinstance(sent, Answered):
+            return await self._answered(lease, sent.fetched)
+        return unanswered(lease, sent)
 
     async def _answered(self, lease: Lease, fetched: Fetched) -> Completion:
         served = self._runs.get(lease.item.run)

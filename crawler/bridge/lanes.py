@@ -8,29 +8,36 @@ from typing import Any
 from scrapy import Request
 from scrapy.core.engine import ExecutionEngine
 
+from crawler.bridge.answers import Answered
 from crawler.bridge.completer import Completer
+from crawler.bridge.digging import Digger
 from crawler.frontier.base import Completion
-from crawler.records import Fetched, Lease
+from crawler.records import Lease
+
+TOP_UP = 8
+"""A lane is filled up once an eighth of it is free, so that a busy worker does not claim for every single request."""
 
 
 class LeasedRequest(Request):
-    """A request that holds a lease; `fetched` is its answer, once there is one."""
+    """A request that holds a lease; `answered` is its answer, once there is one."""
 
     def __init__(self, lease: Lease, **kwargs: Any) -> None:
         super().__init__(lease.item.url, dont_filter=True, **kwargs)
         self.lease = lease
-        self.fetched: Fetched | None = None
+        self.answered: Answered | None = None
 
 
 class PageLane:
-    """One per worker. concurrency: leases between claim and completion."""
+    """One per worker. concurrency: leases between claim and completion.  bell: rung whenever one ended."""
 
-    def __init__(self, completer: Completer, *, concurrency: int) -> None:
+    def __init__(self, completer: Completer, digger: Digger, *, bell: asyncio.Event, concurrency: int) -> None:
         self._completer = completer
+        self._digger = digger
+        self._bell = bell
         self._concurrency = concurrency
         self._engine: ExecutionEngine | None = None
         self._out: set[tuple[int, int]] = set()
-        self.freed = asyncio.Event()
+        self._empty = asyncio.Event()
 
     def open(self, engine: ExecutionEngine) -> None:
         """The engine that requests are given to."""
@@ -41,22 +48,31 @@ class PageLane:
         """How many more leases may be taken now."""
         return self._concurrency - len(self._out)
 
+    @property
+    def hungry(self) -> bool:
+        """Whether there is room for a batch."""
+        return self.room * TOP_UP >= self._concurrency
+
     def take(self, lease: Lease, request: LeasedRequest) -> None:
         """Give a lease to the engine."""
         assert self._engine is not None
         self._out.add((lease.partition, lease.token))
+        self._empty.clear()
         self._engine.crawl(request)
 
     async def complete(self, completion: Completion) -> None:
         """End a lease that was taken."""
         try:
-            await self._completer.complete(completion)
+            if await self._completer.complete(completion):
+                self._digger.accepted(completion)
         finally:
             self._out.discard((completion.lease.partition, completion.lease.token))
-            self.freed.set()
+            self._bell.set()
+            if not self._out:
+                self._empty.set()
 
     async def drain(self) -> None:
         """Wait until every lease taken has ended."""
-        while self._out:
-            self.freed.clear()
-            await self.freed.wait()
+        if self._out:
+            await self._empty.wait()
+        await self._digger.drain()

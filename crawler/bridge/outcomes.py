@@ -55,7 +55,8 @@ def unusable(lease: Lease, fetched: Fetched, now: float) -> Completion | None:
         case Disposition.RETRY:
             wait = retry_after(fetched.header("Retry-After"), now, LONGEST_BLOCK) or 0.0
             after = max(wait, backoff(lease.item.attempts))
-            block = after if fetched.status in (429, 503) and wait > 0 else 0.0
+            # Without a Retry-After the address rests as long as this URL does, which grows with its tries.
+            block = after if fetched.status in (429, 503) else 0.0
             return Completion(lease, Retry(outcome.name, after), block=block)
         case Disposition.FAILED:
             return Completion(lease, Failed(outcome.name))

@@ -7,9 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from time import time
 
+from crawler.bridge.answers import Answered, NotAnswered, concluded, unanswered
 from crawler.bridge.examine import Findings, examine
-from crawler.bridge.outcomes import broken_off, failed_fetch, unsupported, unusable
-from crawler.bridge.rules import pack_rules, pack_unreachable
+from crawler.bridge.outcomes import broken_off, unsupported, unusable
+from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.discover.page import discover
 from crawler.fetch.robots import parse_robots
@@ -49,15 +50,15 @@ class PageJudge:
         self._runs = runs
         self._most = most
 
-    async def answered(self, lease: Lease, fetched: Fetched) -> PageOutcome:
+    async def answered(self, lease: Lease, answered: Answered) -> PageOutcome:
         """An answer arrived. Raises SandboxUnavailable when an image in it could not be looked at."""
-        return PageOutcome(await self._answered(lease, fetched))
+        return PageOutcome(concluded(await self._answered(lease, answered.fetched), answered))
 
-    def unanswered(self, lease: Lease, failed: FetchFailed) -> PageOutcome:
+    def unanswered(self, lease: Lease, sent: NotAnswered) -> PageOutcome:
         """No answer arrived."""
-        completion = failed_fetch(lease, failed)
-        if lease.item.kind is Kind.ROBOTS:
-            completion = replace(completion, robots=pack_unreachable(failed.reason))
+        completion = unanswered(lease, sent)
+        if lease.item.kind is Kind.ROBOTS and isinstance(sent, FetchFailed):
+            completion = replace(completion, robots=pack_unreachable(sent.reason))
         return PageOutcome(completion)
 
     async def _answered(self, lease: Lease, fetched: Fetched) -> Completion:
@@ -108,7 +109,8 @@ class PageJudge:
         sitemaps = [canonical(url, lease.item.url) for url in rules.sitemaps]
         named = tuple(Candidate(url, Kind.FEED, "robots", 4) for url in sitemaps if isinstance(url, str))
         found = Discovered(named, 1, None) if named else None
-        return Completion(lease, Done(found, tally={f"robots:http-{fetched.status}": 1}), pack_rules(rules))
+        outcome = Done(found, tally={f"robots:http-{fetched.status}": 1})
+        return Completion(lease, outcome, pack_rules(rules), delay=crawl_delay(rules, served.campaign))
 
     async def _robots_moved(self, served: ServedRun, lease: Lease, fetched: Fetched) -> Completion:
         """Follow a redirect of robots.txt within its address, where the lease's politeness holds.

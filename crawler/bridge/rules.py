@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 
+from crawler.campaign import Campaign
 from crawler.errors import RecordCorrupt
 from crawler.fetch.robots import RobotsRules
+from crawler.frontier.base import MAX_CRAWL_DELAY
 from crawler.records import Failed
 
 
@@ -44,3 +46,13 @@ def product_token(user_agent: str) -> str:
         return str(products[0])
     words = re.findall(r"[A-Za-z_-]+", user_agent)
     return str(words[0]) if words else "Vangnet"
+
+
+def crawl_delay(rules: RobotsRules, campaign: Campaign) -> float:
+    """Seconds between two requests that a host asks of this campaign, at most MAX_CRAWL_DELAY; 0: nothing.
+
+    A campaign that only records what robots.txt says goes by its own rates.
+    """
+    if campaign.limits.robots != "obey":
+        return 0.0
+    return min(rules.crawl_delay(product_token(campaign.identity.user_agent)) or 0.0, MAX_CRAWL_DELAY)

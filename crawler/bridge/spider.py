@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -10,7 +11,7 @@ from scrapy import Spider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from crawler.bridge.courier import Unsent
+from crawler.bridge.answers import Answered, concluded
 from crawler.bridge.handler import NotFetched
 from crawler.bridge.lanes import LeasedRequest
 from crawler.bridge.outcomes import SANDBOX_PAUSE
@@ -19,7 +20,7 @@ from crawler.bridge.worker import Worker, worker_of
 from crawler.errors import RedisUnavailable, SandboxUnavailable
 from crawler.fetch.failures import failure
 from crawler.frontier.base import Completion
-from crawler.records import Failed, FetchFailed, Retry, Skipped
+from crawler.records import Failed, Outcome, Retry
 
 _log = structlog.get_logger()
 
@@ -38,15 +39,20 @@ class LeaseSpider(Spider):
         del kwargs
         request = response.request
         assert isinstance(request, LeasedRequest)
-        assert request.fetched is not None
+        assert request.answered is not None
+        yield await self._outcome(request, request.answered)
+
+    async def _outcome(self, request: LeasedRequest, answered: Answered) -> PageOutcome:
+        outcome: Outcome
         try:
-            yield await self._worker.judge.answered(request.lease, request.fetched)
+            return await self._worker.judge.answered(request.lease, answered)
         except SandboxUnavailable as error:
             self._worker.ending.fail(error)
-            yield PageOutcome(Completion(request.lease, Retry("sandbox-unavailable", SANDBOX_PAUSE)))
+            outcome = Retry("sandbox-unavailable", SANDBOX_PAUSE)
         except Exception as error:  # noqa: BLE001  one page must never take a lease with it, whatever is wrong with it
             _log.exception("page failed")
-            yield PageOutcome(Completion(request.lease, Failed(f"internal-{type(error).__name__}")))
+            outcome = Failed(f"internal-{type(error).__name__}")
+        return PageOutcome(concluded(Completion(request.lease, outcome), answered))
 
     async def failed(self, problem: Failure) -> AsyncIterator[PageOutcome]:
         """A leased request without an answer."""
@@ -56,17 +62,13 @@ class LeaseSpider(Spider):
 
     def _unanswered(self, request: LeasedRequest, error: BaseException | None) -> PageOutcome:
         if isinstance(error, NotFetched):
-            match error.outcome:
-                case Unsent():
-                    return PageOutcome(Completion(request.lease, None))
-                case Failed() | Skipped() as objection:
-                    return PageOutcome(Completion(request.lease, objection))
-                case FetchFailed() as failed:
-                    return self._worker.judge.unanswered(request.lease, failed)
+            return self._worker.judge.unanswered(request.lease, error.outcome)
         if isinstance(error, RedisUnavailable):
             return PageOutcome(Completion(request.lease, None))
         _log.error("request failed", error=type(error).__name__)
-        return self._worker.judge.unanswered(request.lease, failure("local-resources"))
+        outcome = self._worker.judge.unanswered(request.lease, failure("local-resources"))
+        # Nobody knows how far it came, so it counts as sent.
+        return PageOutcome(replace(outcome.completion, unsent=False))
 
     @property
     def _worker(self) -> Worker:

@@ -13,6 +13,9 @@ from crawler.cli.context import JSON_OPTION, Globals, emit
 _NAME = click.argument("name")
 _LISTED = ("name", "state", "runs", "last run", "changed at")
 _LETTER = ("kind", "reason", "url")
+_HOSTS = 10
+_ADDRESSES = ("addresses", "due", "waiting", "busy", "hot", "slowed")
+_FRONTIER = ("queues", "leases", "delayed", "parked", "discoveries", "results")
 
 
 @click.group()
@@ -151,14 +154,19 @@ def stop(globals_: Globals, name: str, *, as_json: bool) -> None:
 @campaign.command()
 @_NAME
 @click.option("--letters", type=click.IntRange(0, 10_000), default=20, show_default=True, help="Dead letters at most.")
+@click.option("--reveal", is_flag=True, help="Show URLs and hosts as they are; noted in the audit record.")
+@click.option("--reason", help="Why they have to be seen.")
 @JSON_OPTION
 @click.pass_obj
-def status(globals_: Globals, name: str, *, letters: int, as_json: bool) -> None:
+def status(globals_: Globals, name: str, *, letters: int, reveal: bool, reason: str | None, as_json: bool) -> None:
     """Show how the latest run of a campaign stands, with the newest URLs that ended as failed."""
     from crawler.service.steer import campaign_status
 
+    if reveal != bool(reason and reason.strip()):
+        raise click.UsageError("--reveal and --reason go together: why the URLs have to be seen")
+
     def look(*arguments: Any) -> dict[str, Any]:
-        return campaign_status(*arguments, letters=letters)
+        return campaign_status(*arguments, letters=letters, reveal_reason=reason)
 
     found = _steer(globals_, name, look)
     if as_json:
@@ -217,6 +225,22 @@ def _print_status(found: dict[str, Any]) -> None:
         print_facts((f"{title}: {reason}", n) for reason, n in sorted(urls.get(title, {}).items()))
     for title in ("retried", "waiting", "counters"):
         print_facts((f"{title}: {reason}", n) for reason, n in sorted((found[title] or {}).items()))
+    _print_frontier(found)
     if found["dead_letters"]:
         click.echo("\nnewest dead letters")
         print_table(_LETTER, ([letter[key] for key in _LETTER] for letter in found["dead_letters"]), empty="none")
+
+
+def _print_frontier(found: dict[str, Any]) -> None:
+    """The whole frontier in a line or two, and the hosts that are covered over nights, those with most left first."""
+    from crawler.cli.tables import print_facts, print_table
+
+    groups = (("addresses", _ADDRESSES), ("frontier", _FRONTIER))
+    shown = ((title, [f"{n} {name}" for name in names if (n := found["frontier"][name])]) for title, names in groups)
+    print_facts((title, ", ".join(words)) for title, words in shown if words)
+    if hosts := found["coverage"]:
+        known = sum(host["covered"] + host["waiting"] for host in hosts)
+        covered = sum(host["covered"] for host in hosts)
+        click.echo(f"\nhosts above their budgets: {len(hosts)}, {covered / max(known, 1):.0%} of their URLs covered")
+        rows = ([host["host"], host["covered"], host["waiting"], f"{host['share']:.0%}"] for host in hosts[:_HOSTS])
+        print_table(("host", "covered", "waiting", "share"), rows, empty="none")

@@ -44,10 +44,11 @@ def _demonstrate(root: Path, user: str | None) -> Demonstration:
     from crawler.lab.demo_home import demo_home
     from crawler.lab.process import Lab
     from crawler.options import load_options
+    from crawler.sandbox.kernels import kernel_cache
 
     with demo_home(root) as home, Lab(prewarm=True) as lab:
         # Before anything imports numba: the kernels that are compiled here are those that the workers find compiled.
-        os.environ["NUMBA_CACHE_DIR"] = str(home.kernels)
+        os.environ["NUMBA_CACHE_DIR"] = str(kernel_cache(home.kernels))
         from crawler.cli.display import CrawlDisplay
         from crawler.lab.demo import demonstrate
 

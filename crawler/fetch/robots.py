@@ -14,7 +14,7 @@ from crawler.errors import RecordCorrupt
 MAX_ROBOTS_BYTES: Final = 500 * 1024  # RFC 9309, 2.5: a crawler parses at least this much, and may stop there
 _MAX_LINES: Final = 20_000  # each rule is tried for each URL
 _MAX_SITEMAPS: Final = 1000
-_MAX_DELAY: Final = 3600.0
+_MAX_DELAY: Final = 3600
 _VERSION: Final = 1
 _ALLOW: Final = "allow"
 _DENY: Final = "deny"
@@ -51,8 +51,9 @@ class RobotsRules:
         asked = [float(delay)] if (delay := self._parsed.crawl_delay(user_agent)) is not None else []
         rate = self._parsed.request_rate(user_agent)
         if rate is not None:
-            asked.append(rate.seconds / rate.requests)
-        return min(max(asked), _MAX_DELAY) if asked else None
+            # Both may be integers beyond any float.
+            asked.append(min(rate.seconds, _MAX_DELAY * rate.requests) / rate.requests)
+        return min(max(asked), float(_MAX_DELAY)) if asked else None
 
     @property
     def sitemaps(self) -> tuple[str, ...]:

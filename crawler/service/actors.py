@@ -44,6 +44,9 @@ PERMITS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         # In an emergency everybody who acts at all may stop; going on again is for those who answer for the crawl.
         "stops.set": _ALL - {Role.AUDITOR},
         "stops.lift": frozenset({Role.OPERATOR, Role.ADMIN}),
+        "workers.read": _ALL,
+        "workers.enrol": frozenset({Role.OPERATOR, Role.ADMIN}),
+        "workers.revoke": frozenset({Role.OPERATOR, Role.ADMIN}),
         "audit.read": frozenset({Role.AUDITOR, Role.ADMIN}),
     }
 )

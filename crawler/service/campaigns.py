@@ -95,7 +95,7 @@ def show_campaign(
     """
     require(db, actor, "campaigns.read")
     row = known(db, name)
-    reveal = _reveal(db, actor, name, reveal_reason)
+    reveal = may_reveal(db, actor, name, reveal_reason)
     document = json.loads(stored_campaign(db, name, lab=lab).to_json())
     if not reveal:
         key = db.sealer.mask_key()
@@ -148,8 +148,12 @@ def _listed(db: Database, row: CampaignRow) -> dict[str, Any]:
     }
 
 
-def _reveal(db: Database, actor: Actor, name: str, reason: str | None) -> bool:
-    """Whether seeds are shown as they are. Revealing them outside of the lab is an act of its own."""
+def may_reveal(db: Database, actor: Actor, name: str, reason: str | None) -> bool:
+    """Whether seeds, URLs and hosts of a campaign are shown as they are.
+
+    Revealing them outside of the lab takes a reason, and is an act of its own.
+    Raises NotAuthorised, InvalidInput for an empty reason.
+    """
     if reason is None:
         return db.home.lab
     text = reason.strip()

@@ -24,6 +24,7 @@ from crawler.service.deployment import Deployment, Server, joined
 from crawler.service.launch import Launch, alone
 from crawler.service.lists import ensure_index
 from crawler.service.processes import Crew
+from crawler.service.shown import letters_json, urls_json
 from crawler.store import campaigns
 from crawler.store.actors import Actor
 from crawler.store.database import Database
@@ -31,6 +32,9 @@ from crawler.store.hit_views import run_counts
 
 _POLL = 0.1
 _PATIENCE = 90.0
+_TROUBLE = frozenset({"refused-results", "corrupt-record", "corrupt-discoveries"})
+_LETTERS = 50
+"""Dead letters that are kept, masked, when their run is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ class _Crawl:
             seconds = time.monotonic() - started
             if finished is None:
                 return await self._stopped(watched, seconds)
-            return await self._ended(launch, run, finished, seconds)
+            return await self._ended(deployment, run, finished, seconds)
 
     async def _stopped(self, watched: _Watched, seconds: float) -> CrawlSummary:
         """After Ctrl-C: nothing of the run goes on, on no machine, until somebody resumes it."""
@@ -136,12 +140,10 @@ class _Crawl:
         if marker.state is RunState.RUNNING:
             await control.set_state(watched.run, RunState.PAUSED)
         await frontier.hold(watched.run, True)
-        return summarised(self.db, watched.run, await frontier.counts(watched.run), seconds, interrupted=True)
+        return _summarised(self.db, watched.run, await frontier.counts(watched.run), seconds, interrupted=True)
 
-    async def _ended(self, launch: Launch, run: RunId, counts: RunCounts, seconds: float) -> CrawlSummary:
-        summary = summarised(self.db, run, counts, seconds, interrupted=False)
-        campaigns.finish_run(self.db, self.actor, run, summary.to_json())
-        await launch.forget(run)
+    async def _ended(self, deployment: Deployment, run: RunId, counts: RunCounts, seconds: float) -> CrawlSummary:
+        summary = await close_run(self.db, self.actor, deployment, run, counts, seconds=seconds)
         if refused := counts.tally.get("refused-results", 0):
             raise VangnetError(
                 f"run {run} finished, but {refused} results were refused: a worker's key is not registered or a result "
@@ -194,24 +196,40 @@ async def _watch(
     return None
 
 
-def summarised(db: Database, run: RunId, counts: RunCounts, seconds: float, *, interrupted: bool) -> CrawlSummary:
-    """The summary of a run. Raises FrontierLost when a run that is not `interrupted` has URLs without an outcome."""
-    recorded = run_counts(db, run)
-    urls = {
-        "discovered": counts.discovered,
-        "fetched": counts.fetched,
-        "failed": counts.failed,
-        "skipped": counts.skipped,
-        "pending": counts.pending,
-    }
-    if not interrupted and counts.pending != 0:
+async def close_run(
+    db: Database, actor: Actor, deployment: Deployment, run: RunId, counts: RunCounts, *, seconds: float
+) -> CrawlSummary:
+    """Note that a run in which nothing is left to do is over, and remove it from Redis.
+
+    Raises FrontierLost when it has URLs without an outcome; it is closed all the same, for nothing can end them now.
+    """
+    summary = _summarised(db, run, counts, seconds, interrupted=False)
+    letters = await deployment.frontier.dead_letters(run, _LETTERS)
+    lost = {"lost": True} if counts.pending else {}
+    # What went wrong beside the URLs: a reader of the run's record must not take it for clean.
+    trouble = {name: n for name, n in counts.tally.items() if name in _TROUBLE}
+    # Masked even in the lab: what is shown from now on lies unsealed in the database.
+    campaigns.finish_run(
+        db,
+        actor,
+        run,
+        summary.to_json() | lost | {"trouble": trouble, "dead_letters": letters_json(db, letters, reveal=False)},
+    )
+    await deployment.control.retire(run)
+    await deployment.frontier.forget(run)
+    if lost:
         raise FrontierLost(
             f"run {run} ended with {counts.pending} URLs without an outcome: the server lost data; what was recorded "
             "is safe, start the campaign again"
         )
+    return summary
+
+
+def _summarised(db: Database, run: RunId, counts: RunCounts, seconds: float, *, interrupted: bool) -> CrawlSummary:
+    recorded = run_counts(db, run)
     return CrawlSummary(
         run=run,
-        urls=urls,
+        urls=urls_json(counts),
         images=counts.tally.get("images", 0),
         hits=recorded.hits,
         matches=recorded.matches,

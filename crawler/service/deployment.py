@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from crawler.bus.client import connect
 from crawler.bus.control import Control
 from crawler.frontier.base import Frontier
 from crawler.options import Options
-from crawler.wiring import connect, frontier_of, reachable
+from crawler.wiring import frontier_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,8 @@ async def joined(server: Server) -> AsyncIterator[Deployment]:
 
     Raises OptionInvalid for a URL that is none, RedisUnavailable, HomeUnusable for another format or partitioning.
     """
-    client = connect(server.url)
+    client = await connect(server.url)
     try:
-        await reachable(client)
         control = Control(client, server.options.key_prefix)
         await control.check_format(server.options.partitions)
         yield Deployment(control, frontier_of(client, server.options))
@@ -47,9 +47,8 @@ async def joined(server: Server) -> AsyncIterator[Deployment]:
 @asynccontextmanager
 async def controlled(server: Server) -> AsyncIterator[Control]:
     """Its control records alone: in an emergency nothing else has to be in order. Raises as `joined` does."""
-    client = connect(server.url)
+    client = await connect(server.url)
     try:
-        await reachable(client)
         yield Control(client, server.options.key_prefix)
     finally:
         await client.aclose()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TextIO
 
 from crawler.bus.control import RunControl
 from crawler.bus.envelope import public_key, verify_key
@@ -23,18 +24,31 @@ from crawler.store.keys import key_file
 from crawler.store.workers import add_key, verify_keys
 
 _SEED_CHUNK = 500
+_LOCK_POLL = 0.05
 
 
 @contextmanager
-def alone(home: Home, campaign: str) -> Iterator[None]:
-    """One crawl of a campaign at a time; the kernel lets go of the lock even after `kill -9`. Raises Refused."""
+def alone(home: Home, campaign: str, *, patience: float = 2.0) -> Iterator[None]:
+    """One crawl of a campaign at a time; the kernel lets go of the lock even after `kill -9`. Raises Refused.
+
+    patience: seconds to wait for the lock, longer than it takes to close a run that has ended.
+    """
     name = hashlib.sha256(campaign.encode()).hexdigest()[:16]
+    deadline = time.monotonic() + patience
     with (home.root / f"crawl-{name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Refused(f"campaign {campaign!r} is being crawled from this home; wait, or stop that crawl") from error
+        while not _locked(lock):
+            if time.monotonic() >= deadline:
+                raise Refused(f"campaign {campaign!r} is being crawled from this home; wait, or stop that crawl")
+            time.sleep(_LOCK_POLL)
         yield
+
+
+def _locked(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +63,10 @@ class Launch:
     deployment: Deployment
 
     async def begin(self) -> RunId:
-        """The campaign's run in motion: the unfinished one when Redis still has it, else a new one."""
+        """The campaign's run in motion: the unfinished one when Redis still has it, else a new one.
+
+        A new one begins with what the budgets of earlier runs left out.
+        """
         await self._tidy()
         return await self._resumed() or await self._fresh()
 
@@ -80,14 +97,14 @@ class Launch:
         await control.announce(replace(self._marker(found.run), started_at=found.started_at, seeded=found.seeded))
         await self.deployment.frontier.hold(found.run, False)
         if not found.seeded:
-            await self._seed(found.run)
+            await self._fill(found.run)
         return found.run
 
     async def _fresh(self) -> RunId:
         """A new run, announced and seeded."""
         run = campaigns.start_run(self.db, self.actor, self.campaign.name)
         await self.deployment.control.announce(self._marker(run))
-        await self._seed(run)
+        await self._fill(run)
         return run
 
     def _marker(self, run: RunId) -> RunControl:
@@ -103,8 +120,12 @@ class Launch:
             workers=tuple(sorted(verify_keys(self.db))),
         )
 
-    async def _seed(self, run: RunId) -> None:
-        """Put the seeds into the frontier; a second time is harmless, for what is seen is not queued again."""
+    async def _fill(self, run: RunId) -> None:
+        """Put what earlier runs left out and the seeds into the frontier; a second time is harmless.
+
+        What was left out comes first: it is older, and the seeds' pages must not use up the budgets before it.
+        """
+        await self.deployment.frontier.carry_over(run, self.campaign.limits.max_urls_per_host)
         for chunk in _chunks(self.campaign.seed_urls()):
             found = Discovered(tuple(Candidate(url, Kind.PAGE, "seed", 0) for url in chunk))
             await self.deployment.frontier.offer(run, [found])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.errors import HashListInvalid, IndexCorrupt, InvalidInput, NothingToMatch
+from crawler.fingerprint import hashers
 from crawler.home import Home
 from crawler.match.entries import DIGEST_BYTES, BadLine, ImportOptions
 from crawler.match.importers.detect import REPLACING, detect, read
@@ -28,7 +29,7 @@ Progress = Callable[[int, int], None]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _NAMED_LINES = 5
-_RAISING = {*DIGEST_BYTES, "pdq"}  # what can raise a hit; a pHash only corroborates one
+_RAISING = {*DIGEST_BYTES, "pdq"}  # what can raise a hit, beside plug-ins; a pHash only corroborates one
 
 
 @dataclass(slots=True)
@@ -157,7 +158,8 @@ def ensure_index(
     there or disabled; HomeUnusable when the file cannot be written.
     """
     chosen = _chosen(db, names)
-    key = indexes.index_key(chosen)
+    plugged = hashers.installed()
+    key = "+".join((indexes.index_key(chosen), *plugged))
     index = indexes.built(db, key)
     if index is not None:
         try:
@@ -166,7 +168,7 @@ def ensure_index(
         except IndexCorrupt as error:
             if say:
                 say(f"{error}; doing that now")
-    index = build_index(lists.index_rows(db, chosen), home.index)
+    index = build_index(lists.index_rows(db, chosen), home.index, plugged)
     with db.write():
         indexes.note(db, key, index, chosen)
     return index
@@ -219,10 +221,13 @@ def _chosen(db: Database, names: Sequence[str]) -> list[HashList]:
         if not known[name].enabled:
             raise NothingToMatch(f"list {name!r} is disabled; enable it, or take it out of the campaign's match.lists")
     chosen = [row for row in known.values() if row.enabled and (not names or row.name in names)]
-    if not any(row.kind == "block" and not _RAISING.isdisjoint(row.by_algorithm) for row in chosen):
+    raising = _RAISING.union(hashers.installed())
+    if not any(row.kind == "block" and not raising.isdisjoint(row.by_algorithm) for row in chosen):
         raise NothingToMatch("no enabled list has an entry to match against; run `vangnet hashes import`")
     return chosen
 
 
 def _searchable(row: HashList, algorithm: str) -> bool:
-    return algorithm in DIGEST_BYTES or (row.kind == "block" and algorithm in {"pdq", "phash"})
+    if algorithm in DIGEST_BYTES:
+        return True
+    return row.kind == "block" and (algorithm in {"pdq", "phash"} or algorithm in hashers.installed())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,17 @@ from typing import Any
 from crawler.bus.control import RunState
 from crawler.campaign import check_startable
 from crawler.errors import CampaignInvalid, Refused
-from crawler.frontier.base import RunCounts
 from crawler.home import Home
 from crawler.records import RunId
 from crawler.service.actors import require
 from crawler.service.campaigns import require_approval, stored_campaign
-from crawler.service.crawl import summarised
-from crawler.service.deployment import Deployment, Server, joined
+from crawler.service.deployment import Server, joined
 from crawler.service.launch import Launch, alone
 from crawler.service.lists import ensure_index
+from crawler.service.settle import settle_alone
 from crawler.store import campaigns
 from crawler.store.actors import Actor
 from crawler.store.database import Database
-
-_LOOKS = 0.2
 
 
 def start_campaign(home: Home, db: Database, actor: Actor, server: Server, name: str) -> dict[str, Any]:
@@ -33,7 +29,7 @@ def start_campaign(home: Home, db: Database, actor: Actor, server: Server, name:
     Returns {"campaign", "run", "state"}. An unfinished run in which nothing is left to do is closed first; one that is
     lost to Redis is started anew.
     Raises NotAuthorised, CampaignInvalid, CampaignExpired, NothingToMatch, Refused (not approved, or a run is in
-    progress), RedisUnavailable.
+    progress), RedisUnavailable, FrontierLost (the last run lost URLs; it is closed, and the next call starts another).
     """
     require(db, actor, "campaigns.start")
     campaign = stored_campaign(db, name, lab=server.options.lab)
@@ -48,7 +44,7 @@ def start_campaign(home: Home, db: Database, actor: Actor, server: Server, name:
     async def act() -> RunId:
         async with joined(server) as deployment:
             launch = Launch(home, db, actor, campaign, index.sha256, deployment)
-            await _close_ended(launch, deployment, name)
+            await _close_ended(launch, name)
             return await launch.begin()
 
     with alone(home, name):
@@ -56,30 +52,14 @@ def start_campaign(home: Home, db: Database, actor: Actor, server: Server, name:
     return {"campaign": name, "run": run.number, "state": RunState.RUNNING.value}
 
 
-async def _close_ended(launch: Launch, deployment: Deployment, name: str) -> None:
-    """Close the unfinished run when all of it has ended. Raises Refused when it goes on."""
+async def _close_ended(launch: Launch, name: str) -> None:
+    """Close the unfinished run when all of it has ended. Raises Refused when it goes on, FrontierLost."""
     unfinished = campaigns.unfinished_run(launch.db, name)
-    marker = None if unfinished is None else await deployment.control.find(unfinished.id)
-    if marker is None:
+    marker = None if unfinished is None else await launch.deployment.control.find(unfinished.id)
+    if marker is None or await settle_alone(launch.db, launch.deployment, name):
         return
     if marker.state is not RunState.RUNNING:
         raise Refused(f"run {marker.run} is {marker.state}; `vangnet campaign resume {name}` lets it go on")
-    if not marker.seeded:
-        return  # whoever started it was killed; begin() takes it up
-    counts = await _ended(deployment, marker.run)
-    if counts is None:
+    # One without all of its seeds belongs to somebody who was killed; begin() takes it up.
+    if marker.seeded:
         raise Refused(f"run {marker.run} is in progress; see `vangnet campaign status {name}`")
-    seconds = max(time.time() - marker.started_at, 0.0)
-    summary = summarised(launch.db, marker.run, counts, seconds, interrupted=False)
-    campaigns.finish_run(launch.db, launch.actor, marker.run, summary.to_json())
-    await launch.forget(marker.run)
-
-
-async def _ended(deployment: Deployment, run: RunId) -> RunCounts | None:
-    """The counters of a run in which two successive looks see nothing left to do, else None."""
-    before = await deployment.frontier.counts(run)
-    if before.unfinished:
-        return None
-    await asyncio.sleep(_LOOKS)
-    after = await deployment.frontier.counts(run)
-    return after if after == before else None

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from crawler.bus.control import RunControl, RunState
 from crawler.campaign import Campaign, check_startable
-from crawler.errors import Refused
+from crawler.errors import FrontierLost, Refused
 from crawler.service.actors import require
-from crawler.service.campaigns import known
+from crawler.service.campaigns import known, may_reveal
 from crawler.service.deployment import Deployment, Server, joined
+from crawler.service.settle import settle
+from crawler.service.shown import coverage_json, letters_json, urls_json
 from crawler.store import audit, campaigns
 from crawler.store.actors import Actor
 from crawler.store.campaigns import CampaignRow
 from crawler.store.database import Database
-from crawler.urls import masked
 
 _MOVES: Final[Mapping[str, tuple[RunState, frozenset[RunState]]]] = MappingProxyType(
     {
@@ -52,36 +55,54 @@ def stop_campaign(db: Database, actor: Actor, server: Server, name: str) -> dict
     return _move(db, actor, server, name, "stop")
 
 
-def campaign_status(db: Database, actor: Actor, server: Server, name: str, *, letters: int = 20) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What `campaign_status` shows. letters: dead letters at most.  reveal: URLs and hosts as they are, else masked."""
+
+    letters: int
+    reveal: bool
+
+
+def campaign_status(
+    db: Database, actor: Actor, server: Server, name: str, *, letters: int = 20, reveal_reason: str | None = None
+) -> dict[str, Any]:
     """How the latest run of a campaign stands; see `_status` for the keys. letters: dead letters at most.
 
-    Raises NotAuthorised, CampaignInvalid for an unknown name, RedisUnavailable.
+    URLs and hosts are masked unless this is the lab or a reason to reveal them is given. A run that has ended, and that
+    no crawl waits for, is closed.
+    Raises NotAuthorised, CampaignInvalid for an unknown name, InvalidInput for an empty reason, RedisUnavailable.
     """
     require(db, actor, "campaigns.read")
     row = known(db, name)
+    look = Look(letters, may_reveal(db, actor, name, reveal_reason))
 
     async def act() -> dict[str, Any]:
         async with joined(server) as deployment:
-            return await _status(db, deployment, row, letters)
+            with suppress(FrontierLost):  # what is closed as lost is shown as lost
+                await settle(db, deployment, name)
+            return await _status(db, deployment, row, look)
 
     return asyncio.run(act())
 
 
-async def _status(db: Database, deployment: Deployment, row: CampaignRow, letters: int) -> dict[str, Any]:
+async def _status(db: Database, deployment: Deployment, row: CampaignRow, look: Look) -> dict[str, Any]:
     """{"campaign", "approved", "state", "run", "started_at", "finished_at", "seeded", "urls", "images", "hits",
-    "counters", "retried", "waiting", "dead_letters", "stops"}.
+    "counters", "retried", "waiting", "dead_letters", "stops", "coverage", "frontier"}.
 
-    state: "running", "paused", "stopped", "finished", or None before the first run.  urls: as `crawl --json` has it.
-    waiting: what is queued, leased, delayed or unacknowledged.  dead_letters: [{"url", "kind", "reason"}], the newest
-    first.  stops: how many emergency stops are in force.  What only Redis knows is None after the run.
+    state: "running", "paused", "stopped", "finished", "lost" when Redis lost URLs of it or the whole, or None before
+    the first run.  urls: as `crawl --json` has it.  waiting: what is queued, leased, delayed or unacknowledged.
+    dead_letters: [{"url", "kind", "reason"}], the newest first; of a finished run always masked.  stops: how many
+    emergency stops are in force.  coverage: see `coverage_json`; hosts whose budgets were used up, over all nights.
+    frontier: the fields of FrontierState, over all campaigns.  What only Redis knows of a run is None after it.
     """
     history = campaigns.runs(db, row.name)
     last = campaigns.run_json(history[-1]) if history else {}
     summary = last.get("summary") or {}
+    ended = "lost" if summary.get("lost") else "finished"
     found: dict[str, Any] = {
         "campaign": row.name,
         "approved": row.state != "created",
-        "state": "finished" if last.get("finished_at") else None,
+        "state": ended if last.get("finished_at") else None,
         "run": last.get("run"),
         "started_at": last.get("started_at"),
         "finished_at": last.get("finished_at"),
@@ -92,44 +113,32 @@ async def _status(db: Database, deployment: Deployment, row: CampaignRow, letter
         "counters": None,
         "retried": None,
         "waiting": None,
-        "dead_letters": [],
+        "dead_letters": summary.get("dead_letters", [])[: look.letters],
         "stops": len(await deployment.control.stops()),
+        "coverage": coverage_json(db, await deployment.frontier.coverage(row.name), reveal=look.reveal),
+        "frontier": asdict(await deployment.frontier.state()),
     }
     if not history or last["finished_at"] is not None:
         return found
     marker = await deployment.control.find(history[-1].id)
     if marker is None:
         return found | {"state": "lost"}
-    return found | await _live(db, deployment, marker, letters)
+    return found | await _live(db, deployment, marker, look)
 
 
-async def _live(db: Database, deployment: Deployment, marker: RunControl, letters: int) -> dict[str, Any]:
+async def _live(db: Database, deployment: Deployment, marker: RunControl, look: Look) -> dict[str, Any]:
     counts = await deployment.frontier.counts(marker.run)
-    dead = await deployment.frontier.dead_letters(marker.run, letters)
-    key = db.sealer.mask_key()
+    dead = await deployment.frontier.dead_letters(marker.run, look.letters)
     return {
         "state": marker.state.value,
         "seeded": marker.seeded,
-        "urls": {
-            "discovered": counts.discovered,
-            "fetched": counts.fetched,
-            "failed": counts.failed,
-            "skipped": counts.skipped,
-            "pending": counts.pending,
-        },
+        "urls": urls_json(counts),
         "images": counts.tally.get("images", 0),
         "hits": counts.tally.get("hits", 0),
         "counters": counts.tally,
         "retried": counts.retried,
         "waiting": counts.waiting,
-        "dead_letters": [
-            {
-                "url": letter.url if letter.url is None or db.home.lab else masked(letter.url, key),
-                "kind": letter.kind and letter.kind.value,
-                "reason": letter.reason,
-            }
-            for letter in reversed(dead)
-        ],
+        "dead_letters": letters_json(db, dead, reveal=look.reveal),
     }
 
 

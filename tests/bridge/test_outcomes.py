@@ -73,16 +73,33 @@ def test_closed_doors_are_recorded_and_not_tried_again() -> None:
         ("120", 120.0),
         ("9" * 30, LONGEST_BLOCK),
         ("Tue, 14 Nov 2023 22:15:20 GMT", 120.0),
-        ("Tue, 14 Nov 2000 22:15:20 GMT", 0.0),
-        ("soon", 0.0),
-        ("-5", 0.0),
+        ("Tue, 14 Nov 2000 22:15:20 GMT", 1.0),
+        ("0", 1.0),
+        ("soon", 1.0),
+        ("-5", 1.0),
     ],
 )
 def test_retry_after_blocks_the_whole_address(value: str, block: float) -> None:
     ended = unusable(lease(), answer(429, Retry_After=value), NOW)
     assert ended is not None
     assert isinstance(ended.outcome, Retry)
-    assert ended.block == block
+    assert ended.outcome.after == ended.block == block
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_address_in_trouble_rests_ever_longer_even_when_it_does_not_say_how_long(status: int) -> None:
+    blocks = []
+    for attempts in range(5):
+        ended = unusable(lease(attempts=attempts), answer(status), NOW)
+        assert ended is not None
+        blocks.append(ended.block)
+    assert blocks == [1.0, 2.0, 4.0, 8.0, 16.0]
+
+
+@pytest.mark.parametrize("status", [200, 404, 408, 500, 502, 504, 520])
+def test_other_answers_are_no_trouble_of_the_address(status: int) -> None:
+    ended = unusable(lease(), answer(status, Retry_After="120"), NOW)
+    assert ended is None or ended.block == 0.0
 
 
 def test_a_body_that_broke_off_is_tried_again_once_and_then_looked_at() -> None:

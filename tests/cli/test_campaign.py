@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
 from crawler.bus.server import start_server, stop_server
+from crawler.cli.campaign import _print_status
+from crawler.frontier.base import FrontierState
 from crawler.records import RunId
 from crawler.service import actors
 from crawler.store import campaigns
@@ -100,8 +103,24 @@ def test_status_before_any_run(vangnet: Run, file: Path) -> None:
     vangnet("campaign", "create", file)
     status = vangnet("campaign", "status", "nightly", "--json").document()
     assert (status["campaign"], status["approved"], status["state"], status["run"]) == ("nightly", False, None, None)
-    assert status["dead_letters"] == []
+    assert (status["dead_letters"], status["coverage"]) == ([], [])
+    assert status["frontier"] == dict.fromkeys((each.name for each in fields(FrontierState)), 0)
     assert vangnet("campaign", "status", "nightly").code == 0
+
+
+def test_status_shows_the_frontier_in_a_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = dict.fromkeys(("state", "started_at", "finished_at", "stops", "urls", "retried", "waiting", "counters"))
+    hosts = [{"host": f"h{n}.example", "covered": 10, "waiting": 30, "share": 0.25} for n in range(12)]
+    frontier = asdict(FrontierState(addresses=4, due=1, hot=2, leases=3, results=5))
+    _print_status(
+        nothing | {"campaign": "c", "run": 1, "dead_letters": [], "coverage": hosts, "frontier": frontier, "urls": {}}
+    )
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "addresses 4 addresses, 1 due, 2 hot" in lines
+    assert "frontier 3 leases, 5 results" in lines
+    assert "hosts above their budgets: 12, 25% of their URLs covered" in lines
+    assert "h9.example 10 30 25%" in lines
+    assert not any("h10.example" in line for line in lines)
 
 
 def test_a_run_that_redis_lost_is_said_to_be_lost(vangnet: Run, file: Path, tmp_path: Path) -> None:
@@ -131,6 +150,8 @@ def test_wrong_usage(vangnet: Run, tmp_path: Path) -> None:
     assert vangnet("campaign", "create", tmp_path / "none.toml").code == 2
     assert vangnet("campaign", "show", "x", "--reveal").code == 2
     assert vangnet("campaign", "show", "x", "--reason", "why").code == 2
+    assert vangnet("campaign", "status", "x", "--reveal").code == 2
+    assert vangnet("campaign", "status", "x", "--reason", "why").code == 2
     assert vangnet("stop").code == 2
     assert vangnet("stop", "--all", "--host", "a.example").code == 2
     assert vangnet("stop", "--list", "--lift").code == 2

@@ -63,6 +63,9 @@ def test_plain_http_has_no_fetch_metadata() -> None:
     ("page", "url", "full", "shown"),
     [
         ("https://a.nl/p?q#f", "https://a.nl/x", False, "https://a.nl/p?q"),
+        ("https://a.nl/p?q", "https://a.nl/x", False, "https://a.nl/p?q"),
+        ("https://A.nl/p", "https://A.nl/x", False, "https://a.nl/p"),
+        ("https://a.nl:443/p", "https://a.nl:443/x", False, "https://a.nl/p"),
         ("https://a.nl/p", "https://b.nl/x", False, "https://a.nl/"),
         ("https://a.nl/p", "https://b.nl/x", True, "https://a.nl/p"),
         ("https://a.nl/p", "http://a.nl/x", False, None),

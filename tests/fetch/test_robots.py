@@ -91,6 +91,8 @@ def test_only_so_much_is_read() -> None:
 def test_delays_are_bounded() -> None:
     assert parse_robots(b"User-agent: *\nCrawl-delay: 9999999", 200).crawl_delay("Vangnet") == 3600.0
     assert parse_robots(b"User-agent: *\nCrawl-delay: nan", 200).crawl_delay("Vangnet") is None
+    assert parse_robots(b"User-agent: *\nRequest-rate: 1/" + b"9" * 400, 200).crawl_delay("Vangnet") == 3600.0
+    assert parse_robots(b"User-agent: *\nRequest-rate: 2/5", 200).crawl_delay("Vangnet") == 2.5
 
 
 @given(body=st.binary(max_size=400), status=st.integers(100, 599))

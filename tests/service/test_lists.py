@@ -14,6 +14,7 @@ from crawler.service.lists import all_lists, drop, ensure_index, import_list, li
 from crawler.store import audit
 from crawler.store.database import Database
 from crawler.store.lists import ListVersion
+from tests.fingerprint.plugged import install
 from tests.store.factories import ANNA, store_at
 
 
@@ -147,6 +148,23 @@ def test_an_index_is_built_once_for_the_same_lists(db: Database, file: Path, tmp
     second = ensure_index(db.home, db)
     assert second.sha256 != first.sha256
     assert open_index(second.path, second.sha256).count("sha256") == 1
+
+
+def test_a_plug_in_makes_its_entries_searchable(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    csv = write(tmp_path / "list.csv", ["photodna,id", f"{bytes(range(144)).hex()},1"])
+    assert list_json(imported(db, csv).list)["unsearchable"] == 1
+    with pytest.raises(NothingToMatch, match="no enabled list has an entry"):
+        ensure_index(db.home, db)
+    imported(db, write(tmp_path / "other.txt", [f"sha256 {digest('a')}"]), "other")
+    assert ensure_index(db.home, db).unsearchable == {"photodna": 1}
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    monkeypatch.syspath_prepend(str(install(packages)))
+    assert [list_json(row)["unsearchable"] for row in all_lists(db, ANNA)] == [0, 0]
+    index = ensure_index(db.home, db)
+    assert (index.rows_by_algorithm["photodna"], index.unsearchable) == (1, {})
+    set_enabled(db, ANNA, "other", False)
+    assert ensure_index(db.home, db).rows_by_algorithm == {"photodna": 1}
 
 
 @pytest.mark.parametrize("harm", ["gone", "cut", "changed"])

@@ -1,0 +1,83 @@
+"""What a request came to, and how its lease ends by that: the part that both lanes share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from crawler.bridge.outcomes import failed_fetch
+from crawler.fetch.failures import Disposition, http_outcome
+from crawler.frontier.base import Completion
+from crawler.records import Done, Failed, Fetched, FetchFailed, FrontierUrl, Lease, Outcome, Retry, Skipped
+from crawler.urls import canonical
+
+_NOTHING_SENT = frozenset({"blocked-scope", "invalid-request", "local-address", "local-resources"})
+"""Failures of a fetch before anything reached the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer arrived.
+
+    session: the host's session as it is now, None when the answer did not change it.  disallowed: robots.txt forbids
+    the URL, and the campaign asks for it all the same.
+    """
+
+    fetched: Fetched
+    session: bytes | None = field(default=None, repr=False)
+    disallowed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """The request did not leave in time, was stopped, or its run is not served here: the lease is given back.
+
+    park: seconds for which the host is not claimed; 0: it may be at once.
+    """
+
+    park: float = 0.0
+
+
+NotAnswered = FetchFailed | Failed | Skipped | Unsent
+Sent = Answered | NotAnswered
+
+
+def unanswered(lease: Lease, sent: NotAnswered) -> Completion:
+    """The end of a lease without an answer."""
+    match sent:
+        case Unsent():
+            return Completion(lease, None, park=sent.park)
+        case Failed() | Skipped():
+            return Completion(lease, sent, unsent=True)
+        case FetchFailed():
+            return replace(failed_fetch(lease, sent), unsent=sent.reason in _NOTHING_SENT)
+
+
+def concluded(completion: Completion, answered: Answered) -> Completion:
+    """The end of a lease by an answer, with what every answer tells beside its outcome: latency and session."""
+    timings = answered.fetched.timings
+    outcome = completion.outcome
+    if answered.session is not None and _leads_to_itself(completion.lease.item, answered.fetched):
+        # "Come back with this cookie": as a redirect it would be dropped, for its target is the URL itself.
+        outcome = Retry("redirect-with-cookie", 0.0)
+    elif answered.disallowed:
+        outcome = _tallied(outcome, {"robots:disallowed": 1})
+    return replace(
+        completion,
+        outcome=outcome,
+        session=answered.session,
+        latency=None if timings is None else timings.header,
+    )
+
+
+def _leads_to_itself(item: FrontierUrl, fetched: Fetched) -> bool:
+    if fetched.location is None or http_outcome(fetched.status).disposition is not Disposition.REDIRECT:
+        return False
+    return canonical(fetched.location) == item.url
+
+
+def _tallied(outcome: Outcome | None, more: Mapping[str, int]) -> Outcome | None:
+    """With further counters, where the outcome is the URL's last."""
+    if isinstance(outcome, Done | Failed | Skipped):
+        return replace(outcome, tally={**outcome.tally, **more})
+    return outcome

@@ -1,0 +1,68 @@
+"""The recorder's process: what the workers found goes into the store, and who may be one of them is decided here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from dataclasses import replace
+
+from crawler.bus.client import Client, connect_patiently
+from crawler.bus.control import Control
+from crawler.bus.envelope import public_key
+from crawler.bus.joining import Joining
+from crawler.home import Home
+from crawler.options import Options
+from crawler.recorder import Recorder
+from crawler.service.deployment import Deployment
+from crawler.service.enrol import Doorkeeper
+from crawler.service.settle import keep_settled
+from crawler.store.database import open_store
+from crawler.store.keys import key_file
+from crawler.wiring import frontier_of, tables_of
+
+_LOOK = 0.5
+
+
+async def record(options: Options, home: Home, parent: int) -> None:
+    """Record until SIGTERM, Ctrl-C, or the end of the process `parent` (0: none). Waits for a server that is away.
+
+    Raises OptionInvalid for a REDIS_URL that cannot work, HomeUnusable, StoreUnavailable.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    watch = asyncio.create_task(_orphaned(parent, stop))
+    try:
+        client = await connect_patiently(options.redis_url, stop)
+        if client is not None:
+            await _record(client, options, home, stop, alone=not parent)
+    finally:
+        watch.cancel()
+
+
+async def _record(client: Client, options: Options, home: Home, stop: asyncio.Event, *, alone: bool) -> None:
+    """alone: no crawl started this process, and would close its own run."""
+    secret = key_file(home.keys, "recorder")
+    control, joining = Control(client, options.key_prefix), Joining(client, options.key_prefix)
+    try:
+        options = replace(options, partitions=await control.agree_partitions(options.partitions))
+        with open_store(home) as db:
+            frontier = frontier_of(client, options)
+            recorder = Recorder(frontier, db, tables_of(home), secret)
+            keeper = Doorkeeper(db, control, joining, public_key(secret), options.worker_enrolment == "open")
+            settling = [keep_settled(db, Deployment(control, frontier), stop)] if alone else []
+            await asyncio.gather(recorder.run(stop), keeper.run(stop), *settling)
+    finally:
+        await client.aclose()
+
+
+async def _orphaned(parent: int, stop: asyncio.Event) -> None:
+    """Sets `stop` when the process that started this one is gone; the kernel has no event for that."""
+    while not stop.is_set():
+        if parent and os.getppid() != parent:
+            stop.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _LOOK)

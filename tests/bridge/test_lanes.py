@@ -1,0 +1,78 @@
+"""The page lane: counts what is out, tells when something ended, and waits for the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+from crawler.bridge.completer import Completer
+from crawler.bridge.digging import Digger
+from crawler.bridge.lanes import LeasedRequest, PageLane
+from crawler.frontier.base import Completion
+from crawler.records import Done
+from tests.bridge.parts import Frontier, Runs, lease, served
+
+SOON = 5.0
+HIT = Done(tally={"hits": 1})
+
+
+class Refusing(Frontier):
+    """Does not hold any lease any more."""
+
+    async def complete(self, completions: list[Completion]) -> list[bool]:
+        return [False] * len(completions)
+
+
+class Bench:
+    def __init__(self, frontier: Frontier) -> None:
+        self.frontier = frontier
+        self.completer = Completer(frontier)
+        self.bell = asyncio.Event()
+        digger = Digger(frontier, Runs(served()))
+        self.lane = PageLane(self.completer, digger, bell=self.bell, concurrency=16)
+        self.crawled: list[LeasedRequest] = []
+        self.lane.open(SimpleNamespace(crawl=self.crawled.append))
+
+    def take(self, number: int) -> None:
+        taken = lease(token=number)
+        self.lane.take(taken, LeasedRequest(taken))
+
+    async def end(self, *numbers: int) -> None:
+        await asyncio.gather(*(self.lane.complete(Completion(lease(token=n), HIT)) for n in numbers))
+
+
+@asynccontextmanager
+async def working(frontier: Frontier) -> AsyncIterator[Bench]:
+    bench = Bench(frontier)
+    sending = asyncio.create_task(bench.completer.run())
+    yield bench
+    bench.completer.close()
+    await asyncio.wait_for(sending, SOON)
+
+
+async def test_a_lane_is_counted_until_its_leases_end() -> None:
+    async with working(Frontier()) as bench:
+        for number in range(16):
+            bench.take(number)
+        assert len(bench.crawled) == 16
+        assert (bench.lane.room, bench.lane.hungry, bench.bell.is_set()) == (0, False, False)
+        draining = asyncio.create_task(bench.lane.drain())
+        await bench.end(0)
+        assert (bench.lane.room, bench.lane.hungry, bench.bell.is_set()) == (1, False, True)
+        await bench.end(1)
+        assert (bench.lane.hungry, draining.done()) == (True, False)
+        await bench.end(*range(2, 16))
+        await asyncio.wait_for(draining, SOON)
+        await asyncio.wait_for(bench.lane.drain(), SOON)
+        assert len(bench.frontier.finds) == 1
+
+
+async def test_what_the_frontier_did_not_take_is_no_find() -> None:
+    async with working(Refusing()) as bench:
+        bench.take(1)
+        await bench.end(1)
+        await bench.lane.drain()
+        assert bench.frontier.finds == []
+        assert bench.lane.room == 16

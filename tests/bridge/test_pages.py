@@ -1,0 +1,71 @@
+"""What becomes of answers on the page lane, robots.txt first of all."""
+
+from __future__ import annotations
+
+import pytest
+
+from crawler.bridge.answers import Answered, Unsent
+from crawler.bridge.pages import PageJudge
+from crawler.bridge.rules import pack_unreachable, unpack_rules
+from crawler.fetch.failures import failure
+from crawler.fetch.robots import RobotsRules
+from crawler.frontier.base import Completion
+from crawler.records import Done, Fetched, Kind, Rekind, Retry
+from tests.bridge.parts import ADDRESS, HOST, Names, Runs, answer, lease, served
+
+ROBOTS = lease(f"{HOST}/robots.txt", Kind.ROBOTS)
+DELAY = b"User-agent: *\nDisallow: /no/\nCrawl-delay: 7\nSitemap: /map.xml"
+
+
+async def judged(fetched: Fetched, limits: str = "", **answered: object) -> Completion:
+    judge = PageJudge(Runs(served(limits, names=Names({"a.example.nl": (ADDRESS,)}))), 100)
+    return (await judge.answered(ROBOTS, Answered(fetched, **answered))).completion
+
+
+async def test_robots_txt_brings_rules_delay_and_sitemaps() -> None:
+    ended = await judged(answer(url=ROBOTS.item.url, body=DELAY))
+    assert isinstance(ended.outcome, Done)
+    assert ended.outcome.discovered is not None
+    assert [candidate.url for candidate in ended.outcome.discovered.candidates] == [f"{HOST}/map.xml"]
+    assert ended.robots is not None
+    rules = unpack_rules(ended.robots)
+    assert isinstance(rules, RobotsRules)
+    assert not rules.allows(f"{HOST}/no/x", "Vangnet")
+    assert (ended.delay, ended.latency, ended.block) == (7.0, 0.25, 0.0)
+
+
+async def test_a_campaign_that_only_records_keeps_its_own_pace() -> None:
+    ended = await judged(answer(url=ROBOTS.item.url, body=DELAY), 'robots = "record"\nrobots_basis = "the law"')
+    assert (ended.delay, ended.robots is not None) == (0.0, True)
+
+
+@pytest.mark.parametrize(("status", "block"), [(500, 0.0), (503, 1.0), (429, 1.0)])
+async def test_a_robots_txt_that_cannot_be_had_now_is_asked_for_again(status: int, block: float) -> None:
+    ended = await judged(answer(status, url=ROBOTS.item.url))
+    assert isinstance(ended.outcome, Retry)
+    assert ended.robots == pack_unreachable(f"robots-http-{status}")
+    assert (ended.block, ended.latency) == (block, 0.25)
+
+
+async def test_a_robots_txt_that_moved_is_followed_on_its_address() -> None:
+    assert (await judged(answer(301, location=f"{HOST}/r.txt"))).outcome == Rekind(Kind.ROBOTS, f"{HOST}/r.txt")
+    elsewhere = await judged(answer(301, location="http://b.example.nl/robots.txt"))
+    assert elsewhere.outcome == Done(tally={"robots:redirect-elsewhere": 1})
+    assert elsewhere.latency == 0.25
+
+
+async def test_a_page_tells_its_latency_and_its_session_too() -> None:
+    judge = PageJudge(Runs(served()), 100)
+    body = b'<a href="/y">y</a>'
+    page = Answered(answer(body=body, kind="html"), b"jar", disallowed=True)
+    ended = (await judge.answered(lease(), page)).completion
+    assert isinstance(ended.outcome, Done)
+    assert ended.outcome.tally["robots:disallowed"] == 1
+    assert (ended.session, ended.latency) == (b"jar", 0.25)
+
+
+def test_no_answer() -> None:
+    judge = PageJudge(Runs(served()), 100)
+    assert judge.unanswered(ROBOTS, failure("reset")).completion.robots == pack_unreachable("reset")
+    assert judge.unanswered(lease(), failure("reset")).completion.robots is None
+    assert judge.unanswered(ROBOTS, Unsent(1.0)).completion == Completion(ROBOTS, None, park=1.0)
