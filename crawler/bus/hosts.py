@@ -11,9 +11,8 @@ from hashlib import blake2b
 from time import monotonic
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from crawler.errors import RedisUnavailable
+from crawler.bus.client import answered
 
 _LIFE = 3600
 _LOCAL_LIFE = 60.0
@@ -36,12 +35,9 @@ class HostBook:
             return known[0]
         digest = blake2b(host.encode(), digest_size=16, key=self._number_key).hexdigest()
         key = f"{self._prefix}:host:{digest}"
-        try:
-            first = await self._client.set(key, address, nx=True, ex=_LIFE)
-            found = None if first else await self._client.get(key)
-            agreed = found.decode() if isinstance(found, bytes) else address
-        except (RedisError, OSError) as error:
-            raise RedisUnavailable(f"Redis does not answer: {error}; check REDIS_URL and the server") from error
+        first = await answered(self._client.set(key, address, nx=True, ex=_LIFE))
+        found = None if first else await answered(self._client.get(key))
+        agreed = found.decode() if isinstance(found, bytes) else address
         self._known[host] = (agreed, monotonic() + _LOCAL_LIFE)
         while len(self._known) > _LOCAL_SIZE:
             self._known.popitem(last=False)

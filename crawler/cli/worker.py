@@ -5,26 +5,73 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import signal
-from contextlib import suppress
 
 import click
 
-from crawler.cli.context import Globals
+from crawler.cli.context import JSON_OPTION, Globals, emit
 from crawler.cli.logs import log_to_stderr
 from crawler.errors import OptionInvalid, Refused, VangnetError
 from crawler.home import Home
 from crawler.options import Options
 
+_COLUMNS = ("name", "added_at", "revoked_at")
 _PARENT = click.option("--parent", type=int, default=0, hidden=True, help="Stop when this process is gone.")
 
 
 @click.command()
 @click.option("--campaign", default=None, help="Refuse to start unless this campaign is running.")
+@click.option("--enrol", metavar="KEY", help="In the recorder's home: believe the worker with this key.")
+@click.option("--revoke", metavar="WORKER", help="There: believe the worker with this name or key no more, for good.")
+@click.option("--list", "listing", is_flag=True, help="There: show the known workers; with --json, their keys.")
+@JSON_OPTION
 @_PARENT
 @click.pass_obj
-def worker(context: Globals, campaign: str | None, parent: int) -> None:
-    """Join the crawl at REDIS_URL: one more worker, until no campaign is running."""
+def worker(
+    context: Globals,
+    *,
+    campaign: str | None,
+    enrol: str | None,
+    revoke: str | None,
+    listing: bool,
+    as_json: bool,
+    parent: int,
+) -> None:
+    """Join the crawl at REDIS_URL: one more worker, until no campaign is running.
+
+    With --enrol, --revoke or --list nothing is joined: they say whose results the recorder of this home believes.
+    """
+    if sum(map(bool, (campaign, enrol, revoke, listing))) > 1:
+        raise click.UsageError("--campaign, --enrol, --revoke and --list exclude each other")
+    if enrol or revoke or listing:
+        _keep_keys(context, enrol, revoke, as_json)
+    else:
+        _work(context, campaign, parent)
+
+
+def _keep_keys(context: Globals, enrol: str | None, revoke: str | None, as_json: bool) -> None:
+    from crawler.cli.tables import print_table
+    from crawler.service.enrol import enrol_worker, list_workers, revoke_worker
+    from crawler.service.session import open_session
+
+    home = context.open_home()
+    if not home.database.exists():
+        raise Refused(f"home {home.root} has no database; give --home of the recorder")
+    with open_session(home, context.user) as at:
+        if enrol or revoke:
+            done = enrol_worker(at.db, at.actor, enrol) if enrol else revoke_worker(at.db, at.actor, revoke or "")
+            if as_json:
+                emit(done)
+            else:
+                click.echo(f"{'enrolled' if enrol else 'revoked'}: {done['name']}")
+            return
+        found = list_workers(at.db, at.actor)
+    if as_json:
+        emit(found)
+    else:
+        print_table(_COLUMNS, ([row[name] for name in _COLUMNS] for row in found), empty="no workers are known")
+
+
+def _work(context: Globals, campaign: str | None, parent: int) -> None:
     from scrapy.crawler import AsyncCrawlerProcess
     from scrapy.utils.project import get_project_settings
 
@@ -35,8 +82,7 @@ def worker(context: Globals, campaign: str | None, parent: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     options = _with_server(context)
     home = context.open_home(options)
-    if campaign is not None:
-        asyncio.run(_require_campaign(options, campaign))
+    asyncio.run(_let_in(options, home, campaign))
     os.environ["SCRAPY_SETTINGS_MODULE"] = context.settings
     settings = get_project_settings()
     settings.set("VANGNET_HOME", str(home.root), priority="cmdline")
@@ -52,17 +98,25 @@ def worker(context: Globals, campaign: str | None, parent: int) -> None:
         raise extension.failure
 
 
-async def _require_campaign(options: Options, campaign: str) -> None:
-    from crawler.bus.control import Control
-    from crawler.wiring import connect
+async def _let_in(options: Options, home: Home, campaign: str | None) -> None:
+    """Join the active runs before the engine starts: here, a wait of a minute can be interrupted."""
+    from crawler.bus.client import connect
+    from crawler.bus.control import Control, RunState
+    from crawler.wiring import membership_of
 
-    client = connect(options.redis_url)
+    client = await connect(options.redis_url)
     try:
-        active = await Control(client, options.key_prefix).active()
+        control = Control(client, options.key_prefix)
+        await control.agree_partitions(options.partitions)
+        active = await control.active()
+        if campaign is not None and campaign not in {marker.run.campaign for marker in active}:
+            raise Refused(f"campaign {campaign!r} is not running at REDIS_URL; start it first")
+        membership = membership_of(client, options, home)
+        for marker in active:
+            if marker.state is not RunState.STOPPED:
+                await membership.join(marker)
     finally:
         await client.aclose()
-    if campaign not in {control.run.campaign for control in active}:
-        raise Refused(f"campaign {campaign!r} is not running at REDIS_URL; start it first")
 
 
 @click.command()
@@ -70,40 +124,12 @@ async def _require_campaign(options: Options, campaign: str) -> None:
 @click.pass_obj
 def recorder(context: Globals, parent: int) -> None:
     """Write what the workers at REDIS_URL found into this home's database."""
+    from crawler.service.recording import record
+
     log_to_stderr(context.verbose)
     options = _with_server(context)
     home = context.open_home(options)
-    asyncio.run(_record(options, home, parent))
-
-
-async def _record(options: Options, home: Home, parent: int) -> None:
-    from crawler.recorder import Recorder
-    from crawler.store.database import open_store
-    from crawler.store.keys import key_file
-    from crawler.wiring import connect, frontier_of, tables_of
-
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    client = connect(options.redis_url)
-    with open_store(home) as db:
-        recorder = Recorder(frontier_of(client, options), db, tables_of(home), key_file(home.keys, "recorder"))
-        watch = asyncio.create_task(_orphaned(parent, stop))
-        try:
-            await recorder.run(stop)
-        finally:
-            watch.cancel()
-            await client.aclose()
-
-
-async def _orphaned(parent: int, stop: asyncio.Event) -> None:
-    """Sets `stop` when the process that started this one is gone; the kernel has no event for that."""
-    while not stop.is_set():
-        if parent and os.getppid() != parent:
-            stop.set()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 0.5)
+    asyncio.run(record(options, home, parent))
 
 
 def _with_server(context: Globals) -> Options:

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from redis.asyncio import Redis
 
-from crawler.bus.control import Control, RunControl, RunState
-from crawler.bus.server import start_server, stop_server
+from crawler.bus.control import FORMAT, Control, RunControl, RunState
 from crawler.bus.stops import Stop, StopKind, Stops
-from crawler.errors import FrontierLost, RecordCorrupt, RedisUnavailable
+from crawler.errors import FrontierLost, HomeUnusable, RecordCorrupt, RedisUnavailable
 from crawler.records import RunId
 
 RUN = RunId("nightly", 1)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with TemporaryDirectory(prefix="vg") as directory:
-        running = start_server(Path(directory), Path(directory) / "s.sock")
-        yield running.url
-        stop_server(running)
-
-
-@pytest.fixture
-async def client(server: str) -> AsyncIterator[Redis]:
-    connection: Redis = Redis.from_url(server)
-    await connection.flushall()
-    yield connection
-    await connection.aclose()
-
-
-@pytest.fixture
-def control(client: Redis) -> Control:
-    return Control(client, "t")
 
 
 async def test_the_state_of_a_run_moves_for_everybody(control: Control) -> None:
@@ -51,8 +28,45 @@ async def test_the_state_of_a_run_moves_for_everybody(control: Control) -> None:
 
 async def test_a_run_that_is_gone_is_not_half_made_by_pausing_it(control: Control, client: Redis) -> None:
     assert not await control.set_state(RUN, RunState.PAUSED)
+    assert not await control.set_workers(RUN, [bytes(32)])
+    await control.set_seeded(RUN)
     assert await client.keys("*") == []
     assert await control.active() == []
+
+
+async def test_a_marker_is_read_as_it_was_announced(control: Control) -> None:
+    marker = RunControl(RUN, "{}", "ab", b"r" * 32, 1.5, workers=(b"a" * 32, b"b" * 32))
+    await control.announce(marker)
+    await control.set_workers(RUN, {b"d" * 32, b"c" * 32})
+    await control.set_seeded(RUN)
+    assert await control.require(RUN) == replace(marker, seeded=True, workers=(b"c" * 32, b"d" * 32))
+
+
+async def test_the_deployment_says_how_many_partitions_there_are(control: Control) -> None:
+    assert await control.agree_partitions(3) == 3
+    assert await control.agree_partitions(8) == 3
+    await control.check_format(3)
+    with pytest.raises(HomeUnusable, match=r"has 3 partitions, this process 8; set VANGNET_PARTITIONS=3"):
+        await control.check_format(8)
+
+
+@pytest.mark.parametrize("written", [f"{FORMAT + 1}:1", "1:1", f"{FORMAT}:", f"{FORMAT}:x", "\udcff"])
+async def test_another_format_is_refused(control: Control, client: Redis, written: str) -> None:
+    await client.set("t:{ctl}:format", written.encode("utf-8", "surrogateescape"))
+    for look in (control.check_format, control.agree_partitions):
+        with pytest.raises(HomeUnusable, match="with the version that began them, or empty the server"):
+            await look(1)
+
+
+async def test_an_emptied_server_is_noticed_even_when_it_was_used_again(control: Control, client: Redis) -> None:
+    key = await control.number_key()
+    assert await control.number_key() == key
+    await control.require_data(key)
+    await client.flushall()
+    for _ in range(2):
+        with pytest.raises(FrontierLost, match="was emptied or lost its data in mid-crawl"):
+            await control.require_data(key)
+        await control.number_key()
 
 
 async def test_stops_are_set_once_and_lifted_once(control: Control) -> None:
