@@ -13,7 +13,7 @@ local function lease_out(q, a, lane, slot, element, band)
   if not batch then
     -- Batches follow the clock, so that none comes twice even after the server lost its data.
     batch = max(now, tonumber(call('GET', P .. 'batch') or 0) + 1)
-    call('SET', P .. 'batch', format('%.0f', batch))
+    call('SET', P .. 'batch', format('%d', batch))
   end
   -- Requests leave within `window` of their slot, so slots are stretched by it: in any w >= 1 s at the server at most
   -- (w + window) / spacing + 1 <= rate * w + 1 arrive.
@@ -122,9 +122,9 @@ for _, lane in ipairs(order) do
 end
 
 if leased > 0 then
-  local key = P .. 'lease:' .. format('%.0f', batch)
+  local key = P .. 'lease:' .. format('%d', batch)
   in_parts(records, 'HSET', key)
-  call('ZADD', P .. 'expiry', ceil(last_expiry), format('%.0f', batch))
+  call('ZADD', P .. 'expiry', ceil(last_expiry), format('%d', batch))
   for number, n in pairs(urls) do
     count(run_names[number], 'queued', -n)
     count(run_names[number], 'leased', n)

@@ -23,7 +23,7 @@ local meta = call('HMGET', seen .. 'meta', 'size', 'split', 'gone')
 if left == 0 and meta[1] then
   local buckets, gone = meta[1] + meta[2], tonumber(meta[3] or 0)
   local last = min(gone + most, buckets)
-  for bucket = gone, last - 1 do call('UNLINK', seen .. format('%.0f', bucket)) end
+  for bucket = gone, last - 1 do call('UNLINK', seen .. format('%d', bucket)) end
   call('HSET', seen .. 'meta', 'gone', last)
   left = buckets - last
 end

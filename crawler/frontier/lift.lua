@@ -2,6 +2,6 @@
 local key = P .. 'lift:' .. ARGV[1]
 for i = 4, #ARGV do
   local lifted = min((tonumber(call('HGET', key, ARGV[i])) or 0) + tonumber(ARGV[2]), tonumber(ARGV[3]))
-  call('HSET', key, ARGV[i], format('%.0f', lifted))
+  call('HSET', key, ARGV[i], format('%d', lifted))
 end
 return 1

@@ -13,4 +13,4 @@ call('ZADD', P .. 'expiry', 'GT', ceil(lease.slot + window + life), ARGV[1])
 local q = queue(lease.q)
 if q then keep_pace(q, a, lease.slot) end
 save()
-return {format('%.0f', now), format('%.3f', lease.slot)}
+return {format('%d', now), format('%.3f', lease.slot)}

@@ -213,7 +213,7 @@ local function settle_address(a, gone, moves)
     local list = moves[place]
     local n = #list
     -- Scores as text: Redis would write a number with 17 digits, which takes longer than most commands.
-    list[n + 1], list[n + 2] = format('%.0f', ceil(max(a.next, a.blocked))), a.key
+    list[n + 1], list[n + 2] = format('%d', ceil(max(a.next, a.blocked))), a.key
   end
   a.stands = place
   local slowed = a.slow > 1.001 and 1 or 0
