@@ -23,6 +23,7 @@ from redis.exceptions import (
 )
 from redis.exceptions import ConnectionError as ConnectionLost
 
+from crawler.cancelling import heeding
 from crawler.errors import OptionInvalid, RedisUnavailable
 
 Client = Redis
@@ -31,6 +32,8 @@ Client = Redis
 _OLDEST = 7
 _RETRIES = 3
 _PATIENCE: dict[str, Any] = {"socket_connect_timeout": 5, "socket_timeout": 30, "health_check_interval": 30}
+# Questions that are asked at the same time; the library's own bound of a hundred is met by one page of links.
+_CONNECTIONS = 1_000
 _log = structlog.get_logger()
 _NO_URL = "REDIS_URL is no Redis URL; give redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH"
 
@@ -62,7 +65,7 @@ async def connect(url: str) -> Client:
 
 def _single(url: str, retries: int) -> Redis:
     try:
-        client: Redis = Redis.from_url(url, retry=_retry(retries), **_PATIENCE)
+        client: Redis = Redis.from_url(url, retry=_retry(retries), max_connections=_CONNECTIONS, **_PATIENCE)
     except ValueError as error:
         # The library's message quotes parts of the URL, which may hold a password.
         raise OptionInvalid(_NO_URL) from error
@@ -117,7 +120,7 @@ async def _cluster(url: str) -> Redis:
 async def answered(reply: Awaitable[Any]) -> Any:
     """What the server answers. Raises RedisUnavailable."""
     try:
-        return await reply
+        return await heeding(reply)
     except (RedisError, RedisClusterException, OSError) as error:
         raise unavailable(error) from error
 

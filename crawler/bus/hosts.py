@@ -6,6 +6,7 @@ a host is queued, never whether that is in scope: each worker judges the address
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from hashlib import blake2b
 from time import monotonic
@@ -17,6 +18,8 @@ from crawler.bus.client import answered
 _LIFE = 3600
 _LOCAL_LIFE = 60.0
 _LOCAL_SIZE = 65_536
+_AT_ONCE = 16
+"""Questions at the same time: each takes a connection, and a page may name thousands of hosts."""
 
 
 class HostBook:
@@ -27,6 +30,7 @@ class HostBook:
         self._prefix = prefix
         self._number_key = number_key
         self._known: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._asking = asyncio.Semaphore(_AT_ONCE)
 
     async def agree(self, host: str, address: str) -> str:
         """The address under which all workers queue `host`; `address` is ours if nobody came before."""
@@ -35,8 +39,9 @@ class HostBook:
             return known[0]
         digest = blake2b(host.encode(), digest_size=16, key=self._number_key).hexdigest()
         key = f"{self._prefix}:host:{digest}"
-        first = await answered(self._client.set(key, address, nx=True, ex=_LIFE))
-        found = None if first else await answered(self._client.get(key))
+        async with self._asking:
+            first = await answered(self._client.set(key, address, nx=True, ex=_LIFE))
+            found = None if first else await answered(self._client.get(key))
         agreed = found.decode() if isinstance(found, bytes) else address
         self._known[host] = (agreed, monotonic() + _LOCAL_LIFE)
         while len(self._known) > _LOCAL_SIZE:

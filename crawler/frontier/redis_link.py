@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError, ResponseError
 
+from crawler.cancelling import heeding
 from crawler.errors import RedisUnavailable
 from crawler.frontier.base import StreamEntry
 from crawler.frontier.codec import parse_run
@@ -138,7 +139,7 @@ class _NoGroupError(Exception):
 
 async def _translated(reply: Awaitable[Any]) -> Any:
     try:
-        return await reply
+        return await heeding(reply)
     except ResponseError as error:
         if str(error).startswith("NOGROUP"):
             raise _NoGroupError from error

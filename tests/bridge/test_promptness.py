@@ -35,7 +35,7 @@ class Timed(Web):
         super().__init__(lambda order: answer(404, url=order.url))
         self.at: list[float] = []
 
-    async def fetch(self, order: FetchOrder) -> Fetched:
+    async def fetch(self, order: FetchOrder, hold: object = None) -> Fetched:
         fetched = await super().fetch(order)
         self.at.append(monotonic())
         await asyncio.sleep(TOOK)

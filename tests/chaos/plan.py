@@ -41,7 +41,7 @@ class Plan:
     @property
     def urls(self) -> dict[str, object]:
         """What the summary of a finished crawl must say: every URL has one outcome, and it is the right one."""
-        fetched = self.addresses * (1 + self.pages + self.pages * self.images)
+        fetched = self.addresses * (1 + self.pages + self.pages * self.images) + len(self.shared)
         return {
             "discovered": fetched + 2 * self.addresses,
             "fetched": fetched,
@@ -54,6 +54,18 @@ class Plan:
     def size(self) -> int:
         """How many URLs there are."""
         return int(str(self.urls["discovered"]))
+
+    @cached_property
+    def shared(self) -> frozenset[str]:
+        """Images that a page of another host shows too: those are two URLs, for what a host serves may depend on it."""
+        last = self.images - 1
+        return frozenset(
+            self._url(host, f"/i/{page}-{last}.jpg") for host in range(self.addresses) for page in range(self.pages)
+        )
+
+    def times(self, url: str) -> int:
+        """How often a URL is asked for when nothing goes wrong."""
+        return 2 if url in self.shared else 1
 
     @cached_property
     def planted(self) -> frozenset[str]:

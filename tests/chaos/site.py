@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,6 +58,15 @@ class ChaosSite:
             if over > late or most > concurrency:
                 wrong[host] = f"{over:.2f} requests too many (clock: {late:.2f}), {most} at once"
         return wrong
+
+    def repeats(self) -> dict[str, list[float]]:
+        """URLs that were asked for more often than they should -> when; robots.txt left out."""
+        times: dict[str, list[float]] = defaultdict(list)
+        for request in self.requests():
+            times[f"http://{request.address}:{self.plan.port}{request.path}"].append(request.at)
+        return {
+            url: at for url, at in times.items() if len(at) > self.plan.times(url) and not url.endswith("/robots.txt")
+        }
 
     def _ask(self, question: str) -> Any:
         self._control.sendall(question.encode() + b"\n")

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from resource import RLIM_INFINITY, RLIMIT_FSIZE, prlimit
 from typing import Any
 
 from tests.chaos import victims
@@ -14,6 +15,8 @@ from tests.chaos.crawling import Crawling
 
 FROZEN = 3.0
 """Seconds that the server does not answer: longer than a lease."""
+FULL = 1.0
+"""Seconds that a disk or the server takes nothing more."""
 
 
 class Act(StrEnum):
@@ -23,6 +26,8 @@ class Act(StrEnum):
     KILL_RECORDER = "kill -9 of the recorder"
     KILL_ZYGOTE = "kill -9 of a sandbox's zygote"
     KILL_SANDBOX = "kill -9 of a confined sandbox process"
+    FILL_DISK = "the recorder's disk is full for a while"
+    FILL_SERVER = "the server is full for a while"
     FREEZE_SERVER = "the server does not answer for a while"
     REPLACE_SERVER = "kill -9 of the server, which another command of the home starts again"
     KILL_CRAWL = "kill -9 of the crawl command"
@@ -30,16 +35,15 @@ class Act(StrEnum):
     KILL_SERVER = "kill -9 of the server, then Ctrl-C"
 
 
-def schedule(seed: int, kills: int, urls: int) -> list[tuple[int, Act]]:
-    """(requests at the site after which it happens, what). All acts in some order before any comes again: so the same
-    process is not killed so often in a row that its crawl gives up.
+def schedule(seed: int, kills: int) -> list[tuple[float, Act]]:
+    """(how far the crawl goes on before it happens: 1 is the usual, what). All acts in some order before any comes
+    again: so the same process is not killed so often in a row that its crawl gives up.
     """
     dice = random.Random(seed)
     acts: list[Act] = []
     while len(acts) < kills:
         acts += dice.sample(list(Act), len(Act))
-    gap = urls / (kills + 2)
-    return [(round(gap * (number + 1 + dice.random() / 2)), act) for number, act in enumerate(acts[:kills])]
+    return [(0.5 + dice.random(), act) for act in acts[:kills]]
 
 
 class Storm:
@@ -47,7 +51,7 @@ class Storm:
 
     def __init__(self, crawling: Crawling, seed: int, kills: int) -> None:
         self._crawling = crawling
-        self._plan = schedule(seed, kills, crawling.site.plan.size)
+        self._plan = schedule(seed, kills)
         self._dice = random.Random(seed + 1)
         self._turn = 0
         self.log: list[str] = []
@@ -56,8 +60,11 @@ class Storm:
         """Crawl through all of it; the summary of the command that came through."""
         begun = time.monotonic()
         self._crawling.start()
-        for requests, act in self._plan:
-            self._crawling.asked(requests)
+        for number, (pause, act) in enumerate(self._plan):
+            # What is left is shared out anew each time: while something happens, the crawl may go on as fast as it can.
+            done = self._crawling.site.count()
+            left = self._crawling.site.plan.size - done
+            self._crawling.asked(done + max(round(pause * left / (len(self._plan) - number + 1)), 1))
             self.log.append(f"{time.monotonic() - begun:.1f} s, {self._crawling.site.count()} requests: {act}")
             self._do(act)
         return self._crawling.finished()
@@ -74,6 +81,10 @@ class Storm:
                 victims.kill(self._one(victims.zygotes, "a zygote"))
             case Act.KILL_SANDBOX:
                 victims.kill(self._one(victims.sandboxes, "a sandbox"))
+            case Act.FILL_DISK:
+                self._fill_disk()
+            case Act.FILL_SERVER:
+                self._fill_server()
             case Act.FREEZE_SERVER:
                 self._freeze()
             case Act.REPLACE_SERVER:
@@ -90,10 +101,13 @@ class Storm:
 
     def _worker(self) -> int:
         """Workers in turn: one that is killed again and again right after its start would end the crawl, rightly."""
+        self._manned()
+        self._turn += 1
+        return victims.workers(self._crawling.pid)[self._turn % self._crawling.workers]
+
+    def _manned(self) -> None:
         crawling = self._crawling
         crawling.until(lambda: len(victims.workers(crawling.pid)) == crawling.workers, "all workers to live")
-        self._turn += 1
-        return victims.workers(crawling.pid)[self._turn % crawling.workers]
 
     @staticmethod
     def _recorders(crawl: int) -> list[int]:
@@ -109,13 +123,26 @@ class Storm:
         self._crawling.until(there, what)
         return self._dice.choice(found)
 
-    def _freeze(self) -> None:
-        server = victims.server(self._crawling.home)
-        victims.kill(server, signal.SIGSTOP)
+    def _fill_disk(self) -> None:
+        recorder = self._one(self._recorders, "a recorder")
+        prlimit(recorder, RLIMIT_FSIZE, (0, RLIM_INFINITY))
         try:
-            time.sleep(FROZEN)
+            time.sleep(FULL)
         finally:
-            victims.kill(server, signal.SIGCONT)
+            prlimit(recorder, RLIMIT_FSIZE, (RLIM_INFINITY, RLIM_INFINITY))
+
+    def _fill_server(self) -> None:
+        crawling = self._crawling
+        before = crawling.refusals()
+        with crawling.redis() as redis:
+            redis.config_set("maxmemory", "1mb")
+            crawling.until(lambda: crawling.refusals() > before, "the server to refuse commands")
+            time.sleep(FULL)
+            redis.config_set("maxmemory", 0)
+
+    def _freeze(self) -> None:
+        with victims.frozen([victims.server(self._crawling.home)]):
+            time.sleep(FROZEN)
 
     def _replace_server(self) -> None:
         """The second crawl of a campaign is refused; but what it needs for saying so is a server."""
@@ -129,4 +156,5 @@ class Storm:
         ended, out, err = self._crawling.ended()
         assert ended == code, (out, err)
         self._crawling.start()
+        self._manned()
         return err

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from unittest import mock
 
 from crawler.cli.main import entry
@@ -55,7 +55,8 @@ class Vangnet:
     environment: Mapping[str, str] | None = None
     program: Sequence[str] = ("-m", "crawler")
 
-    def start(self, *arguments: object) -> subprocess.Popen[str]:
+    def start(self, *arguments: object, log: IO[Any] | int = subprocess.PIPE) -> subprocess.Popen[str]:
+        """log: where stderr goes."""
         return subprocess.Popen(
             [
                 sys.executable,
@@ -68,7 +69,7 @@ class Vangnet:
             ],
             env=os.environ | dict(self.environment or {}),
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=log,
             text=True,
         )
 

@@ -1,11 +1,13 @@
 """Python imports this at its start where it is on PYTHONPATH: worker processes then live in the wrong hour.
 
 The first worker that starts is an hour ahead, the next one an hour behind, and so on; VANGNET_SKEW names the file that
-counts them. The system's clock cannot be another one for one process alone, so every way in which Python asks it for
-the time of day is turned. The monotonic clock stays: it has no hour that could be wrong.
+has a line for each: its process, and by how many seconds it is wrong. The system's clock cannot be another one for one
+process alone, so every way in which Python asks it for the time of day is turned. The monotonic clock stays: it has no
+hour that could be wrong.
 """
 
 import datetime as dates
+import fcntl
 import os
 import sys
 import time
@@ -15,9 +17,12 @@ HOUR = 3600
 
 
 def _wrong() -> int:
-    with Path(os.environ["VANGNET_SKEW"]).open("ab") as count:
-        count.write(b"x")
-        return HOUR if count.tell() % 2 else -HOUR
+    with Path(os.environ["VANGNET_SKEW"]).open("a+") as list_:
+        fcntl.flock(list_, fcntl.LOCK_EX)
+        list_.seek(0)
+        seconds = -HOUR if len(list_.readlines()) % 2 else HOUR
+        list_.write(f"{os.getpid()} {seconds}\n")
+    return seconds
 
 
 if "worker" in sys.orig_argv:
