@@ -79,7 +79,7 @@ class Admitter:
         while True:
             try:
                 worked = await self.step()
-            except RedisUnavailable as error:
+            except (RedisUnavailable, RecordCorrupt) as error:
                 _log.warning("admission delayed", error=str(error))
                 await asyncio.sleep(_PAUSE)
                 continue

@@ -20,12 +20,14 @@ class Answered:
     """An answer arrived.
 
     session: the host's session as it is now, None when the answer did not change it.  disallowed: robots.txt forbids
-    the URL, and the campaign asks for it all the same.
+    the URL, and the campaign asks for it all the same.  cloaked: this was said to the campaign's second identity, and
+    something else to the first.
     """
 
     fetched: Fetched
     session: bytes | None = field(default=None, repr=False)
     disallowed: bool = False
+    cloaked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,9 @@ def concluded(completion: Completion, answered: Answered) -> Completion:
     if answered.session is not None and _leads_to_itself(completion.lease.item, answered.fetched):
         # "Come back with this cookie": as a redirect it would be dropped, for its target is the URL itself.
         outcome = Retry("redirect-with-cookie", 0.0)
-    elif answered.disallowed:
-        outcome = _tallied(outcome, {"robots:disallowed": 1})
+    else:
+        marks = {"robots:disallowed": answered.disallowed, "cloaked?": answered.cloaked}
+        outcome = _tallied(outcome, {name: 1 for name, holds in marks.items() if holds})
     return replace(
         completion,
         outcome=outcome,

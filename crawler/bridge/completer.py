@@ -9,8 +9,10 @@ import structlog
 
 from crawler.errors import RedisUnavailable
 from crawler.frontier.base import Completion, Frontier
+from crawler.records import Done
 
 _LONGEST = 256
+_CANDIDATES = 50_000
 _PAUSE = 0.5
 _log = structlog.get_logger()
 
@@ -42,7 +44,8 @@ class Completer:
         """Send until closed and empty."""
         while self._waiting or not self._closed:
             await self._arrived.wait()
-            batch, self._waiting = self._waiting[:_LONGEST], self._waiting[_LONGEST:]
+            most = _fitting(self._waiting)
+            batch, self._waiting = self._waiting[:most], self._waiting[most:]
             if not self._waiting and not self._closed:
                 self._arrived.clear()
             if batch:
@@ -67,6 +70,18 @@ class Completer:
                 if not waiting.done.done():
                     waiting.done.set_result(answer)
             return
+
+
+def _fitting(waiting: list[_Waiting]) -> int:
+    """How many of the first travel together: a sitemap names tens of thousands of URLs, and a command has a limit."""
+    candidates = 0
+    for n, each in enumerate(waiting[:_LONGEST]):
+        outcome = each.completion.outcome
+        if isinstance(outcome, Done) and outcome.discovered is not None:
+            candidates += len(outcome.discovered.candidates)
+        if candidates > _CANDIDATES and n > 0:
+            return n
+    return min(len(waiting), _LONGEST)
 
 
 def _alive(batch: list[_Waiting], now: float) -> list[_Waiting]:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import time
 
 from crawler.bridge.answers import Answered, Sent, Unsent
+from crawler.bridge.cloaking import looks_refused, shows_more
 from crawler.bridge.hostmemory import Host, HostMemory
 from crawler.bridge.rules import product_token
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bus.stops import StopKind
+from crawler.errors import RedisUnavailable
+from crawler.fetch.budget import Hold
 from crawler.fetch.headers import request_headers
+from crawler.fetch.robots import RobotsRules
 from crawler.frontier.base import Frontier
 from crawler.ranges import politeness_key
-from crawler.records import Failed, FetchFailed, FetchOrder, Kind, Lease, Skipped
+from crawler.records import Failed, Fetched, FetchFailed, FetchOrder, Kind, Lease, Skipped
 from crawler.urls import parts
 
 _SLOTS = 5
 _STRETCH = 2.0
 """More than what slots are stretched by for the send window (docs/adr/0003)."""
+_TO_COMPLETE = 5.0
+"""Seconds before the end of a lease at which a second look is over, so that the first answer can still count."""
 STOPPED_PAUSE = 1.0
 """Seconds for which a stopped host or address is not claimed again; after a stop is lifted, so long may pass."""
 
@@ -46,7 +52,8 @@ class _Gate:
         """Whether to send now."""
         loop = asyncio.get_running_loop()
         for _ in range(_SLOTS):
-            if self._lease is None:
+            # A slot after the lease's end is of no use: an address may rest for ten minutes.
+            if self._lease is None or self._lease.not_before > self._flight.lease.expires:
                 return False
             await _until(self._lease.not_before)
             if not self._runs.is_running(self._lease.item.run):
@@ -73,8 +80,11 @@ class Courier:
         self._hosts = HostMemory(frontier)
         self._flights: dict[asyncio.Task[object], _Flight] = {}
 
-    async def send(self, lease: Lease) -> Sent:
-        """Wait for the slot and send, unless a stop forbids it. Raises RedisUnavailable: nothing was sent."""
+    async def send(self, lease: Lease, hold: Hold | None = None) -> Sent:
+        """Wait for the slot and send, unless a stop forbids it. Raises RedisUnavailable: nothing was sent.
+
+        hold: the share that the answer's body has in a budget of bytes.
+        """
         stop = self._runs.stops.forbids(lease.item.url, lease.item.address)
         if stop is not None:
             return await self._stopped(lease, stop)
@@ -82,7 +92,7 @@ class Courier:
         assert task is not None, "a request is sent from a task"
         flight = self._flights[task] = _Flight(lease)
         try:
-            return await self._send(flight)
+            return await self._send(flight, hold)
         except asyncio.CancelledError:
             if not flight.aborted or task.cancelling() > 1:
                 raise
@@ -115,7 +125,7 @@ class Courier:
         rate = 1.0 if served is None else served.campaign.limits_for(key)[0]
         await self._frontier.block(key, max(STOPPED_PAUSE, _STRETCH / rate))
 
-    async def _send(self, flight: _Flight) -> Sent:
+    async def _send(self, flight: _Flight, hold: Hold | None) -> Sent:
         lease = flight.lease
         served = await self._served(lease)
         if isinstance(served, Failed | Unsent):
@@ -129,12 +139,36 @@ class Courier:
         if objection is not None and served.campaign.limits.robots == "obey":
             return objection
         await _until(lease.not_before)
-        order = self._order(lease, served, _Gate(self._frontier, self._runs, flight), host)
-        answer = await served.fetcher.fetch(order)
+        order = self._order(
+            lease, served, _Gate(self._frontier, self._runs, flight), host, served.campaign.identity.user_agent
+        )
+        answer = await served.fetcher.fetch(order, hold)
         if isinstance(answer, FetchFailed):
             return Unsent() if answer.reason == "late" else answer
-        learned = host.learn(answer, time()) if host is not None and _keeps_sessions(served) else None
-        return Answered(answer, learned, disallowed=isinstance(objection, Failed | Skipped))
+        sent = Answered(answer, _learned(served, host, answer), disallowed=isinstance(objection, Failed | Skipped))
+        if host is None or not _has_second_look(served, host, lease, answer):
+            return sent
+        return await self._second_look(flight, served, host, sent, hold)
+
+    async def _second_look(
+        self, flight: _Flight, served: ServedRun, host: Host, first: Answered, hold: Hold | None
+    ) -> Answered:
+        """Ask once more under the campaign's second name, in another slot of the lease; what shows more counts."""
+        ends = flight.lease.expires - _TO_COMPLETE
+        try:
+            again = await self._frontier.reslot(flight.lease)
+            if again is None or again.send_by > ends:
+                return first
+            flight.lease = again
+            await _until(again.not_before)
+            gate = _Gate(self._frontier, self._runs, flight)
+            order = self._order(again, served, gate, host, served.campaign.identity.second_user_agent)
+            second = await served.fetcher.fetch(replace(order, deadline=ends), hold)
+        except RedisUnavailable:
+            return first  # which was sent and answered, so that it counts
+        if isinstance(second, FetchFailed) or not shows_more(first.fetched, second):
+            return first
+        return replace(first, fetched=second, session=_learned(served, host, second) or first.session, cloaked=True)
 
     async def _served(self, lease: Lease) -> ServedRun | Failed | Unsent:
         served = self._runs.get(lease.item.run)
@@ -146,12 +180,12 @@ class Courier:
             served = self._runs.get(lease.item.run)
         return Unsent() if served is None or not self._runs.is_running(lease.item.run) else served
 
-    def _order(self, lease: Lease, served: ServedRun, gate: _Gate, host: Host | None) -> FetchOrder:
+    def _order(self, lease: Lease, served: ServedRun, gate: _Gate, host: Host | None, user_agent: str) -> FetchOrder:
         item, campaign = lease.item, served.campaign
         headers = request_headers(
             item.kind,
             item.url,
-            user_agent=campaign.identity.user_agent,
+            user_agent=user_agent,
             contact=campaign.identity.contact,
             referrer=item.referrer,
             cookies=host.cookies(item.url, time()) if host is not None and _keeps_sessions(served) else (),
@@ -171,6 +205,21 @@ class Courier:
 
 def _keeps_sessions(served: ServedRun) -> bool:
     return served.campaign.limits.session == "host"
+
+
+def _learned(served: ServedRun, host: Host | None, answer: Fetched) -> bytes | None:
+    """The host's session as it is now, None when the answer did not change it or none is kept."""
+    return host.learn(answer, time()) if host is not None and _keeps_sessions(served) else None
+
+
+def _has_second_look(served: ServedRun, host: Host, lease: Lease, answer: Fetched) -> bool:
+    """Whether to ask once more under another name, which robots.txt has to allow as well."""
+    name = served.campaign.identity.second_user_agent
+    if not name or not looks_refused(lease.item.kind, answer):
+        return False
+    if served.campaign.limits.robots != "obey":
+        return True
+    return isinstance(host.rules, RobotsRules) and host.rules.allows(lease.item.url, product_token(name))
 
 
 def _objection(lease: Lease, served: ServedRun, host: Host) -> Failed | Skipped | Unsent | None:

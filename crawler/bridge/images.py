@@ -17,6 +17,7 @@ from crawler.bridge.outcomes import SANDBOX_PAUSE, broken_off, unsupported, unus
 from crawler.bridge.pages import examine_lease, image_completion
 from crawler.bridge.runs import RunBook
 from crawler.errors import RedisUnavailable, SandboxUnavailable
+from crawler.fetch.budget import ByteBudget, Hold
 from crawler.frontier.base import Completion
 from crawler.records import Failed, Fetched, Kind, Lease, Rekind, Retry
 
@@ -24,8 +25,8 @@ _log = structlog.get_logger()
 
 
 class ImageLane:
-    """One per worker. concurrency: leases at work.  memory: bytes of bodies waiting for
-    the sandbox or in it, above which nothing is claimed.  bell: rung whenever a lease ended."""
+    """One per worker. concurrency: leases at work.  memory: bytes of bodies on their way from the socket through the
+    sandbox, above which nothing is claimed or read.  bell: rung whenever a lease ended."""
 
     def __init__(
         self,
@@ -46,14 +47,13 @@ class ImageLane:
         self._ending = ending
         self._bell = bell
         self._concurrency = concurrency
-        self._memory = memory
-        self._held = 0
+        self._memory = ByteBudget(memory)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def room(self) -> int:
         """How many more leases may be taken now."""
-        return 0 if self._held > self._memory else self._concurrency - len(self._tasks)
+        return 0 if self._memory.spent else self._concurrency - len(self._tasks)
 
     @property
     def hungry(self) -> bool:
@@ -80,9 +80,16 @@ class ImageLane:
             _log.error("image lane", error=type(error).__name__)
 
     async def _work(self, lease: Lease) -> None:
+        with self._memory.hold() as hold:
+            completion = await self._attempt(lease, hold)
+        if await self._completer.complete(completion):
+            self._digger.accepted(completion)
+
+    async def _attempt(self, lease: Lease, hold: Hold) -> Completion:
+        """How the lease ended. When this returns, no reference to the body is left."""
         sent: Sent | None = None
         try:
-            sent = await self._courier.send(lease)
+            sent = await self._courier.send(lease, hold)
             completion = await self._completion(lease, sent)
         except RedisUnavailable as error:
             _log.warning("image given back", error=str(error))
@@ -96,8 +103,7 @@ class ImageLane:
             completion = Completion(lease, Failed(f"internal-{type(error).__name__}"))
         if isinstance(sent, Answered):
             completion = concluded(completion, sent)
-        if await self._completer.complete(completion):
-            self._digger.accepted(completion)
+        return completion
 
     async def _completion(self, lease: Lease, sent: Sent) -> Completion:
         if isinstance(sent, Answered):
@@ -107,14 +113,11 @@ class ImageLane:
     async def _answered(self, lease: Lease, fetched: Fetched) -> Completion:
         served = self._runs.get(lease.item.run)
         if served is None:
-            return Completion(lease, None)
+            # The run is being made ready anew; the request was sent, so its slot is used.
+            return Completion(lease, Retry("run-renewed", 0.0))
         ended = broken_off(lease, fetched) or unusable(lease, fetched, time()) or unsupported(lease, fetched)
         if ended is not None:
             return ended
         if fetched.kind in ("html", "feed"):
             return Completion(lease, Rekind(Kind.PAGE))
-        self._held += len(fetched.body)
-        try:
-            return image_completion(lease, await examine_lease(served, lease, fetched.body))
-        finally:
-            self._held -= len(fetched.body)
+        return image_completion(lease, await examine_lease(served, lease, fetched.body))

@@ -27,6 +27,7 @@ from crawler.records import (
     PageContent,
     Rejected,
     Rekind,
+    Retry,
 )
 from crawler.urls import canonical, parts
 
@@ -64,7 +65,8 @@ class PageJudge:
     async def _answered(self, lease: Lease, fetched: Fetched) -> Completion:
         served = self._runs.get(lease.item.run)
         if served is None:
-            return Completion(lease, None)
+            # The run is being made ready anew; the request was sent, so its slot is used.
+            return Completion(lease, Retry("run-renewed", 0.0))
         ended = broken_off(lease, fetched)
         if ended is None and lease.item.kind is Kind.ROBOTS:
             return await self._robots(served, lease, fetched)

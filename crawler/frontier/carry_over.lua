@@ -9,7 +9,7 @@ local function offer(host, record)
   while true do
     local part = call('LINDEX', kept, 0)
     part = part and cmsgpack.unpack(part)
-    if not part or taken + #part[1] > share then break end
+    if not part or (taken > 0 and taken + #part[1] > share) then break end
     call('LPOP', kept)
     call('XADD', P .. 'disc', '*', 'run', run, 'd', part[2])
     count(run, 'disc', 1)

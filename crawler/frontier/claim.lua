@@ -6,6 +6,7 @@
 local wanted = {p = min(tonumber(ARGV[1]), 1000), i = min(tonumber(ARGV[2]), 1000)}
 local lookahead, window, life, ttl = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local horizon = now + lookahead
+local MOST_ROUNDS = 256
 
 local out, records, leased, batch = {now, -1, '', 0}, {}, 0, nil
 local last_expiry, urls, robots = 0, {}, {}
@@ -109,7 +110,11 @@ local function claim_lane(lane)
     -- What the other lane has just taken stands there still.
     local keys = due_in(heat .. lane, heat .. 'b', wanted[lane] + leased)
     load_addresses(keys)
-    while #keys > 0 and wanted[lane] > 0 do keys = round(keys, lane) end
+    -- A rotation of queues that give nothing is worked off over several calls.
+    for _ = 1, MOST_ROUNDS do
+      if #keys == 0 or wanted[lane] == 0 then break end
+      keys = round(keys, lane)
+    end
   end
 end
 

@@ -114,7 +114,17 @@ local function park_host(origin, a, at)
   end
 end
 
-local function origin_of(q) return cmsgpack.unpack(call('HGET', P .. 'fact', q.id))[2] end
+-- What never changes of a queue, {run, origin, address, robots element}; nil when it is damaged.
+local function fact_of(id)
+  local packed = call('HGET', P .. 'fact', id)
+  local whole, fact = pcall(cmsgpack.unpack, packed or '')
+  return whole and type(fact) == 'table' and type(fact[2]) == 'string' and type(fact[4]) == 'string' and fact or nil
+end
+
+local function origin_of(q)
+  local fact = fact_of(q.id)
+  return fact and fact[2] or ''
+end
 
 -- A request to a host with a Crawl-delay left, or will leave, at a slot.
 local function keep_pace(q, a, slot)
@@ -190,9 +200,17 @@ local FIRST_BAND = 1
 -- Whether an element is a neighbour of a find: it stands below one of the directories (as the record has it, without the
 -- origin), or a page of that name showed it. digs: list of {directory, page}.
 local function beside(element, digs)
-  local fields = cmsgpack.unpack(sub(element, 3))
+  local whole, fields = pcall(cmsgpack.unpack, sub(element, 3))
+  -- What cannot be read fails at its turn, and not here.
+  if not whole or type(fields) ~= 'table' or type(fields[1]) ~= 'string' then return false end
   for _, dig in ipairs(digs) do
     if sub(fields[1], 1, #dig[1]) == dig[1] or fields[5] == dig[2] then return true end
   end
   return false
+end
+
+-- The directories that are dug in at a queue's host.
+local function digs_of(q)
+  local whole, digs = pcall(cmsgpack.unpack, call('HGET', P .. 'dig', q.id) or '')
+  return whole and type(digs) == 'table' and digs or {}
 end

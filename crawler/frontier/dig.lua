@@ -8,7 +8,7 @@ local MOST_DIGS = 16
 
 -- Directories of a queue that are known, with the new ones at the end, or nothing when none is new.
 local function remember(q, digs)
-  local known = cmsgpack.unpack(call('HGET', P .. 'dig', q.id) or '\144')
+  local known = digs_of(q)
   local seen, fresh = {}, {}
   for _, dig in ipairs(known) do seen[dig[1] .. '\n' .. dig[2]] = true end
   for _, dig in ipairs(digs) do

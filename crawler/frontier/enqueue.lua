@@ -61,7 +61,7 @@ end
 
 -- Where something was found, what lies beside it goes first: see dig.lua.
 local function neighbours(q, elements)
-  local digs, near, others = cmsgpack.unpack(call('HGET', P .. 'dig', q.id) or '\144'), {}, {}
+  local digs, near, others = digs_of(q), {}, {}
   for _, element in ipairs(elements) do
     local target = beside(element, digs) and near or others
     target[#target + 1] = element

@@ -2,7 +2,7 @@
 -- left. Markers expire by themselves; rotations and timers drop a queue that is gone when they come to it.
 local run, most = ARGV[1], tonumber(ARGV[2])
 local number = run_numbers[run]
-local found = call('HSCAN', P .. 'qi:' .. run, 0, 'COUNT', most)[2]
+local found = call('HRANDFIELD', P .. 'qi:' .. run, most, 'WITHVALUES')
 for i = 1, #found, 2 do
   local key, id = string.match(found[i], '|(.*)$'), tonumber(found[i + 1])
   local q = queue(id)

@@ -9,7 +9,7 @@ local function ran_out(lease)
   local robots = lease.band == 0
   count(run, robots and 'robots_leased' or 'leased', -1)
   -- robots.txt is asked for until it has an answer; its own outcome decides when to give up.
-  if not again(lease, 'lease-expired', now, robots and 256 or cap) and not robots then
+  if not again(lease, 'lease-expired', now, robots and 10000 or cap) and not robots then
     count(run, 'f:lease-expired', 1)
     dead_letter(lease, 'lease-expired')
   end

@@ -8,16 +8,18 @@ from collections.abc import Awaitable, Sequence
 from importlib.resources import files
 from typing import Any, cast
 
+import structlog
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError, ResponseError
 
 from crawler.cancelling import heeding
-from crawler.errors import RedisUnavailable
+from crawler.errors import RecordCorrupt, RedisUnavailable
 from crawler.frontier.base import StreamEntry
 from crawler.frontier.codec import parse_run
 from crawler.frontier.keys import partition_prefix
 
+_log = structlog.get_logger()
 _IDLE_MS = 30_000
 """A stream entry that its reader did not acknowledge for so long is given to another."""
 _RECLAIM_EVERY = 5.0
@@ -36,6 +38,7 @@ class RedisLink:
         self._consumer = consumer
         self._scripts: dict[str, AsyncScript] = {}
         self._reclaimed: dict[str, float] = {}
+        self._cursors: dict[str, bytes] = {}
         self.prefixes = tuple(partition_prefix(prefix, n) for n in range(partitions))
 
     async def run(self, script: str, partition: int, *arguments: Any) -> Any:
@@ -80,10 +83,26 @@ class RedisLink:
         for partition, prefix in enumerate(self.prefixes):
             key = f"{prefix}:{stream}"
             if len(entries) < n:
-                entries += _entries(partition, await self._abandoned(key, group, n - len(entries)))
+                abandoned = await self._abandoned(key, group, n - len(entries))
+                entries += await self._readable(partition, stream, group, abandoned)
             if len(entries) < n:
                 block = round(1000 * wait) if wait and len(self.prefixes) == 1 and not entries else None
-                entries += _entries(partition, await self._fresh(key, group, n - len(entries), block))
+                fresh = await self._fresh(key, group, n - len(entries), block)
+                entries += await self._readable(partition, stream, group, fresh)
+        return entries
+
+    async def _readable(self, partition: int, stream: str, group: str, rows: list[Any]) -> list[StreamEntry]:
+        """The entries in rows of a stream. One that cannot be read is dropped and logged, and stops nobody."""
+        entries = []
+        for number, fields in rows:
+            try:
+                if fields:
+                    payload = fields[b"d"] if b"d" in fields else fields[b"r"]
+                    entries.append(StreamEntry(partition, number.decode(), parse_run(fields[b"run"].decode()), payload))
+            except (RecordCorrupt, UnicodeDecodeError, KeyError):
+                _log.error("damaged entry dropped", stream=stream, entry=number.decode())
+                run = fields.get(b"run", b"damaged")
+                await self.run("ack", partition, stream, group, number, run, b"", 0)
         return entries
 
     async def acknowledge(
@@ -115,7 +134,10 @@ class RedisLink:
             return []
         self._reclaimed[key] = now
         try:
-            reply = await _translated(self._client.xautoclaim(key, group, self._consumer, _IDLE_MS, count=n))
+            start = self._cursors.get(key, b"0-0")
+            claim = self._client.xautoclaim(key, group, self._consumer, _IDLE_MS, start_id=start, count=n)
+            reply = await _translated(claim)
+            self._cursors[key] = reply[0]
         except _NoGroupError:
             return []
         return list(reply[1])
@@ -146,11 +168,3 @@ async def _translated(reply: Awaitable[Any]) -> Any:
         raise RedisUnavailable(f"Redis refused a command: {error}") from error
     except (RedisError, OSError) as error:
         raise RedisUnavailable(_SILENT.format(error)) from error
-
-
-def _entries(partition: int, rows: list[Any]) -> list[StreamEntry]:
-    return [
-        StreamEntry(partition, number.decode(), parse_run(fields[b"run"].decode()), fields.get(b"d") or fields[b"r"])
-        for number, fields in rows
-        if fields
-    ]

@@ -122,26 +122,6 @@ local function missing_in(known, names)
   return missing
 end
 
-local function load_addresses(keys)
-  local missing = missing_in(addresses, keys)
-  local found = in_parts(missing, 'HMGET', P .. 'addr')
-  for i = 1, #missing do
-    local packed = found[i]
-    if packed and (#packed < #BLANK_ADDRESS or (#packed - #BLANK_ADDRESS) % 4 ~= 0) then
-      damaged()
-      packed = false
-    end
-    local a = unpacked_address(missing[i], packed or BLANK_ADDRESS)
-    a.fresh = not packed
-    addresses[missing[i]] = a
-  end
-end
-
-local function address(key)
-  if not addresses[key] then load_addresses({key}) end
-  return addresses[key]
-end
-
 -- The strictest of all runs that have something for an address holds there.
 local function tighten(a)
   local names, rate, conc = {}, nil, nil
@@ -153,6 +133,31 @@ local function tighten(a)
     end
   end
   a.rate, a.conc, a.dirty = rate or a.rate, conc or a.conc, true
+end
+
+local function load_addresses(keys)
+  local missing = missing_in(addresses, keys)
+  local found = in_parts(missing, 'HMGET', P .. 'addr')
+  for i = 1, #missing do
+    local packed = found[i]
+    if packed and (#packed < #BLANK_ADDRESS or (#packed - #BLANK_ADDRESS) % 4 ~= 0) then
+      damaged()
+      for _, name in ipairs(SETS) do call('ZREM', P .. name, missing[i]) end
+      packed = false
+    end
+    local a = unpacked_address(missing[i], packed or BLANK_ADDRESS)
+    addresses[missing[i]] = a
+    if not packed then
+      -- One that is new, or that nothing happened at for long: what runs allow there holds all the same.
+      tighten(a)
+      a.fresh, a.dirty = true, false
+    end
+  end
+end
+
+local function address(key)
+  if not addresses[key] then load_addresses({key}) end
+  return addresses[key]
 end
 
 -- ---------------------------------------------------------------- queues
@@ -213,7 +218,7 @@ local function settle_address(a, gone, moves)
     local list = moves[place]
     local n = #list
     -- Scores as text: Redis would write a number with 17 digits, which takes longer than most commands.
-    list[n + 1], list[n + 2] = format('%d', ceil(max(a.next, a.blocked))), a.key
+    list[n + 1], list[n + 2] = format('%d', ceil(max(a.next, a.blocked, place == IDLE and now or 0))), a.key
   end
   a.stands = place
   local slowed = a.slow > 1.001 and 1 or 0

@@ -36,8 +36,8 @@ local function tend(ttl)
   local old = call('ZRANGEBYSCORE', P .. 'aging', '-inf', now - ttl, 'LIMIT', 0, 100)
   for _, entry in ipairs(old) do
     local q = #entry > 4 and queue((unpacked('<I4', entry)))
-    local fact = q and q.gated == 0 and call('HGET', P .. 'fact', q.id)
-    if fact then gate(q, address(sub(entry, 5)), cmsgpack.unpack(fact)[4]) end
+    local fact = q and q.gated == 0 and fact_of(q.id)
+    if fact then gate(q, address(sub(entry, 5)), fact[4]) end
   end
   if #old > 0 then in_parts(old, 'ZREM', P .. 'aging') end
   if #ready + #old > 0 then save() end

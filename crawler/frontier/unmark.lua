@@ -1,7 +1,9 @@
--- After their acknowledgement entries need no markers: ARGV are markers. That an entry was queued, and kept, is known for an hour
+-- After their acknowledgement entries need no answers: ARGV are markers. That an entry was admitted is known for an hour
 -- longer, for an admitter that was slow and believes the entry to be its own.
 for _, marker in ipairs(ARGV) do
-  call('UNLINK', P .. 'mark:' .. marker)
+  call('DEL', P .. 'mark:' .. marker)
+  call('HSET', P .. 'mark:' .. marker, 'flags', '')
+  call('EXPIRE', P .. 'mark:' .. marker, 3600)
   call('EXPIRE', P .. 'mark+:' .. marker, 3600)
   call('EXPIRE', P .. 'mark-:' .. marker, 3600)
 end

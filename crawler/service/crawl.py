@@ -215,8 +215,9 @@ async def close_run(
         run,
         summary.to_json() | lost | {"trouble": trouble, "dead_letters": letters_json(db, letters, reveal=False)},
     )
-    await deployment.control.retire(run)
+    # What is still active is found and forgotten by the next command, if this one is killed here.
     await deployment.frontier.forget(run)
+    await deployment.control.retire(run)
     if lost:
         raise FrontierLost(
             f"run {run} ended with {counts.pending} URLs without an outcome: the server lost data; what was recorded "

@@ -72,8 +72,8 @@ class Launch:
 
     async def forget(self, run: RunId) -> None:
         """Remove a finished run from Redis."""
-        await self.deployment.control.retire(run)
         await self.deployment.frontier.forget(run)
+        await self.deployment.control.retire(run)
 
     async def _tidy(self) -> None:
         """Forget runs that were finished by a command that was killed before it could."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from crawler.errors import VangnetError
 from crawler.home import Home
+from crawler.sandbox.forget import FORGETFUL
 
 _DRAIN_SECONDS = 40.0
 _QUICK = 20.0
@@ -33,6 +34,7 @@ class Crew:
             "VANGNET_HOME": str(home.root),
             "SCRAPY_SETTINGS_MODULE": settings,
             "PYTHONUNBUFFERED": "1",
+            **FORGETFUL,
         }
         self._names = ["recorder", *(f"worker-{number}" for number in range(1, workers + 1))]
         self._running: dict[str, subprocess.Popen[bytes]] = {}

@@ -161,12 +161,16 @@ async def _moved(db: Database, actor: Actor, deployment: Deployment, name: str, 
     if target is RunState.RUNNING:
         check_startable(Campaign.from_json(marker.campaign), datetime.now(UTC).date())
     run = marker.run
+    if target is RunState.RUNNING:
+        # Before the marker: whoever is killed in between leaves a paused run, which can be resumed once more.
+        await deployment.frontier.hold(run, False)
     with db.write():
         audit.append(db, actor, f"campaigns.{act}", name, detail={"run": run.number, "before": marker.state.value})
         if not await deployment.control.set_state(run, target):
             raise _no_run(name)
-    # Workers go by the marker; that the queues rest as well spares the others their turns.
-    await deployment.frontier.hold(run, target is not RunState.RUNNING)
+    if target is not RunState.RUNNING:
+        # Workers go by the marker; that the queues rest as well spares the others their turns.
+        await deployment.frontier.hold(run, True)
     return {"campaign": name, "run": run.number, "state": target.value}
 
 

@@ -80,7 +80,7 @@ class Web:
     orders: list[FetchOrder] = field(default_factory=list)
     sent: list[FetchOrder] = field(default_factory=list)
 
-    async def fetch(self, order: FetchOrder) -> Fetched | FetchFailed:
+    async def fetch(self, order: FetchOrder, hold: object = None) -> Fetched | FetchFailed:
         self.orders.append(order)
         if order.ready is not None and not await order.ready():
             return FetchFailed("late", True)

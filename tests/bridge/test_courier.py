@@ -135,7 +135,7 @@ class Slow(Web):
         self.sends = sends
         self.begun = asyncio.Event()
 
-    async def fetch(self, order: FetchOrder) -> Fetched:
+    async def fetch(self, order: FetchOrder, hold: object = None) -> Fetched:
         if self.sends:
             await super().fetch(order)
         self.begun.set()

@@ -4,6 +4,8 @@ import asyncio
 import gzip
 import hashlib
 import sys
+from contextlib import suppress
+from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -265,6 +267,42 @@ async def test_sockets_are_bounded_idle_ones_included() -> None:
 
         await asyncio.gather(*(one(number) for number in range(12)))
         assert most == 3
+
+
+async def test_descriptors_are_bounded_over_very_many_hosts() -> None:
+    """What counts is what the system has open, also while connections are being given up and made."""
+    most, peers, crowd = 0, 0, 8
+
+    async def script(peer: Peer) -> None:
+        nonlocal peers
+        peers += 1
+        try:
+            await answers(bytes(3000))(peer)
+        finally:
+            peers -= 1
+
+    def sockets() -> int:
+        """Of this process: those of the fetcher, of the server, and the loop's own."""
+        names = []
+        for descriptor in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):
+                names.append(descriptor.readlink().name)
+        return sum(name.startswith("socket:") for name in names)
+
+    async with Fetcher(permitted=anything, limits=QUICK, max_sockets=crowd) as fetcher, serving(script) as server:
+        before = sockets()
+
+        async def one(number: int) -> None:
+            nonlocal most
+            result = await fetcher.fetch(FetchOrder(f"http://h{number}.example:{server.port}/", server.address))
+            assert isinstance(result, Fetched | FetchFailed)
+            assert fetcher.open_sockets <= crowd
+            if number % 10 == 0:
+                most = max(most, sockets() - before - peers)
+
+        await asyncio.gather(*(one(number) for number in range(300)))
+        assert server.connections == 300
+    assert 1 <= most <= 2 * crowd  # those that were given up close with the loop's next turn
 
 
 async def test_waiting_for_a_socket_counts() -> None:

@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from crawler.frontier import redis_link
-from crawler.frontier.base import Admission, Completion, Judged, Limits
+from crawler.frontier.base import Admission, Completion, Find, Judged, Limits
 from crawler.frontier.codec import unpack_discovered
 from crawler.frontier.redis import FrontierSettings, RedisFrontier
 from crawler.records import Candidate, Discovered, Done, Kind, Rekind, Retry
@@ -141,3 +141,56 @@ async def test_a_refused_result_is_counted_once(frontier: RedisFrontier) -> None
     await frontier.refuse(entries, "refused-results")
     await frontier.refuse(entries, "refused-results")
     assert (await frontier.counts(RUN)).tally == {"refused-results": 1}
+
+
+async def test_a_large_run_is_forgotten_whole(frontier: RedisFrontier, client: Redis) -> None:
+    for first in range(0, 9000, 3000):
+        await fill(frontier, [(f"http://h{n}.example/", Kind.PAGE) for n in range(first, first + 3000)])
+    await frontier.forget(RUN)
+    assert [key async for key in client.scan_iter("t:*:q*") if b":queues" not in key] == []
+
+
+async def test_an_address_that_was_forgotten_keeps_its_limits(frontier: RedisFrontier, client: Redis) -> None:
+    await fill(frontier, PAGES, rate=0.5, concurrency=1)
+    for key in [key async for key in client.scan_iter("t:*:addr")]:
+        await client.delete(key)
+    # Whatever comes next at the address brings its record back.
+    await fill(frontier, [(f"http://b.example/{n}", Kind.PAGE) for n in range(2)], rate=0.5, concurrency=1)
+    [lease] = await claim(frontier)
+    await frontier.complete([Completion(lease, Done())])
+    claimed = await frontier.claim(9, 9)
+    assert claimed.leases == ()
+    assert claimed.next_due is not None
+    assert claimed.next_due > 1.5
+
+
+async def test_a_slow_admitter_of_an_entry_that_is_done_changes_nothing(frontier: RedisFrontier) -> None:
+    found = Discovered(tuple(Candidate(f"http://{name}.example/", Kind.PAGE, "a") for name in "ab"), 1)
+    await frontier.offer(RUN, [found])
+    [entry] = await new_entries(frontier)
+    await frontier.admit([admission(entry, later="b.example")])
+    await frontier.admit([admission(entry)])
+    assert urls_of(await claim(frontier)) == ["http://a.example/"]
+    [again] = await new_entries(frontier)
+    await frontier.admit([admission(again)])
+    assert urls_of(await claim(frontier)) == ["http://b.example/"]
+    assert (await frontier.counts(RUN)).pending == 2
+
+
+async def test_damaged_neighbours_are_not_lost_with_a_find(frontier: RedisFrontier, client: Redis) -> None:
+    await fill(frontier, [(f"http://a.example/g/{n}", Kind.PAGE) for n in range(5)])
+    await fill(frontier, [("http://a.example/x", Kind.PAGE)], depth=2)
+    for key in [key async for key in client.scan_iter("t:*:q:*")]:
+        if await client.llen(key) == 1:
+            await client.lset(key, 0, "\0\x02rubbish")
+    await frontier.boost(Find(RUN, "http://a.example/g/i.jpg", None, (ADDRESS,), ("a.example",), 10))
+    assert len(await claim(frontier)) == 5
+
+
+async def test_a_damaged_entry_is_dropped_alone(frontier: RedisFrontier, client: Redis) -> None:
+    await frontier.offer(RUN, [Discovered((Candidate("http://a.example/", Kind.PAGE, "seed"),))])
+    [key] = [key async for key in client.scan_iter("t:*:disc")]
+    await client.xadd(key, {"run": "nonsense", "d": b"x"})
+    await client.xadd(key, {"what": "else"})
+    assert len(await new_entries(frontier)) == 1
+    assert await frontier.backlog() == 1
