@@ -26,11 +26,16 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """[identity]: who we are to the servers that we visit. source_addresses: empty means the system's choice."""
+    """[identity]: who we are to the servers that we visit.
+
+    source_addresses: empty means the system's choice.  second_user_agent: for a second look at what was refused to the
+    first, or ""; robots.txt is obeyed under both names.
+    """
 
     user_agent: Annotated[str, text(pattern=r"[ -~]+", form="printable ASCII")] = "Vangnet (test in a lab)"
     contact: Annotated[str, text(pattern=r"[ -~]+", form="printable ASCII")] = "postmaster@lab.example"
     source_addresses: Annotated[tuple[str, ...], each(address_text, longest=256)] = ()
+    second_user_agent: Annotated[str, text(pattern=r"[ -~]*", form="printable ASCII", empty=True)] = ""
 
 
 @dataclass(frozen=True, slots=True)

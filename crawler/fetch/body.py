@@ -11,6 +11,7 @@ from aiohttp.http_exceptions import ContentLengthError, HttpProcessingError, Tra
 from aiohttp.http_parser import RawResponseMessage
 from aiohttp.streams import StreamReader
 
+from crawler.fetch.budget import Hold
 from crawler.fetch.connection import Connection
 from crawler.fetch.decompress import Decompressor
 from crawler.fetch.limits import FetchLimits
@@ -37,7 +38,10 @@ class Body:
 
 
 class BodyReader:
-    """Reads one body. `collected` may be asked for at any time, also after a deadline cut `read` off."""
+    """Reads one body. `collected` may be asked for at any time, also after a deadline cut `read` off.
+
+    hold: pays for the bytes that are kept. While it must wait nothing is read, so that the peer has to wait too.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,8 @@ class BodyReader:
         order: FetchOrder,
         limits: FetchLimits,
         message: RawResponseMessage,
+        *,
+        hold: Hold | None,
     ) -> None:
         headers = message.headers
         encoding = ",".join(headers.getall("Content-Encoding", ()))
@@ -53,6 +59,7 @@ class BodyReader:
         self._stream = stream
         self._order = order
         self._limits = limits
+        self._hold = hold
         self._content_type = headers.get("Content-Type")
         self._length = _length(headers.get("Content-Length"))
         self._most = max(order.max_bytes, limits.max_digest_bytes if order.digest_bodies else 0)
@@ -68,6 +75,9 @@ class BodyReader:
         problem: Rejected | None = None
         try:
             while problem is None:
+                if self._hold is not None and self._hold.must_wait:
+                    with watch.paused():
+                        await self._hold.wait()
                 data = await self._stream.readany()
                 if not data:
                     return self._ended()
@@ -135,6 +145,8 @@ class BodyReader:
             self._hashes.update(piece)
         else:
             self._pieces.append(piece)
+            if self._hold is not None:
+                self._hold.take(len(piece))
         if self._kind is None:
             return self._decide() if self._size >= SNIFF_BYTES else None
         return Rejected("too-large") if self._size > self._most else None

@@ -21,6 +21,7 @@ from aiohttp.streams import EofStream, StreamReader
 
 from crawler.errors import OptionInvalid
 from crawler.fetch.body import Body, BodyReader
+from crawler.fetch.budget import Hold
 from crawler.fetch.connection import TOO_LARGE, Connection
 from crawler.fetch.failures import failure
 from crawler.fetch.limits import FetchLimits
@@ -42,6 +43,7 @@ class _Exchange:
     order: FetchOrder
     target: Target
     begun: float
+    hold: Hold | None = None
     opened: float = 0.0
     sent: float = 0.0
     answered: float = 0.0
@@ -96,18 +98,19 @@ class Fetcher:
         """Connections that are open now, in use or idle."""
         return self._pool.open_sockets
 
-    async def fetch(self, order: FetchOrder) -> Fetched | FetchFailed:
+    async def fetch(self, order: FetchOrder, hold: Hold | None = None) -> Fetched | FetchFailed:
         """Send the order's request and read the answer.
 
         Never raises for what a server does or a URL looks like: that is a FetchFailed with a class of `failures.py`.
         An answer with any status is Fetched. Cancelling the task drops the connection.
+        hold: the body's share of a budget of bytes; it stays taken until the caller leaves the hold.
         """
         target = aim(order)
         if isinstance(target, Rejected):
             return failure(target.reason, target.detail)
         if not self._permitted(target.key.address):
             return failure("blocked-scope")
-        exchange = _Exchange(order, target, monotonic())
+        exchange = _Exchange(order, target, monotonic(), hold)
         watch = Watchdog(self._limits, order.deadline)
         with watch:
             async with self._slots:
@@ -153,7 +156,7 @@ class Fetcher:
         self, exchange: _Exchange, message: RawResponseMessage, stream: StreamReader, watch: Watchdog
     ) -> Body:
         assert exchange.connection is not None
-        reader = BodyReader(exchange.connection, stream, exchange.order, self._limits, message)
+        reader = BodyReader(exchange.connection, stream, exchange.order, self._limits, message, hold=exchange.hold)
         watch.watch_body(stream)
         exchange.location = _location(exchange.order.url, message)
         if exchange.location is not None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 from types import TracebackType
 from typing import Protocol
@@ -36,6 +38,7 @@ class Watchdog:
         "_last",
         "_limits",
         "_loop",
+        "_paused",
         "_reason",
         "_seen",
         "_stream",
@@ -55,6 +58,7 @@ class Watchdog:
         self._until = self._end
         self._armed = math.inf
         self._stream: Stream | None = None
+        self._paused = False
         self._last = self._window_start = now
         self._seen = self._window_bytes = 0
 
@@ -88,8 +92,7 @@ class Watchdog:
     def watch_body(self, stream: Stream) -> None:
         """The body begins: from now on silence and slowness count."""
         self._stream = stream
-        self._last = self._window_start = monotonic()
-        self._seen = self._window_bytes = stream.total_bytes
+        self._begin_again(monotonic())
         until = self._next()
         if until < self._armed:
             self._arm(until)
@@ -97,6 +100,21 @@ class Watchdog:
     def progress(self) -> None:
         """Bytes of the body came just now."""
         self._last = monotonic()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Within the body: it is we who do not read, so silence and slowness do not count. The end stays."""
+        self._paused = True
+        try:
+            yield
+        finally:
+            self._paused = False
+            self._begin_again(monotonic())
+
+    def _begin_again(self, now: float) -> None:
+        self._last = self._window_start = now
+        if self._stream is not None:
+            self._seen = self._window_bytes = self._stream.total_bytes
 
     def _arm(self, until: float) -> None:
         if self._handle is not None:
@@ -117,6 +135,9 @@ class Watchdog:
             return "deadline"
         if self._stream is None:
             return self._reason if now >= self._until else None
+        if self._paused:
+            self._begin_again(now)
+            return None
         # A busy event loop may fire this before the reader saw bytes that are there already.
         if self._stream.total_bytes != self._seen:
             self._seen = self._stream.total_bytes

@@ -5,6 +5,7 @@
 
 To add a site, put a module into `sites/` with a docstring that says what kind it is and `build(plan)`, which takes
 hosts (`plan.host(NAME, ADDRESS)`, an address of one of `world.HOSTERS`) and fills them: `page`, `photo`, `lookalike`,
-`plant`, or `add` with any `Reply` or function of the `Request`. Everything on the plan is part of the truth by itself.
+`plant`, or `add` with any `Reply` or function of the `Request`; `guard` shows a URL to some visitors only. Everything
+on the plan is part of the truth by itself.
 In a test: `with Lab(["mysite"]) as lab: …`.
 """

@@ -23,7 +23,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "authorised_by": "whoever started the lab",
         "valid_until": "2099-12-31",
     },
-    "identity": {"user_agent": "Vangnet-lab/1.0 (+http://poort.example/)", "contact": "beheer@poort.example"},
+    "identity": {
+        "user_agent": "Vangnet-lab/1.0 (+http://poort.example/)",
+        "contact": "beheer@poort.example",
+        "second_user_agent": "Mozilla/5.0 (X11; Linux x86_64) Vangnet-lab/1.0 (+http://poort.example/)",
+    },
     "scope": {
         "countries": world.COUNTRIES,
         "prefixes": world.PREFIXES,

@@ -3,7 +3,7 @@ the process that serves it and the process that judges have the same one without
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
 from pkgutil import iter_modules
@@ -12,7 +12,7 @@ from crawler.lab import html, sites
 from crawler.lab.images import Derivative, File, Picture, media_type, steady_number
 from crawler.lab.listed import LISTED
 from crawler.lab.truth import Expect, Planted, Truth
-from crawler.lab.web import NOT_FOUND, Reply, Request, Route
+from crawler.lab.web import FORBIDDEN, NOT_FOUND, Gate, Reply, Request, Route
 from crawler.lab.world import excluded, in_scope
 from crawler.urls import canonical, parts
 
@@ -137,6 +137,14 @@ class Host:
         kind = derivative if format is None else Derivative.RECOMPRESSED
         if entry.matches(kind):
             self.mark(target, key, kind)
+        return url
+
+    def guard(self, url: str, admits: Callable[[Request], bool], outside: Reply = FORBIDDEN) -> str:
+        """Show what was added at one of this host's URLs to those only whom `admits` lets in."""
+        key = self.name, parts(url).target
+        inside = self.plan.routes[key]
+        assert isinstance(inside, Reply), f"{url} has no answer of its own"
+        self.plan.routes[key] = Gate(admits, inside, outside)
         return url
 
     def mark(

@@ -64,6 +64,19 @@ class Reply:
 Route = Reply | Callable[[Request], Reply]
 
 NOT_FOUND = Reply(b"<!doctype html><title>404</title><p>Niet gevonden.", 404)
+FORBIDDEN = Reply(b"<!doctype html><title>403</title><p>Niet voor u.", 403)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A route that shows `inside` to those whom `admits` lets in, and `outside` to everybody else."""
+
+    admits: Callable[[Request], bool]
+    inside: Reply
+    outside: Reply = FORBIDDEN
+
+    def __call__(self, request: Request) -> Reply:
+        return self.inside if self.admits(request) else self.outside
 
 
 def redirect(location: str, status: int = 302) -> Reply:

@@ -14,6 +14,8 @@ from crawler import errors
 from crawler.errors import SandboxUnavailable, VangnetError
 from crawler.sandbox import protocol
 from crawler.sandbox.buffer import ImageBuffer
+from crawler.sandbox.forget import FORGETFUL
+from crawler.sandbox.kernels import kernel_cache
 from crawler.sandbox.protocol import Frame, FrameKind
 from crawler.sandbox.settings import SandboxSettings, to_map
 
@@ -46,11 +48,11 @@ class ZygoteHandle:
         Raises SandboxUnavailable when it cannot be started or warmed, IndexCorrupt and other errors of ours as the
         zygote met them.
         """
-        prepare_cache(settings.cache_dir)
+        cache = kernel_cache(settings.cache_dir)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         complaints = os.memfd_create("complaints", os.MFD_CLOEXEC)
         try:
-            process = _start(theirs, complaints, settings.cache_dir)
+            process = _start(theirs, complaints, cache)
         except OSError as error:
             ours.close()
             os.close(complaints)
@@ -184,25 +186,16 @@ def as_error(payload: object) -> VangnetError:
     return SandboxUnavailable(message)
 
 
-def prepare_cache(directory: Path) -> None:
-    """Make the kernel cache if it is missing. Raises SandboxUnavailable unless it is a directory of ours alone:
-    what lies in it is executed."""
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = directory.stat()
-    except OSError as error:
-        raise SandboxUnavailable(f"sandbox: {directory}: {error.strerror}; give a writable cache directory") from error
-    if found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise SandboxUnavailable(f"sandbox: {directory}: others may reach it; chown it to this user and chmod it 700")
-
-
 def _start(control: socket.socket, complaints: int, cache: Path) -> subprocess.Popen[bytes]:
+    # The path of ours, so that the zygote finds the same packages and plug-ins; never the present directory.
     root = Path(crawler.__file__).parent.parent
+    inherited = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if Path(path).is_absolute()]
     environment = {
-        "PYTHONPATH": str(root),
-        "NUMBA_CACHE_DIR": str(cache.absolute()),
+        "PYTHONPATH": os.pathsep.join((str(root), *inherited)),
+        "NUMBA_CACHE_DIR": str(cache),
         "LC_ALL": "C.UTF-8",
         "PATH": os.defpath,
+        **FORGETFUL,
     }
     for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         environment[name] = "1"

@@ -1,4 +1,7 @@
-"""A crawler that knows nothing of ours: it takes every piece of a page for a URL, and keeps those that the lab has."""
+"""A crawler that knows nothing of ours: it takes every piece of a page for a URL, and keeps those that the lab has.
+
+It calls itself a browser, says where it comes from, and sends back the cookies of each host.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from crawler.lab.process import Lab
 
 PIECES = re.compile(r"""[\s"'<>()=,;]+""")
 TRIES = 3
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 
 
 def fetch(lab: Lab, url: str, headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
@@ -34,26 +38,36 @@ def fetch(lab: Lab, url: str, headers: dict[str, str] | None = None) -> tuple[in
 
 
 def crawl(lab: Lab, wanted: frozenset[str]) -> dict[str, int]:
-    """Fetch every URL of `wanted` that can be reached from the seeds: URL -> status, 0 without an answer."""
+    """Fetch every URL of `wanted` that can be reached from the seeds: URL -> status, 0 without an answer.
+
+    What was refused is asked for again by the way of every other page that names it.
+    """
     found: dict[str, int] = {}
-    queue = list(lab.plan.seeds)
+    cookies: dict[str, str] = {}
+    queue, ways = [(url, "") for url in lab.plan.seeds], set[tuple[str, str]]()
     while queue:
-        url = queue.pop()
-        if url in found or url not in wanted:
+        url, page = way = queue.pop()
+        if way in ways or url not in wanted or found.get(url, 403) != 403:
             continue
-        found[url], names = _visit(lab, url)
-        queue += names
+        ways.add(way)
+        found[url], names = _visit(lab, url, page, cookies)
+        queue += [(name, url) for name in names]
     return found
 
 
-def _visit(lab: Lab, url: str) -> tuple[int, list[str]]:
+def _visit(lab: Lab, url: str, page: str, cookies: dict[str, str]) -> tuple[int, list[str]]:
+    host = urlsplit(url).hostname or ""
+    sent = {"User-Agent": BROWSER, "Referer": page, "Cookie": cookies.get(host, "")}
+    status = 0
     for _ in range(TRIES):
         try:
-            status, headers, body = fetch(lab, url)
+            status, headers, body = fetch(lab, url, {name: value for name, value in sent.items() if value})
         except (OSError, HTTPException):
             status = 0
             continue
         if status < 500:
+            if "set-cookie" in headers:
+                cookies[host] = headers["set-cookie"].partition(";")[0]
             texts = [headers.get("location", "")] if status >= 300 else _texts(headers, body)
             return status, [_absolute(url, piece) for text in texts for piece in _pieces(text)]
     return status, []

@@ -13,7 +13,7 @@ from crawler.lab.process import Lab
 from crawler.lab.truth import Expect
 from crawler.lab.world import hoster_of, in_scope
 from crawler.urls import parts
-from tests.lab.naive import crawl, fetch
+from tests.lab.naive import BROWSER, crawl, fetch
 
 
 def test_all_that_is_expected_can_be_reached(lab: Lab) -> None:
@@ -72,6 +72,30 @@ def test_some_images_always_fail(lab: Lab) -> None:
     urls = [url for url in lab.truth.urls(Expect.FAILED) if "/altijd/" in url]
     assert sorted(_outcome(lab, url) for url in urls) == ["401", "403", "410", "500", "ConnectionResetError"]
     assert [_outcome(lab, url) for url in urls] == [_outcome(lab, url) for url in urls]
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "statuses"),
+    [
+        ("beeldbank.example{}/b/1.jpg", {"Referer": "http://beeldbank.example{}/zaal.html"}, (403, 200)),
+        ("beeldbank.example{}/b/1.jpg", {"Referer": "http://etalage.test{}/"}, (403, 403)),
+        ("beeldbank.example{}/b/4.jpg", {"Referer": "http://beeldbank.example{}/"}, (200, 200)),
+        ("salon.example{}/kamer.html", {"Referer": "http://salon.example{}/hal.html"}, (403, 200)),
+        ("salon.example{}/kamer.html", {"Referer": "http://salon.example{}/"}, (403, 403)),
+        ("leeszaal.example{}/z/2.jpg", {"Cookie": "leeskaart=c0ffee"}, (403, 200)),
+        ("leeszaal.example{}/z/2.jpg", {"Cookie": "leeskaart=ander"}, (403, 403)),
+        ("spiegel.test{}/s/2.jpg", {"User-Agent": BROWSER}, (404, 200)),
+    ],
+)
+def test_some_sites_choose_their_visitors(
+    lab: Lab, target: str, headers: dict[str, str], statuses: tuple[int, int]
+) -> None:
+    url = "http://" + target.format(f":{lab.port}")
+    sent = {name: value.format(f":{lab.port}") for name, value in headers.items()}
+    (first, _, refused), (second, _, shown) = fetch(lab, url), fetch(lab, url, sent)
+    assert (first, second) == statuses
+    # Where both are answered well, it is with different pictures.
+    assert (refused == shown) == (statuses == (403, 403))
 
 
 def test_a_cut_body_is_short(lab: Lab) -> None:
