@@ -5,6 +5,8 @@ Peer: MD5, SHA-1, SHA-256, pdqhash in both conventions, imagehash.phash, on `con
 Plain peer: the same with pdqhash in one convention only, which is less than ours computes.
 Floor: MD5, SHA-1, SHA-256 and the same decode of the luma plane, nothing else.
 
+Sandbox: the way of an image into a sandbox process and of the answer back, over the same examination in this process.
+
 Contenders take turns on each file; the fastest of several rounds counts, summed over the files.
 """
 
@@ -12,20 +14,31 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import imagehash
 import numpy as np
 import pdqhash
+import uvloop
 from PIL import Image
 
 from bench.photographs import Photographs, file_of, photographs
+from bench.processes import processes
 from bench.report import Result, Row, main, progress, row
 from crawler.fingerprint.compute import fingerprint, warm
 from crawler.fingerprint.options import FingerprintOptions
 from crawler.fingerprint.pdq import hashes
 from crawler.fingerprint.reference import reference_pdq
+from crawler.match.index import IndexRow, build_index, open_index
+from crawler.match.matcher import Matcher
+from crawler.match.thresholds import Thresholds
+from crawler.sandbox.examine import Examiner
+from crawler.sandbox.pool import Sandbox
+from crawler.sandbox.settings import SandboxSettings
 
 PEER = "hashlib + pdqhash in both conventions + imagehash, full decode"
 PLAIN = "hashlib + pdqhash in one convention + imagehash, full decode"
@@ -99,7 +112,7 @@ def speed_rows(found: Photographs, sides: list[int], formats: list[str], quick: 
             contenders: dict[str, Callable[[bytes], object]] = {"ours": fingerprint, "peer": peer, "plain": plain_peer}
             if format == "JPEG":
                 contenders |= {"floor": floor, "all": lambda data: fingerprint(data, ALL)}
-            best = in_turns(contenders, files, (3 if quick else 7) if side < 4000 else 3)
+            best = in_turns(contenders, files, (5 if quick else 7) if side < 4000 else 3)
             size = sum(map(len, files)) / len(files) / 1000
             what = f"all fingerprints, {format} of {side} px ({len(files)} {found.source}, {size:.0f} kB)"
             progress(f"{what}: { ({name: round(value, 2) for name, value in best.items()}) }")
@@ -166,12 +179,69 @@ def pdq_rows(found: Photographs, sides: list[int]) -> list[Row]:
     return rows
 
 
+async def examined(files: list[bytes], settings: SandboxSettings, rounds: int) -> dict[str, float]:
+    """Milliseconds a file. cpu: processor time of this process and the sandbox's together, here: of the same work in
+    this process alone.  trip: from call to answer at the best, trip here: of the work in this process."""
+    index = open_index(settings.index, settings.index_sha256)
+    here = Examiner(Matcher(index, settings.thresholds), settings.options, remembered=0)
+    sandbox = await Sandbox.start(settings)
+    trips = {name: [float("inf")] * len(files) for name in ("trip", "trip here")}
+    spent = {"cpu": 0.0, "here": 0.0}
+    try:
+        child = next(iter(sandbox._children)).pid
+        spent["cpu"] -= processes()[child].seconds
+        for _ in range(rounds):
+            for name, total in (("trip", "cpu"), ("trip here", "here")):
+                before = time.process_time()
+                for number, data in enumerate(files):
+                    started = time.perf_counter()
+                    if name == "trip":
+                        await sandbox.examine(data)
+                    else:
+                        here.examine(memoryview(data))
+                    trips[name][number] = min(trips[name][number], time.perf_counter() - started)
+                spent[total] += time.process_time() - before
+        spent["cpu"] += processes()[child].seconds
+    finally:
+        await sandbox.close(0.0)
+    every = {name: total / rounds for name, total in spent.items()} | {name: sum(best) for name, best in trips.items()}
+    return {name: total * 1000.0 / len(files) for name, total in every.items()}
+
+
+def sandbox_rows(found: Photographs, quick: bool) -> list[Row]:
+    """What the sandbox adds to digests, exact look-up, fingerprint and screen of a clean image of 800 px."""
+    files = files_of(found, 800, "JPEG")[: 6 if quick else 12]
+    if not files:
+        return []
+    random = np.random.default_rng(1)
+    kernels = Path(os.environ.get("VANGNET_KERNELS") or "var/bench/kernels")
+    with TemporaryDirectory() as folder:
+        info = build_index((IndexRow(n, "pdq", random.bytes(32)) for n in range(100_000)), Path(folder))
+        settings = SandboxSettings(1, info.path, info.sha256, kernels, Thresholds(), remembered=0)
+        took = uvloop.run(examined(files, settings, 60 if quick else 150))
+    progress(f"sandbox: { ({name: round(value, 3) for name, value in took.items()}) }")
+    what = f"examination of a JPEG of 800 px in the sandbox ({len(files)} {found.source}, 100,000 PDQ codes listed)"
+    return [
+        row(
+            f"{what}: {of}",
+            took[inside],
+            "ms",
+            peer=took[outside],
+            peer_name="the same in this process",
+            ratio=took[inside] / took[outside],
+            at_most=1.1 if of == "processor time" else None,
+        )
+        for of, inside, outside in (("processor time", "cpu", "here"), ("from call to answer", "trip", "trip here"))
+    ]
+
+
 def run(quick: bool) -> Result:
     warm()
     sides = [320, 1280] if quick else [320, 800, 1280, 4000]
     found = photographs(1280 if quick else 4000, 8 if quick else 24)
     rows = speed_rows(found, sides, ["JPEG"] if quick else ["JPEG", "PNG", "WEBP"], quick)
     rows += pdq_rows(found, sides[:3])
+    rows += sandbox_rows(found, quick)
     return Result(tuple(rows), "the decoder: libjpeg-turbo's entropy decoding and inverse transform, and MD5")
 
 

@@ -28,6 +28,8 @@ SAME = {
     "diamondsaxis": "detecteddiamonds",
     "lapsrn_div2k": "lanczos_div2k",
     "nearest_div2k": "lanczos_div2k",
+    "opencv_resnet50_test_res_c": "squirrel_cls",
+    "blur": "filter",
 }
 # A wallpaper of a few plain colours is no photograph: by PDQ's own measure, which counts gradients up to 100.
 LEAST_QUALITY = 70

@@ -1,126 +1,40 @@
 """What changes an image may undergo and still be found, and how often different images are taken for one another.
 
 The list is what its owner makes with plain tools from the original: `pdqhash` of the pixels (or the reference tool's
-512 convention) and `imagehash.phash`. Ours answers as the sandbox does: fast codes screen at the campaign's distance
-plus a margin, the evidence on a full decode decides at the campaign's distance. The peers hash the changed file's
-pixels plainly and compare at the same distances. Figures are shares of the images.
+512 convention) and `imagehash.phash`. Ours is what the sandbox does with an image file, at the default thresholds: the
+same code, run in this process. The peers hash the changed file's pixels plainly and compare at the same distances.
+
+Each peer is compared with ours on a list that holds what the peer needs: pdqhash on one of PDQ codes alone, imagehash
+on one that has the pHash of each image too. A pHash raises no hit of ours: it makes ours look again, and PDQ decides.
+Figures are shares of the images.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import imagehash
 import numpy as np
 import numpy.typing as npt
 import pdqhash
-from PIL import Image, ImageDraw, ImageEnhance, ImageOps
+from PIL import Image
 
+from bench.changes import CHANGES, THUMBNAILS, Change
 from bench.photographs import Photographs, figures, file_of, photographs
 from bench.report import Result, Row, main, progress, row
 from crawler.fingerprint.compute import fingerprint, reference_code, warm
-from crawler.fingerprint.options import FingerprintOptions
+from crawler.fingerprint.options import DEFAULT_OPTIONS, FingerprintOptions
+from crawler.match.index import IndexRow, index_in_memory
+from crawler.match.matcher import Matcher
+from crawler.match.thresholds import Thresholds
 from crawler.records import Code, Fingerprint
+from crawler.sandbox.examine import Examiner
 
-PDQ_DISTANCE, PHASH_DISTANCE, MIN_QUALITY = 31, 4, 50
-SCREEN_MARGIN = 10
+THRESHOLDS = Thresholds()
 EIGHT = FingerprintOptions(orientations="all")
 UNCROPPED = FingerprintOptions(uncropped=(2, 5, 10))
-Change = Callable[[Image.Image], bytes]
-Words = npt.NDArray[np.uint64]
-
-
-def jpeg(image: Image.Image, quality: int = 85) -> bytes:
-    return file_of(image.convert("RGB"), "JPEG", quality=quality)
-
-
-def resized(image: Image.Image, share: float) -> Image.Image:
-    return image.resize(
-        (max(1, round(image.width * share)), max(1, round(image.height * share))), Image.Resampling.LANCZOS
-    )
-
-
-def thumbnail(image: Image.Image, side: int) -> Image.Image:
-    small = image.copy()
-    small.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return small
-
-
-def cropped(image: Image.Image, share: float) -> Image.Image:
-    x, y = round(image.width * share / 2), round(image.height * share / 2)
-    return image.crop((x, y, image.width - x, image.height - y))
-
-
-def cropped_unevenly(image: Image.Image, share: float) -> Image.Image:
-    """Cut away on one side of each axis only."""
-    return image.crop((0, 0, image.width - round(image.width * share), image.height - round(image.height * share)))
-
-
-def padded(image: Image.Image, across: float, down: float, colour: str) -> Image.Image:
-    x, y = round(image.width * across), round(image.height * down)
-    return ImageOps.expand(image, (x, y), colour)
-
-
-def watermarked(image: Image.Image) -> Image.Image:
-    layer = Image.new("RGBA", image.size)
-    draw = ImageDraw.Draw(layer)
-    size = max(12, image.height // 12)
-    for step in range(3):
-        at = (image.width // 12, image.height * (2 * step + 1) // 6)
-        draw.text(at, "example.org  example.org", fill=(255, 255, 255, 140), font_size=size)
-    return Image.alpha_composite(image.convert("RGBA"), layer).convert("RGB")
-
-
-def noisy(image: Image.Image) -> Image.Image:
-    grain = np.random.default_rng(7).normal(0.0, 8.0, (image.height, image.width, 3))
-    return Image.fromarray(np.clip(np.asarray(image) + grain, 0, 255).astype(np.uint8))
-
-
-def brighter(image: Image.Image, by: float) -> Image.Image:
-    return ImageEnhance.Brightness(image).enhance(by)
-
-
-CHANGES: dict[str, Change] = {
-    "JPEG of quality 85": jpeg,
-    "JPEG of quality 60": lambda image: jpeg(image, 60),
-    "JPEG of quality 30": lambda image: jpeg(image, 30),
-    "PNG": lambda image: file_of(image, "PNG", compress_level=1),
-    "WebP of quality 75": lambda image: file_of(image, "WEBP", quality=75),
-    "GIF of 256 colours": lambda image: file_of(image.quantize(256), "GIF"),
-    "resized to 75 %": lambda image: jpeg(resized(image, 0.75)),
-    "resized to 50 %": lambda image: jpeg(resized(image, 0.5)),
-    "resized to 200 %": lambda image: jpeg(resized(image, 2.0)),
-    "watermark": lambda image: jpeg(watermarked(image)),
-    "mirrored": lambda image: jpeg(ImageOps.mirror(image)),
-    "turned by 90 degrees": lambda image: jpeg(image.transpose(Image.Transpose.ROTATE_90)),
-    "cropped by 2 %": lambda image: jpeg(cropped(image, 0.02)),
-    "cropped by 5 %": lambda image: jpeg(cropped(image, 0.05)),
-    "cropped by 10 %": lambda image: jpeg(cropped(image, 0.1)),
-    "cropped by 2 % on one side": lambda image: jpeg(cropped_unevenly(image, 0.02)),
-    "black bars above and below, 10 % each": lambda image: jpeg(padded(image, 0.0, 0.1, "black")),
-    "white frame of 5 %": lambda image: jpeg(padded(image, 0.05, 0.05, "white")),
-    "brighter by 20 %": lambda image: jpeg(brighter(image, 1.2)),
-    "darker by 20 %": lambda image: jpeg(brighter(image, 0.8)),
-    "noise": lambda image: jpeg(noisy(image)),
-    "greyscale": lambda image: file_of(image.convert("L"), "JPEG", quality=85),
-    "resized to 50 %, watermark, JPEG of quality 60": lambda image: jpeg(watermarked(resized(image, 0.5)), 60),
-    "mirrored, cropped by 2 %, JPEG of quality 60": lambda image: jpeg(cropped(ImageOps.mirror(image), 0.02), 60),
-    "greyscale, darker, WebP": lambda image: file_of(brighter(image.convert("L"), 0.8), "WEBP", quality=75),
-    "mirrored, white frame, resized to 75 %": lambda image: jpeg(
-        resized(padded(ImageOps.mirror(image), 0.05, 0.05, "white"), 0.75)
-    ),
-}
-
-
-def to_thumbnail(side: int) -> Change:
-    return lambda image: jpeg(thumbnail(image, side))
-
-
-THUMBNAILS: dict[str, Change] = {f"thumbnail of {side} px": to_thumbnail(side) for side in (200, 150, 100, 75)}
 
 
 def plain_pdq(pixels: npt.NDArray[np.uint8]) -> tuple[bytes, int]:
@@ -154,14 +68,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Which contender finds one changed image. lost: the evidence of a transform agrees that the screen let pass."""
+    """Which contender finds one changed image, of those of its kind of list. wrong: ours names another image.
+
+    lost: the evidence of a transform agrees that the screen did not let pass.  screen_error: bits.
+    """
 
     ours: bool
+    ours_both: bool
     ours_squeezed: bool
     ours_all: bool
     ours_uncropped: bool
     pdqhash: bool
     imagehash: bool
+    wrong: bool
     lost: bool
     screen_error: int
 
@@ -171,91 +90,116 @@ def entry_of(image: Image.Image) -> Entry:
     return Entry(plain_pdq(pixels)[0], plain_pdq(squeezed(pixels))[0], plain_phash(image))
 
 
+class Lists:
+    """What the sandbox does, with lists of all originals. Entry 2 n is the PDQ code of image n, 2 n + 1 its pHash."""
+
+    def __init__(self, entries: list[Entry]) -> None:
+        plain = [IndexRow(2 * n, "pdq", entry.pdq) for n, entry in enumerate(entries)]
+        other = [IndexRow(2 * n, "pdq", entry.pdq_squeezed) for n, entry in enumerate(entries)]
+        both = [*plain, *(IndexRow(2 * n + 1, "phash", entry.phash) for n, entry in enumerate(entries))]
+        self._examiners = {
+            "ours": examiner(plain),
+            "ours_both": examiner(both),
+            "ours_squeezed": examiner(other),
+            "ours_all": examiner(plain, EIGHT),
+            "ours_uncropped": examiner(plain, UNCROPPED),
+        }
+
+    def found(self, data: bytes, change: str) -> dict[str, set[int]]:
+        """Contender -> the originals that it takes the file for; those of the options where they matter, else none."""
+        idle = set() if "crop" in change else {"ours_uncropped"}
+        idle |= set() if "90" in change else {"ours_all"}
+        found: dict[str, set[int]] = {name: set() for name in idle}
+        for name in self._examiners.keys() - idle:
+            answer = self._examiners[name].examine(memoryview(data)).found
+            found[name] = (
+                {match.entry // 2 for match in answer.matches if match.algorithm == "pdq"} if answer else set()
+            )
+        return found
+
+
+def examiner(rows: list[IndexRow], options: FingerprintOptions = DEFAULT_OPTIONS) -> Examiner:
+    return Examiner(Matcher(index_in_memory(rows)), options, remembered=0)
+
+
 def passes(code: Code, expected: bytes) -> bool:
     """Whether the screen lets a fast code through (the evidence's quality is judged later)."""
-    return apart(code.value, expected) <= PDQ_DISTANCE + SCREEN_MARGIN
+    return apart(code.value, expected) <= THRESHOLDS.screen_distance
 
 
 def agrees(evidence: Code, expected: bytes) -> bool:
     """Whether the evidence makes a hit."""
-    return apart(evidence.value, expected) <= PDQ_DISTANCE and evidence.quality >= MIN_QUALITY
+    return apart(evidence.value, expected) <= THRESHOLDS.pdq_distance and evidence.quality >= THRESHOLDS.min_quality
 
 
-def within(data: bytes, options: FingerprintOptions, expected: bytes) -> bool:
-    """Whether a fast code under these options lies within the campaign's distance."""
-    found = fingerprint(data, options)
-    codes = found.codes if isinstance(found, Fingerprint) else ()
-    return any(apart(each.value, expected) <= PDQ_DISTANCE and each.quality >= MIN_QUALITY for each in codes)
-
-
-def looked_for(data: bytes, entry: Entry) -> Found:
-    """Ask every contender."""
+def looked_for(number: int, data: bytes, entry: Entry, found: dict[str, set[int]], same: set[int]) -> Found:
+    """What became of image `number` in `data`. found: what `Lists` made of it.  same: who shows the same picture."""
     with Image.open(io.BytesIO(data)) as opened:
         image = opened.convert("RGB")
     code, quality = plain_pdq(np.asarray(image))
-    hits = {"ours": False, "squeezed": False}
     lost, error = False, 0
-    found = fingerprint(data)
-    for each in found.codes if isinstance(found, Fingerprint) else ():
+    printed = fingerprint(data)
+    for each in printed.codes if isinstance(printed, Fingerprint) else ():
         evidence = reference_code(data, each.transform)
-        if not isinstance(evidence, Code):
-            continue
-        if evidence.quality >= MIN_QUALITY:
+        if isinstance(evidence, Code) and evidence.quality >= THRESHOLDS.min_quality:
             error = max(error, apart(evidence.value, each.value))
-        for name, expected in (("ours", entry.pdq), ("squeezed", entry.pdq_squeezed)):
-            hits[name] |= passes(each, expected) and agrees(evidence, expected)
-            lost |= agrees(evidence, expected) and not passes(each, expected)
+            for expected in (entry.pdq, entry.pdq_squeezed):
+                lost |= agrees(evidence, expected) and not passes(each, expected)
     return Found(
-        hits["ours"],
-        hits["squeezed"],
-        within(data, EIGHT, entry.pdq),
-        within(data, UNCROPPED, entry.pdq),
-        apart(code, entry.pdq) <= PDQ_DISTANCE and quality >= MIN_QUALITY,
-        apart(plain_phash(image), entry.phash) <= PHASH_DISTANCE,
-        lost,
-        error,
+        **{name: number in each for name, each in found.items()},
+        pdqhash=apart(code, entry.pdq) <= THRESHOLDS.pdq_distance and quality >= THRESHOLDS.min_quality,
+        imagehash=apart(plain_phash(image), entry.phash) <= THRESHOLDS.phash_distance,
+        wrong=any(not each <= same for each in found.values()),
+        lost=lost,
+        screen_error=error,
     )
 
 
-def recall_rows(found: Photographs, changes: dict[str, Change], *, judged: bool) -> tuple[list[Row], int, int]:
-    """Two rows a change, and over all: images lost at the screen, and the largest error of a fast code."""
+def recall_rows(found: Photographs, changes: dict[str, Change], *, judged: bool) -> tuple[list[Row], list[Found]]:
+    """The rows of every change, and all that was looked for."""
     entries = [entry_of(image) for image in found.images]
+    lists = Lists(entries)
+    # The packages have a picture or two under several names.
+    same = [{n for n, other in enumerate(entries) if agrees(Code(entry.pdq, 100), other.pdq)} for entry in entries]
     rows: list[Row] = []
-    lost = error = 0
+    everything: list[Found] = []
     for name, change in changes.items():
-        results = [looked_for(change(image), entry) for image, entry in zip(found.images, entries, strict=True)]
-        ours, theirs, phash, other, turned, grown = (
-            float(np.mean([getattr(each, field) for each in results]))
-            for field in ("ours", "pdqhash", "imagehash", "ours_squeezed", "ours_all", "ours_uncropped")
-        )
-        lost += sum(each.lost for each in results)
-        error = max(error, *(each.screen_error for each in results))
+        results = []
+        for number, image in enumerate(found.images):
+            data = change(image)
+            results.append(looked_for(number, data, entries[number], lists.found(data, name), same[number]))
+        everything += results
+        share = {
+            each: float(np.mean([getattr(result, each) for result in results]))
+            for each in ("ours", "ours_both", "ours_squeezed", "ours_all", "ours_uncropped", "pdqhash", "imagehash")
+        }
         progress(
-            f"{name}: ours {ours:.3f} (512: {other:.3f}, eight: {turned:.3f}, uncropped: {grown:.3f}), "
-            f"pdqhash {theirs:.3f}, imagehash {phash:.3f}"
+            f"{name}: PDQ {share['ours']:.3f} (pdqhash {share['pdqhash']:.3f}), "
+            f"PDQ and pHash {share['ours_both']:.3f} (imagehash {share['imagehash']:.3f}), "
+            f"512 {share['ours_squeezed']:.3f}"
         )
         what = f"found after: {name} ({len(results)} {found.source})"
-        rows.append(row(what, ours, "share", peer=theirs, peer_name="pdqhash", at_least=theirs if judged else None))
-        rows.append(row(what, ours, "share", peer=phash, peer_name="imagehash", at_least=phash if judged else None))
-        rows.append(row(f"{what}, list in the 512 convention", other, "share", peer=ours, peer_name="list as is"))
-        if "crop" in name:
-            wanted = row(
-                f"{what}, uncropped = 2, 5, 10", grown, "share", peer=phash, peer_name="imagehash", at_least=phash
+        for ours, peer, list_of in (("ours", "pdqhash", "PDQ"), ("ours_both", "imagehash", "PDQ and pHash")):
+            least = share[peer] if judged else None
+            rows.append(
+                row(
+                    f"{what}, list of {list_of}", share[ours], "share", peer=share[peer], peer_name=peer, at_least=least
+                )
             )
-            rows.append(wanted)
-        if "90" in name:
-            rows.append(row(f"{what}, orientations = all", turned, "share", peer=ours, peer_name="mirror"))
-    return rows, lost, error
+        plain = share["ours"]
+        others = [("list in the 512 convention", "ours_squeezed", "list as is")]
+        others += [("list of PDQ, uncropped = 2, 5, 10", "ours_uncropped", "without")] if "crop" in name else []
+        others += [("orientations = all", "ours_all", "mirror")] if "90" in name else []
+        rows += [
+            row(f"{what}, {text}", share[ours], "share", peer=plain, peer_name=peer) for text, ours, peer in others
+        ]
+    return rows, everything
 
 
 def tiles(image: Image.Image) -> list[Image.Image]:
     """The four quarters of an image."""
     x, y = image.width // 2, image.height // 2
     return [image.crop((left, top, left + x, top + y)) for left in (0, x) for top in (0, y)]
-
-
-def words(codes: list[bytes]) -> Words:
-    return np.frombuffer(b"".join(codes), dtype=np.uint64).reshape(len(codes), -1)
 
 
 def subjects(name: str) -> frozenset[str]:
@@ -272,63 +216,73 @@ def unrelated(names: list[str]) -> npt.NDArray[np.bool_]:
 def false_rows(pictures: list[tuple[str, Image.Image]], what: str) -> list[Row]:
     """False matches over all pairs of unrelated pictures, per class of certainty.
 
-    pictures: (name, image). A: equal sha256. C: PDQ within the distance, in any of our codes. B: C, and pHash agrees.
+    pictures: (name, image). Each is listed with sha256, PDQ and pHash, and each is examined against what is unrelated
+    to it. A: equal sha256. C: PDQ within the distance, in any of our codes, those of a second look too. B: C, and a
+    pHash of the same picture agrees.
     """
     names: list[str] = []
-    sums: list[bytes] = []
-    phashes: list[bytes] = []
-    listed: list[bytes] = []
-    queries: list[tuple[int, bytes]] = []
+    files: list[bytes] = []
+    rows: list[IndexRow] = []
     for name, image in pictures:
         data = file_of(image, "PNG", compress_level=1)
         found = fingerprint(data)
-        if isinstance(found, Fingerprint) and found.codes[0].quality >= MIN_QUALITY:
-            queries += [(len(names), code.value) for code in found.codes if code.quality >= MIN_QUALITY]
+        if isinstance(found, Fingerprint) and found.codes[0].quality >= THRESHOLDS.min_quality:
+            values = (("sha256", found.digests.sha256), ("pdq", found.codes[0].value), ("phash", found.phash))
+            rows += [IndexRow(3 * len(names) + n, algorithm, value) for n, (algorithm, value) in enumerate(values)]
             names.append(name)
-            sums.append(hashlib.sha256(data).digest())
-            phashes.append(found.phash)
-            listed.append(found.codes[0].value)
-    apart_by_name, codes, near = unrelated(names), words(listed), words(phashes)[:, 0]
-    matched: set[tuple[int, int]] = set()
-    for number, value in queries:
-        distance = np.bitwise_count(codes ^ words([value])).sum(axis=1)
-        close = np.flatnonzero((distance <= PDQ_DISTANCE) & apart_by_name[number])
-        matched |= {(min(number, other), max(number, other)) for other in map(int, close)}
-    both = {pair for pair in matched if int(near[pair[0]] ^ near[pair[1]]).bit_count() <= PHASH_DISTANCE}
-    equal = sum(sums[a] == sums[b] for a in range(len(sums)) for b in range(a) if apart_by_name[a, b])
-    pairs = int(apart_by_name.sum()) // 2
+            files.append(data)
+    strangers, index = unrelated(names), index_in_memory(rows)
+    wrong: dict[str, set[tuple[int, int]]] = {algorithm: set() for algorithm in ("sha256", "pdq", "phash")}
+    twice = 0
+    for number, data in enumerate(files):
+        known = {3 * other + n for other in map(int, np.flatnonzero(~strangers[number])) for n in range(3)}
+        matcher = Matcher(index, masked=known)
+        found = fingerprint(data)
+        twice += isinstance(found, Fingerprint) and matcher.resembles(found.phash)
+        answer = Examiner(matcher, DEFAULT_OPTIONS, remembered=0).examine(memoryview(data)).found
+        for match in answer.matches if answer else ():
+            wrong[match.algorithm].add((min(number, match.entry // 3), max(number, match.entry // 3)))
+    pairs = int(strangers.sum()) // 2
     independent = len({subjects(name) for name in names}) // 2
-    progress(f"{what}: {len(names)} pictures, {pairs} pairs: A {equal}, B {len(both)}, C {len(matched)}")
-    for one, other in sorted(matched):
+    by_class = {"A": wrong["sha256"], "B": wrong["pdq"] & wrong["phash"], "C": wrong["pdq"]}
+    told = ", ".join(f"{name} {len(found)}" for name, found in by_class.items())
+    progress(f"{what}: {len(names)} pictures, {pairs} pairs: {told}; looked at twice: {twice}")
+    for one, other in sorted(wrong["pdq"]):
         progress(f"    {names[one]} = {names[other]}")
-    rows = []
-    for name, wrong in (("A", equal), ("B", len(both)), ("C", len(matched))):
-        bound = (
-            f"95 % bound {3 / max(1, pairs):.2g} if the {pairs} pairs were independent, "
-            f"{3 / max(1, independent):.2g} by the {independent} that are"
-        )
-        rows.append(row(f"false matches of class {name} among {what}: {bound}", float(wrong), "pairs", at_most=0.0))
-    return rows
+    bound = (
+        f"95 % bound {3 / max(1, pairs):.2g} if the {pairs} pairs were independent, "
+        f"{3 / max(1, independent):.2g} by the {independent} that are"
+    )
+    rows_of = [
+        row(f"false matches of class {name} among {what}: {bound}", float(len(found)), "pairs", at_most=0.0)
+        for name, found in by_class.items()
+    ]
+    share = twice / max(1, len(names))
+    return [*rows_of, row(f"looked at twice against a list of {len(names)} unrelated: {what}", share, "share")]
 
 
 def run(quick: bool) -> Result:
     warm()
     found = photographs(640 if quick else 900, 6 if quick else None)
-    rows, lost, error = recall_rows(found, CHANGES, judged=True)
-    small, lost_small, error_small = recall_rows(found, THUMBNAILS, judged=False)
+    rows, results = recall_rows(found, CHANGES, judged=True)
+    small, small_results = recall_rows(found, THUMBNAILS, judged=False)
     rows += small
     what = "images lost at the screen that the evidence would have confirmed"
-    rows.append(row(what, float(lost + lost_small), "images", at_most=0.0))
-    what = "largest distance of a fast code from its evidence"
-    rows.append(row(what, float(error), "bits", at_most=float(SCREEN_MARGIN)))
-    rows.append(row(f"{what}, thumbnails", float(error_small), "bits"))
+    rows.append(row(what, float(sum(each.lost for each in results + small_results)), "images", at_most=0.0))
+    what = "changed images that ours took for another photograph"
+    rows.append(row(what, float(sum(each.wrong for each in results + small_results)), "images", at_most=0.0))
+    what, most = "largest distance of a fast code from its evidence", float(THRESHOLDS.screen_margin)
+    rows.append(row(what, float(max(each.screen_error for each in results)), "bits", at_most=most))
+    rows.append(row(f"{what}, thumbnails", float(max(each.screen_error for each in small_results)), "bits"))
     whole = list(zip(found.names, found.images, strict=True))
     quarters = [(name, tile) for name, image in whole for tile in tiles(image)]
     rows += false_rows(whole + quarters, f"{found.source} and their quarters")
     drawn = figures(60 if quick else 400)
     if drawn:
         rows += false_rows(drawn, "figures of opencv-doc")
-    return Result(tuple(rows), "the algorithms: neither PDQ nor pHash survives a crop beyond a few percent")
+    return Result(
+        tuple(rows), "the algorithms: PDQ survives a crop of a percent or two, and guesses at it reach to ten"
+    )
 
 
 if __name__ == "__main__":

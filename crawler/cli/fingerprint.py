@@ -1,4 +1,4 @@
-"""`vangnet fingerprint`: what the pipeline computes for files."""
+"""`vangnet fingerprint`: what the pipeline computes for files, in the same sandbox."""
 
 from __future__ import annotations
 
@@ -9,48 +9,73 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler.cli.context import JSON_OPTION, emit
+from crawler.cli.context import JSON_OPTION, Globals, emit
 from crawler.records import Rejected
 
 if TYPE_CHECKING:
-    from crawler.fingerprint.options import FingerprintOptions
+    from crawler.cli.printer import Printer
+
+EXTRAS = ("avif", "heif", "jxl")
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("--orientations", type=click.Choice(("none", "mirror", "all")), default="mirror", show_default=True)
 @click.option("--full", is_flag=True, help="Decode JPEG in full: codes equal the references', and it takes longer.")
+@click.option("--extra", "extras", type=click.Choice(EXTRAS), multiple=True, help="Decode this format too.")
 @JSON_OPTION
 @click.pass_context
-def fingerprint(ctx: click.Context, *, files: tuple[Path, ...], orientations: Any, full: bool, as_json: bool) -> None:
-    """Print digests, PDQ codes and pHash of image files. Exit code 1: one of them could not be fingerprinted."""
-    from crawler.fingerprint.options import FingerprintOptions
+def fingerprint(
+    ctx: click.Context,
+    *,
+    files: tuple[Path, ...],
+    orientations: Any,
+    full: bool,
+    extras: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Print digests, PDQ codes, pHash and the codes of installed hashers, of image files.
 
-    options = FingerprintOptions(orientations=orientations, full_decode=full)
+    Exit code 1: one of them could not be fingerprinted.
+    """
+    from crawler.cli.printer import Printer
+
+    printer = Printer.make(_globals(ctx), orientations=orientations, full=full, extras=extras)
     done = []
     for file in files:
-        found = _one(file, options)
+        found = _one(file, printer)
         if isinstance(found, Rejected):
             click.echo(f"vangnet: {_shown(file)}: {found.detail}", err=True)
         else:
             done.append({"file": _shown(file), **found})
-            if not found["decoded"]:
-                click.echo(f"vangnet: {_shown(file)}: could not be decoded ({found['reason']}); digests only", err=True)
+            problem = _problem(found)
+            if problem:
+                click.echo(f"vangnet: {_shown(file)}: {problem}", err=True)
             if not as_json:
                 _print(_shown(file), found)
     if as_json:
         emit({"files": done})
-    if len(done) < len(files) or not all(each["decoded"] for each in done):
+    if len(done) < len(files) or any(_problem(each) for each in done):
         ctx.exit(1)
 
 
-def _one(file: Path, options: FingerprintOptions) -> dict[str, Any] | Rejected:
-    """The description of one file, or why there is none."""
-    from crawler.fingerprint.compute import fingerprint as compute
-    from crawler.fingerprint.describe import describe
+def _globals(ctx: click.Context) -> Globals:
+    given = ctx.obj
+    assert isinstance(given, Globals)
+    return given
 
-    content = read_file(file, options.max_bytes)
-    return content if isinstance(content, Rejected) else describe(compute(content, options))
+
+def _one(file: Path, printer: Printer) -> dict[str, Any] | Rejected:
+    """The description of one file, or why there is none."""
+    content = read_file(file, printer.options.max_bytes)
+    return content if isinstance(content, Rejected) else printer.describe(content)
+
+
+def _problem(found: dict[str, Any]) -> str | None:
+    if not found["decoded"]:
+        return f"could not be decoded ({found['reason']}); digests only"
+    failed = [code["algorithm"] for code in found["codes"] if code["value"] is None]
+    return f"the hasher {failed[0]} failed on it" if failed else None
 
 
 def read_file(file: Path, max_bytes: int) -> bytes | Rejected:
@@ -87,6 +112,7 @@ def _print(name: str, found: dict[str, Any]) -> None:
     size = f"{found['format']}, {found['width']} x {found['height']}, {found['frames']} frames"
     click.echo(f"{name}: {size if found['decoded'] else 'not decoded'}")
     for algorithm in ("md5", "sha1", "sha256", "phash"):
-        click.echo(f"  {algorithm:6} {found[algorithm] or '-'}")
+        click.echo(f"  {algorithm:8} {found[algorithm] or '-'}")
     for code in found["codes"]:
-        click.echo(f"  {code['algorithm']:6} {code['value']} quality {code['quality']} {code['transform']}")
+        quality = "" if code["quality"] is None else f"quality {code['quality']} "
+        click.echo(f"  {code['algorithm']:8} {code['value'] or '-'} {quality}{code['transform']}")

@@ -16,11 +16,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crawler.fingerprint.cuts import UNCUT, Margins
 from crawler.fingerprint.jit import INTEGER, NOTHING, READ_FLOATS, READ_INTS, WRITE_FLOATS, WRITE_INTS, kernel, record
 
 SAMPLES = 64
 SQUEEZED = 512
 TABLES_KEPT = 384
+GROWN_KEPT = 96
 LARGEST_KEPT = 8192
 
 Int32s = npt.NDArray[np.int32]
@@ -91,31 +93,35 @@ def bands(straight: Int32s, mirrored: Int32s) -> Axes:
     return Axes(straight, mirrored, start, length, weights)
 
 
-def margin(pixels: int, grown: int) -> int:
-    """Pixels to add on either side of an axis that is left over after `grown` percent of it were cut away evenly."""
-    return round(pixels * grown / (2 * (100 - grown)))
-
-
-def axes(pixels: int, *, scale: int = 1, grown: int = 0, squeezed: bool = False) -> Axes:
+def axes(pixels: int, *, scale: int = 1, grown: Margins = UNCUT, squeezed: bool = False) -> Axes:
     """The maps for an axis of `pixels`, 5 or more. Tables of the last TABLES_KEPT usual sizes are kept.
 
     scale: the axis was decoded at 1 / scale, so one decoded pixel stands for that many. The blur stays that of the full
     size, which keeps the code within a bit or two of the full decode's.
-    grown: percent of a larger axis that were cut away; the outermost pixels are repeated to make up for it.
+    grown: pixels to add at either end, in which the outermost one is repeated.
     squeezed: the axis is squeezed (or stretched) to 512 with nearest neighbours first. The reference tool resizes with
     CImg, whose nearest neighbour of position p is p * pixels // 512.
     """
-    build = kept_tables if pixels <= LARGEST_KEPT else tables
-    return build(pixels, scale, grown, squeezed)
+    if pixels > LARGEST_KEPT:
+        return tables(pixels, scale, grown, squeezed)
+    return kept_tables(pixels, scale, squeezed) if grown == UNCUT else grown_tables(pixels, scale, grown, squeezed)
 
 
-def tables(pixels: int, scale: int, grown: int, squeezed: bool) -> Axes:
+def tables(pixels: int, scale: int, grown: Margins, squeezed: bool) -> Axes:
     """Build what `axes` describes: about 16 bytes a pixel."""
-    more = margin(pixels, grown)
-    read = np.clip(np.arange(-more, pixels + more, dtype=np.int32), 0, pixels - 1)
+    before, behind = grown
+    read = np.clip(np.arange(-before, pixels + behind, dtype=np.int32), 0, pixels - 1)
+    mirrored = read[::-1]
     if squeezed:
-        read = read[np.arange(SQUEEZED, dtype=np.int64) * read.shape[0] // SQUEEZED]
-    return bands(read // np.int32(scale), (np.int32(pixels - 1) - read) // np.int32(scale))
+        sampled = np.arange(SQUEEZED, dtype=np.int64) * read.shape[0] // SQUEEZED
+        read, mirrored = read[sampled], mirrored[sampled]
+    return bands(read // np.int32(scale), mirrored // np.int32(scale))
 
 
-kept_tables = lru_cache(maxsize=TABLES_KEPT)(tables)
+@lru_cache(maxsize=TABLES_KEPT)
+def kept_tables(pixels: int, scale: int, squeezed: bool) -> Axes:
+    return tables(pixels, scale, UNCUT, squeezed)
+
+
+# Apart, so that one picture with its many guesses does not drive the usual sizes out.
+grown_tables = lru_cache(maxsize=GROWN_KEPT)(tables)

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from crawler.fingerprint.bands import axes, margin
-from crawler.fingerprint.borders import inner_box
+from crawler.fingerprint.bands import axes
+from crawler.fingerprint.borders import Box, inner_box
+from crawler.fingerprint.cuts import USUAL, Cut
 from crawler.fingerprint.decode import decode, prepare
 from crawler.fingerprint.exact import digests
 from crawler.fingerprint.options import DEFAULT_OPTIONS, FingerprintOptions
 from crawler.fingerprint.pdq import Hashed, hashes, is_squeezed
-from crawler.fingerprint.phash import phash, rough_phash
+from crawler.fingerprint.phash import averaged, phash, rough_phash
 from crawler.fingerprint.reference import reference_pdq
 from crawler.fingerprint.transforms import TRANSPOSED, UPRIGHT, Transform, after, parse_transform
 from crawler.fingerprint.views import Decoded, Uint8s, View
 from crawler.records import Code, Digests, Fingerprint, Rejected
 
 WANTED = {"none": (0,), "mirror": (0, 1), "all": tuple(range(8))}
-MIRROR = 1
+
+# A second look tries many guesses, each of which reads all pixels.
+LOOK_PIXELS, LOOK_SHORT, LOOK_MOST = 1_500_000, 384, 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +35,20 @@ class Undecodable:
     detail: str = ""
 
 
-def fingerprint(data: bytes | memoryview, options: FingerprintOptions = DEFAULT_OPTIONS) -> Fingerprint | Undecodable:
+def fingerprint(
+    data: bytes | memoryview, options: FingerprintOptions = DEFAULT_OPTIONS, known: Digests | None = None
+) -> Fingerprint | Undecodable:
     """Digests, PDQ codes and pHash of an image file. Never raises for any content of `data`.
 
+    known: the digests of `data`, where they have been computed already.
     A JPEG is hashed from its luma plane, at a reduced scale where its short side stays at 512 pixels or more: its codes
     are for screening, and `reference_code` gives the evidence. Codes of other formats come from a full decode.
     No two codes are equal: of several transforms with the same code the first is kept.
     """
-    found = digests(data)
+    found = known or digests(data)
     decoded = decode(data, options)
     if isinstance(decoded, Rejected):
         return Undecodable(found, decoded.reason, decoded.detail)
-    codes: dict[bytes, Code] = {}
-    for code in all_codes(decoded, options):
-        codes.setdefault(code.value, code)
     grey = decoded.views[0].grey
     return Fingerprint(
         digests=found,
@@ -53,10 +56,47 @@ def fingerprint(data: bytes | memoryview, options: FingerprintOptions = DEFAULT_
         width=decoded.width,
         height=decoded.height,
         frames=decoded.frames,
-        codes=tuple(codes.values()),
+        codes=distinct(all_codes(decoded, options)),
         phash=phash(grey) if decoded.full else rough_phash(grey),
         partial=decoded.partial,
     )
+
+
+def uncropped_codes(
+    data: bytes | memoryview, options: FingerprintOptions = DEFAULT_OPTIONS, cuts: tuple[Cut, ...] = USUAL
+) -> tuple[Code, ...] | Rejected:
+    """The codes that the first frame would have if one of `cuts` had been made in it, for screening.
+
+    Each cut costs about as much as all of the usual codes, and has as many to search: this is for an image that there
+    is a reason to look at again. Large images are looked at reduced; there are no codes for one that is so long and
+    narrow that it would still have more than LOOK_MOST pixels. Rejected: as `decode.py` lists.
+    """
+    decoded = decode(data, replace(options, reduce_above=min(options.reduce_above, LOOK_PIXELS)), only_frame=0)
+    if isinstance(decoded, Rejected):
+        return decoded
+    scale, pixels = decoded.scale, decoded.views[0].grey
+    if scale == 1:
+        scale, pixels = reduced(pixels)
+    if pixels.size > LOOK_MOST:
+        return ()
+    turns, size = wanted_turns(decoded.orientation, options), (decoded.height, decoded.width)
+    return distinct(code for cut in cuts for code in cut_codes(pixels, scale, size, cut, turns))
+
+
+def reduced(grey: Uint8s) -> tuple[int, Uint8s]:
+    """A plane at 1, 1/2, 1/4 or 1/8 of its size: above LOOK_PIXELS, as long as its short side keeps LOOK_SHORT."""
+    scale = 1
+    while scale < 8 and grey.size > LOOK_PIXELS * scale * scale and min(grey.shape) >= 2 * scale * LOOK_SHORT:
+        scale *= 2
+    return (scale, grey) if scale == 1 else (scale, averaged(grey, scale))
+
+
+def distinct(codes: Iterable[Code]) -> tuple[Code, ...]:
+    """Without those whose value stands before them."""
+    first: dict[bytes, Code] = {}
+    for code in codes:
+        first.setdefault(code.value, code)
+    return tuple(first.values())
 
 
 def all_codes(decoded: Decoded, options: FingerprintOptions) -> Iterator[Code]:
@@ -71,10 +111,16 @@ def all_codes(decoded: Decoded, options: FingerprintOptions) -> Iterator[Code]:
             whole = box.enlarged(scale, height, width)
             inner = hashes(box.cut(view.pixels), turns, scale=scale, size=whole.size)
             yield from named(inner, Transform(view.frame, view.on_white, trimmed=True), turns)
-    first = decoded.views[0]
     for share in options.uncropped:
-        grown = hashes(first.pixels, turns, scale=scale, size=(height, width), grown=share)
-        yield from named(grown, Transform(uncropped=share), turns)
+        yield from cut_codes(decoded.views[0].pixels, scale, (height, width), Cut(share), turns)
+
+
+def cut_codes(
+    pixels: Uint8s, scale: int, size: tuple[int, int], cut: Cut, turns: dict[int, tuple[bool, int]]
+) -> Iterator[Code]:
+    """The codes of a plane with a cut undone. scale, size: as for `hashes`."""
+    grown = hashes(pixels, turns, scale=scale, size=size, grown=cut.margins(*size))
+    yield from named(grown, Transform(uncropped=cut), turns)
 
 
 def wanted_turns(exif: int, options: FingerprintOptions) -> dict[int, tuple[bool, int]]:
@@ -105,21 +151,17 @@ def reference_code(
     wanted = parse_transform(transform)
     if wanted is None:
         return Rejected("unknown-transform", transform)
+    # Before the full decode: two of a large image at once may be more than there is memory for.
+    box = border(data, wanted, options) if wanted.trimmed else None
+    if isinstance(box, Rejected):
+        return box
     decoded = decode(data, options, full=True, only_frame=wanted.frame)
     if isinstance(decoded, Rejected):
         return decoded
     view = view_in(decoded, wanted)
     if view is None:
         return Rejected("no-such-view", transform)
-    pixels = view.pixels
-    if wanted.trimmed:
-        # The border is where the fast path saw it: on a colour decode it can lie a pixel off, or fall short of one.
-        screened = decode(data, options, only_frame=wanted.frame)
-        seen = None if isinstance(screened, Rejected) else view_in(screened, wanted)
-        box = inner_box(seen.grey) if seen else None
-        if isinstance(screened, Rejected) or box is None:
-            return Rejected("no-such-view", transform)
-        pixels = box.enlarged(screened.scale, decoded.height, decoded.width).cut(pixels)
+    pixels = box.cut(view.pixels) if box else view.pixels
     if wanted.uncropped:
         pixels = grown_by(pixels, wanted.uncropped)
     if wanted.exif:
@@ -129,6 +171,19 @@ def reference_code(
         pixels = squeezed(pixels)
     value, quality = reference_pdq(pixels)
     return Code(value, quality, transform)
+
+
+def border(data: bytes | memoryview, wanted: Transform, options: FingerprintOptions) -> Box | Rejected:
+    """What is inside the border, in pixels of the full size, where the fast path sees it: on a colour decode it can lie
+    a pixel off, or fall short of one."""
+    screened = decode(data, options, only_frame=wanted.frame)
+    if isinstance(screened, Rejected):
+        return screened
+    seen = view_in(screened, wanted)
+    box = inner_box(seen.grey) if seen else None
+    if box is None:
+        return Rejected("no-such-view", str(wanted))
+    return box.enlarged(screened.scale, screened.height, screened.width)
 
 
 def view_in(decoded: Decoded, wanted: Transform) -> View | None:
@@ -153,10 +208,9 @@ def turned(pixels: Uint8s, orientation: int) -> Uint8s:
     return pixels
 
 
-def grown_by(pixels: Uint8s, share: int) -> Uint8s:
-    """The image with its outermost pixels repeated, as if `share` percent of either axis had been cut away evenly."""
-    down, across = margin(pixels.shape[0], share), margin(pixels.shape[1], share)
-    return np.pad(pixels, ((down, down), (across, across)) + ((0, 0),) * (pixels.ndim - 2), mode="edge")
+def grown_by(pixels: Uint8s, cut: Cut) -> Uint8s:
+    """The image with a cut undone: its outermost pixels are repeated where something is taken to be missing."""
+    return np.pad(pixels, cut.margins(*pixels.shape[:2]) + ((0, 0),) * (pixels.ndim - 2), mode="edge")
 
 
 def squeezed(pixels: Uint8s) -> Uint8s:

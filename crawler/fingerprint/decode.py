@@ -6,7 +6,7 @@ reason, never an exception:
     not-an-image        no format that we know of
     unsupported(KIND)   known, and not decoded: svg, pdf, video, tiff, avif …
     too-large           more bytes than allowed
-    bomb                more pixels than allowed, or more memory than there is
+    bomb                more pixels or passes over them than allowed, or more memory than there is
     truncated           ends before there is anything to see
     corrupt             the decoder gave up, or the frame that was asked for is not there
 """
@@ -17,10 +17,10 @@ import io
 import struct
 import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import AvifImagePlugin, Image, ImageFile
 from PIL import _imaging as core
 
 from crawler.fingerprint.arrow import borrowed_plane
@@ -33,6 +33,7 @@ from crawler.fingerprint.views import (
     Uint8s,
     View,
     is_blank,
+    is_starved,
     reduction,
     sampled_frames,
     scaled_to_bytes,
@@ -41,7 +42,17 @@ from crawler.records import Rejected
 
 ORIENTATION_TAG = 0x0112
 BLOCKS_KEPT = 2
+
+# Each scan of a JPEG goes over the whole image, however short it is. Encoders make up to a dozen.
+SCAN = b"\xff\xda"
+MOST_SCANS = 256
+
+BLANK = "next to nothing was decoded"
+
 ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
+
+# One image is one thread's work, and a process that has closed itself in may not start another.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 # Pillow's parsers raise whatever the damage makes them run into.
 PARSER_ERRORS = (
@@ -115,6 +126,8 @@ def decode(
     declared = webp_size(data) if name == "WEBP" else None
     if declared and declared[0] * declared[1] > options.max_pixels:
         return Rejected("bomb")
+    if name == "JPEG" and bytes(data).count(SCAN) > MOST_SCANS:
+        return Rejected("bomb")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -134,7 +147,7 @@ class Attempt:
     def run(self, data: bytes | memoryview) -> Decoded | Rejected:
         """Try the file as it is; where that fails, what can be rebuilt from it."""
         try:
-            return self.decoded(data, partial=False)
+            return as_seen(self.decoded(data, partial=False), len(data))
         except TOO_MUCH:
             return Rejected("bomb")
         except PARSER_ERRORS as error:
@@ -149,7 +162,7 @@ class Attempt:
         if rescued is None:
             return Rejected("truncated" if cut_off else "corrupt", first)
         if isinstance(rescued, Decoded) and is_blank(rescued):
-            return Rejected("truncated" if cut_off else "corrupt", "next to nothing was decoded")
+            return Rejected("truncated" if cut_off else "corrupt", BLANK)
         return rescued
 
     def rescued(self, data: bytes | memoryview) -> Decoded | Rejected | None:
@@ -232,6 +245,13 @@ class Attempt:
                 raise
             image.tile = []
         return views_of(image, 0)
+
+
+def as_seen(found: Decoded | Rejected, size: int) -> Decoded | Rejected:
+    """What a decoder that did not complain made of a file of `size` bytes, if that can be true."""
+    if isinstance(found, Rejected) or not is_starved(found, size):
+        return found
+    return Rejected("corrupt", BLANK) if is_blank(found) else replace(found, partial=True)
 
 
 def views_of(image: Image.Image, frame: int) -> list[View]:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crawler.fingerprint.bands import SQUEEZED, Axes, axes, margin
+from crawler.fingerprint.bands import SQUEEZED, Axes, axes
+from crawler.fingerprint.cuts import UNCUT, Margins
 from crawler.fingerprint.kernels import Uint8s, hash_image
 
 SMALLEST_SIDE = 5
@@ -45,13 +46,13 @@ def hashes(
     *,
     scale: int = 1,
     size: tuple[int, int] | None = None,
-    grown: int = 0,
+    grown: tuple[Margins, Margins] = (UNCUT, UNCUT),
 ) -> list[Hashed]:
     """The codes of an image in these orientations (0..7): as is, then (where it differs) in the 512 convention.
 
     pixels: (h, w) uint8 luma or (h, w, 3) uint8 RGB, C-contiguous.
     scale, size: the image was decoded at 1 / scale of its `size` (height, width), rounded up; by default it was not.
-    grown: percent of either axis that is taken to have been cut away evenly; the outermost pixels are repeated instead.
+    grown: pixels of the full size to add above and below, and left and right, by repeating the outermost ones.
 
     On RGB at full size the result equals the reference's in every bit whose coefficient is not within EPSILON of the
     median: there the reference's own rounding decides. The quality can be 1 off where a gradient falls on a whole step.
@@ -62,11 +63,12 @@ def hashes(
     if min(height, width) < SMALLEST_SIDE:
         return [Hashed(bytes(32), 0, each, False) for each in wanted]
     found: list[Hashed] = []
+    rows, columns = grown
     for squeezed in (False, True):
-        if squeezed and not is_squeezed(height + 2 * margin(height, grown), width + 2 * margin(width, grown)):
+        if squeezed and not is_squeezed(height + sum(rows), width + sum(columns)):
             break
-        down = axes(height, scale=scale, grown=grown, squeezed=squeezed)
-        across = axes(width, scale=scale, grown=grown, squeezed=squeezed)
+        down = axes(height, scale=scale, grown=rows, squeezed=squeezed)
+        across = axes(width, scale=scale, grown=columns, squeezed=squeezed)
         found += convention(pixels, down, across, wanted, squeezed=squeezed)
     return found
 

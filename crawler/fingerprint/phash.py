@@ -105,6 +105,13 @@ def rough_phash(grey: Uint8s) -> bytes:
     return bits(small)
 
 
+def averaged(grey: Uint8s, by: int) -> Uint8s:
+    """The plane at 1 / by of its size, rounded up: the mean of each block, rounded."""
+    out = np.empty((-(-grey.shape[0] // by), -(-grey.shape[1] // by)), dtype=np.float32)
+    average_blocks(np.ascontiguousarray(grey), by, by, out)
+    return np.rint(out).astype(np.uint8)
+
+
 def bits(small: Float64s) -> bytes:
     """(32, 32) whole grey values -> 8 bytes, most significant bit first, row by row."""
     out = np.empty(8, dtype=np.uint8)

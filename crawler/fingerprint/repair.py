@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END_OF_JPEG = b"\xff\xd9"
+PIECE = 256
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 # Adam7: first column and row, and the steps between columns and rows, of the seven passes.
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -41,11 +42,8 @@ def repaired_png(data: bytes | memoryview, max_pixels: int) -> tuple[bytes, bool
             palette = bytes(body[:768])
         elif kind == b"tRNS":
             transparency = bytes(body[:256])
-        elif kind == b"IDAT" and len(raw) < expected:
-            try:
-                raw += inflate.decompress(body, expected - len(raw))
-            except zlib.error:
-                break
+        elif kind == b"IDAT" and not add_inflated(raw, inflate, body, expected):
+            break
     if not raw:
         return None
     missing = len(raw) < expected
@@ -55,6 +53,21 @@ def repaired_png(data: bytes | memoryview, max_pixels: int) -> tuple[bytes, bool
     parts += [chunk(b"tRNS", transparency)] if transparency else []
     parts += [chunk(b"IDAT", zlib.compress(raw, 0)), chunk(b"IEND", b"")]
     return b"".join(parts), missing
+
+
+def add_inflated(raw: bytearray, inflate: zlib._Decompress, body: memoryview, expected: int) -> bool:
+    """Inflate `body` to the end of `raw`, which does not grow beyond `expected`; False when it is damaged.
+
+    Piece by piece: what a piece before the damage has given is not lost.
+    """
+    for at in range(0, len(body), PIECE):
+        if len(raw) >= expected:
+            return True
+        try:
+            raw += inflate.decompress(body[at : at + PIECE], expected - len(raw))
+        except zlib.error:
+            return False
+    return True
 
 
 def chunks(view: memoryview) -> Iterator[tuple[bytes, memoryview]]:

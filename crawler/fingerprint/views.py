@@ -64,6 +64,13 @@ def is_blank(decoded: Decoded) -> bool:
     )
 
 
+def is_starved(decoded: Decoded, size: int) -> bool:
+    """Whether a JPEG file of `size` bytes cannot hold what was decoded: libjpeg fills in what is missing before an end
+    mark, and does not say so. A block of 8 x 8 pixels takes one bit at the least.
+    """
+    return decoded.format == "JPEG" and decoded.width * decoded.height > 8 * 64 * size
+
+
 def scaled_to_bytes(values: npt.NDArray[np.generic]) -> Uint8s:
     """16-bit grey (Pillow's modes I;16 and I) scaled to 8 bits, where Pillow's own conversion would clip."""
     if values.dtype.kind == "f":

@@ -32,7 +32,7 @@ import numpy.typing as npt
 from crawler.errors import HomeUnusable, IndexCorrupt
 
 MAGIC = b"VNGTIDX\0"
-VERSION = 1
+VERSION = 2
 SUFFIX = ".vgx"
 ALIGNMENT = 64
 MOST_SECTIONS = 64

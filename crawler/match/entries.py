@@ -17,7 +17,7 @@ CODE_BYTES: Mapping[str, int] = MappingProxyType({"pdq": 32, "phash": 8})
 """Perceptual codes that we can search."""
 
 KEPT_BYTES: Mapping[str, int] = MappingProxyType({"photodna": 144})
-"""Codes that are kept and counted, though nothing here can search them."""
+"""Codes that are kept and counted, and that only a plug-in can compute and compare."""
 
 VALUE_BYTES: Mapping[str, int] = MappingProxyType({**DIGEST_BYTES, **CODE_BYTES, **KEPT_BYTES})
 """Every algorithm that an entry may have -> length of its value in bytes."""

@@ -6,7 +6,7 @@ import hashlib
 import mmap
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from crawler.errors import IndexCorrupt
+from crawler.match import short
 from crawler.match.container import REBUILD, SUFFIX, in_memory, map_file, sections_of, write_file
-from crawler.match.entries import CODE_BYTES, DIGEST_BYTES
+from crawler.match.entries import CODE_BYTES, DIGEST_BYTES, KEPT_BYTES
 from crawler.match.tables import (
     HALVES,
+    LINEAR_BELOW,
     PADDING,
     SHARED,
     WORDS,
@@ -26,9 +28,13 @@ from crawler.match.tables import (
     digest_sections,
     directory_bits,
     item_bits,
+    raw_sections,
 )
 
 Array = npt.NDArray[Any]
+MOST_PLUGGED = 100_000
+"""Codes of one plug-in's algorithm that an index takes."""
+
 POPULATE_READ = 22
 """MADV_POPULATE_READ of Linux 5.14, which the mmap module does not name yet."""
 
@@ -73,6 +79,10 @@ class Index:
         entries = self.sections.get(f"{'benign' if benign else 'block'}.{algorithm}.entries")
         return 0 if entries is None else len(entries)
 
+    def plugged(self) -> dict[str, Array]:
+        """The codes that plug-ins compare: algorithm -> (n, k) uint8, row by row."""
+        return {name: part for name in KEPT_BYTES if (part := self.sections.get(f"block.{name}.raw")) is not None}
+
     def entries(self, algorithm: str, row: int, *, benign: bool = False) -> tuple[int, ...]:
         """The numbers of the entries that have the value in this row, ascending."""
         table = f"{'benign' if benign else 'block'}.{algorithm}"
@@ -102,13 +112,18 @@ class Gathered:
     entries: array[int] = field(default_factory=lambda: array("Q"))
 
 
-def arrange(rows: Iterable[IndexRow]) -> tuple[dict[str, Array], dict[str, int], dict[str, int]]:
+def arrange(
+    rows: Iterable[IndexRow], plugged: Collection[str] = ()
+) -> tuple[dict[str, Array], dict[str, int], dict[str, int]]:
     """Sections, entries by algorithm, entries that were left out. Raises ValueError for a value of a wrong length."""
+    widths = {**CODE_BYTES, **{name: KEPT_BYTES[name] for name in plugged if name in KEPT_BYTES}}
     gathered: dict[tuple[bool, str], Gathered] = {}
     left_out: Counter[str] = Counter()
     for row in rows:
-        width = DIGEST_BYTES.get(row.algorithm) or (0 if row.benign else CODE_BYTES.get(row.algorithm, 0))
-        if not width:
+        width = DIGEST_BYTES.get(row.algorithm) or (0 if row.benign else widths.get(row.algorithm, 0))
+        so_far = gathered.get((row.benign, row.algorithm))
+        full = row.algorithm in KEPT_BYTES and so_far is not None and len(so_far.entries) >= MOST_PLUGGED
+        if not width or full:
             left_out[f"benign {row.algorithm}" if row.benign else row.algorithm] += 1
             continue
         if len(row.value) != width:
@@ -121,28 +136,31 @@ def arrange(rows: Iterable[IndexRow]) -> tuple[dict[str, Array], dict[str, int],
     for benign, algorithm in sorted(gathered):
         found = gathered.pop((benign, algorithm))
         counts[f"benign {algorithm}" if benign else algorithm] = len(found.entries)
-        exact = algorithm in DIGEST_BYTES
+        make = digest_sections if algorithm in DIGEST_BYTES else code_sections
+        make = raw_sections if algorithm in KEPT_BYTES else make
         values = np.frombuffer(found.values, np.uint8).reshape(len(found.entries), -1)
         numbers = np.frombuffer(found.entries, np.uint64)
-        for name, part in (digest_sections if exact else code_sections)(values, numbers).items():
+        for name, part in make(values, numbers).items():
             sections[f"{'benign' if benign else 'block'}.{algorithm}.{name}"] = part
     return sections, counts, dict(left_out)
 
 
-def build_index(rows: Iterable[IndexRow], directory: Path) -> IndexInfo:
+def build_index(rows: Iterable[IndexRow], directory: Path, plugged: Collection[str] = ()) -> IndexInfo:
     """Write the rows as one file `<sha256>.vgx` (mode 0600): whole and on disk, or not at all.
 
+    plugged: algorithms that a plug-in searches. Their codes are compared one by one, so that no more than MOST_PLUGGED
+    of each are taken; the others count as unsearchable.
     The same rows, in any order, make the same file. Raises HomeUnusable when it cannot be written, ValueError for a row
     whose value has a wrong length or whose entry number is 2**31 or more.
     """
-    sections, counts, left_out = arrange(rows)
+    sections, counts, left_out = arrange(rows, plugged)
     path, sha256 = write_file(sections, directory)
     return IndexInfo(path, sha256, counts, left_out)
 
 
-def index_in_memory(rows: Iterable[IndexRow]) -> Index:
+def index_in_memory(rows: Iterable[IndexRow], plugged: Collection[str] = ()) -> Index:
     """An index without a file, for the few entries that came since the file was built. Raises ValueError as above."""
-    data, sha256 = in_memory(arrange(rows)[0])
+    data, sha256 = in_memory(arrange(rows, plugged)[0])
     return Index(sha256, sections_of(data, "index in memory"))
 
 
@@ -179,6 +197,8 @@ def sound(sections: Mapping[str, Array], table: str, algorithm: str) -> bool:
     if algorithm in DIGEST_BYTES:
         wanted["values"] = (count, DIGEST_BYTES[algorithm]), "|u1"
         wanted["starts"] = ((1 << directory_bits(count)) + 1,), "<u4"
+    elif algorithm in KEPT_BYTES:
+        wanted["raw"] = (count, KEPT_BYTES[algorithm]), "|u1"
     elif f"{table}.codes" in sections:
         wanted["codes"] = (count, CODE_BYTES.get(algorithm, 0) // 8), "<u8"
     else:
@@ -187,6 +207,9 @@ def sound(sections: Mapping[str, Array], table: str, algorithm: str) -> bool:
         wanted |= {"rows": (((WORDS - 1) * padded,), "<u4"), "highs": ((WORDS * padded,), "<u2")}
         wanted |= dict.fromkeys(("by_high", "by_low"), ((WORDS * (HALVES + 1),), "<u4"))
     if any((part(name).shape, part(name).dtype.str) != shape for name, shape in wanted.items()):
+        return False
+    many_short = algorithm == "phash" and count >= LINEAR_BELOW
+    if many_short and not short.sound(part("order"), part("by_word"), count):
         return False
     if "rows" in wanted and np.any(part("rows") & np.uint32((1 << item_bits(count)) - 1) >= count):
         return False

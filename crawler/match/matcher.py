@@ -1,12 +1,13 @@
 """From fingerprints to the entries that an image agrees with. Lives inside the sandbox.
 
 The order of its use: `exact` on the digests; `screen` on fast codes, which names the transforms worth a full decode;
-`near` and `corroborate` on the codes of that decode; `decide` on all of it. Only what `decide` returns leaves.
+where nothing comes of it, `resembles` and `closest` for a second look; `near` and `corroborate` on the codes of that
+decode; `decide` on all of it. Only what `decide` returns leaves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from crawler.match.thresholds import Thresholds
 from crawler.records import Code, Digests, RowMatch
 
 __all__ = ["MOST_MATCHES", "Matcher", "Thresholds", "decide"]
+
+Distance = Callable[[bytes, bytes], int]
 
 MOST_MATCHES = 256
 """Matches that are recorded for one image: digests first, then the nearest."""
@@ -73,11 +76,52 @@ class Matcher:
             transforms[number][code.transform] = None
         return [tuple(names) for names in transforms]
 
+    def closest(self, codes: Sequence[Code], most: int) -> tuple[str, ...]:
+        """Up to `most` of the transforms that `screen` names, the nearest first."""
+        queries = pack([code.value for code in codes])
+        best: dict[str, int] = {}
+        for index in self.indexes:
+            near = search(index, queries, self.thresholds.screen_distance)
+            for (at, row), distance in zip(pairs(near), near.distance.tolist(), strict=True):
+                name = codes[at].transform
+                if distance < best.get(name, distance + 1) and self.known(index.entries("pdq", row)):
+                    best[name] = distance
+        return tuple(sorted(best, key=lambda name: best[name])[:most])
+
+    def resembles(self, phash: bytes) -> bool:
+        """Whether a pHash of an entry is so near that the image is worth a second look."""
+        radius = self.thresholds.resemblance
+        if radius < 0:
+            return False
+        return any(
+            self.known(index.entries("phash", row))
+            for index in self.indexes
+            for _, row in pairs(search(index, pack([phash]), radius, "phash"))
+        )
+
     def near(self, code: Code) -> tuple[RowMatch, ...]:
         """Entries within the PDQ distance of a reference code, nearest first; none when its quality is too low."""
         if code.quality < self.thresholds.min_quality:
             return ()
         return self.within("pdq", code.value, self.thresholds.pdq_distance, code.transform)
+
+    def has(self, algorithm: str) -> bool:
+        """Whether there is an entry of a plug-in's algorithm."""
+        return any(index.count(algorithm) for index in self.indexes)
+
+    def plugged(self, algorithm: str, code: bytes, threshold: int, distance: Distance) -> tuple[RowMatch, ...]:
+        """Entries of a plug-in's algorithm within its threshold, nearest first, compared one by one by the plug-in.
+
+        Lets through whatever `distance` raises.
+        """
+        found: list[RowMatch] = []
+        for index in self.indexes:
+            for row, other in enumerate(index.plugged().get(algorithm, ())):
+                apart = int(distance(code, other.tobytes()))
+                if 0 <= apart <= threshold:
+                    entries = self.known(index.entries(algorithm, row))
+                    found.extend(RowMatch(entry, algorithm, apart, threshold) for entry in entries)
+        return tuple(sorted(found, key=order))
 
     def corroborate(self, phash: bytes) -> tuple[RowMatch, ...]:
         """Entries within the pHash distance, nearest first. They confirm a hit and never raise one."""
@@ -102,8 +146,8 @@ def pairs(neighbours: Any) -> Iterable[tuple[int, int]]:
 
 
 def order(match: RowMatch) -> tuple[bool, int, int, str, int]:
-    """Digests first, then PDQ, then pHash, each of block lists, the nearest first; then benign lists."""
-    rank = {"pdq": 1, "phash": 2}.get(match.algorithm, 0)
+    """Digests first, then PDQ and plug-ins, then pHash, each of block lists, the nearest first; then benign lists."""
+    rank = 0 if match.algorithm in DIGEST_BYTES else 2 if match.algorithm == "phash" else 1
     return (match.benign, rank, match.distance, match.algorithm, match.entry)
 
 
@@ -112,7 +156,7 @@ def decide(
 ) -> tuple[RowMatch, ...]:
     """What is recorded for an image: at most 256 matches, or nothing.
 
-    A block-listed digest or a block-listed PDQ code within the distance raises a hit; pHashes and benign lists are
+    A block-listed digest, PDQ code or plug-in code within the distance raises a hit; pHashes and benign lists are
     reported beside it and raise none. Of several transforms that lead to one entry, the nearest counts.
     """
     if not any(not match.benign for match in (*exact, *near)):

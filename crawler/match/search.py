@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crawler.match import short
 from crawler.match.entries import DIGEST_BYTES
 from crawler.match.index import Index, IndexRow, index_in_memory
 from crawler.match.kernels import search_tables
@@ -130,16 +131,22 @@ def run(index: Index, table: str, queries: Codes, sizes: tuple[int, int], found:
     """One pass over the tables, or over the codes of a set that has none. sizes: the radius, and the first query."""
     radius, start = sizes
     codes = index.sections.get(f"{table}.codes")
+    if codes is not None and codes.shape[1] == 1 and len(codes) >= LINEAR_BELOW and radius <= short.FARTHEST:
+        tables = short.Short(*(index.sections[f"{table}.{name}"] for name in short.Short._fields))
+        plan = plan_for(radius, len(codes))
+        reach = short.Reach(plan.flips, plan.reach, fixed(short.radii(radius)))
+        short.search_short(tables, queries, reach, np.array(sizes, np.int64), found)
+        return
     if codes is not None:
         search_codes(codes, queries, np.array(sizes, np.int64), found)
         return
-    tables = Tables(*(index.sections[f"{table}.{name}"] for name in Tables._fields))
-    count = tables.first.size - PADDING
+    large = Tables(*(index.sections[f"{table}.{name}"] for name in Tables._fields))
+    count = large.first.size - PADDING
     words = np.empty((len(queries), WORDS), np.uint32)
     words[:, 0::2] = queries >> np.uint64(32)
     words[:, 1::2] = queries & np.uint64(0xFFFFFFFF)
     sizes_and_bits = np.array((radius, item_bits(count), start), np.int64)
-    search_tables(tables, plan_for(radius, count), words, sizes_and_bits, found)
+    search_tables(large, plan_for(radius, count), words, sizes_and_bits, found)
 
 
 def look_up(index: Index, algorithm: str, digests: npt.NDArray[np.uint8], *, benign: bool = False) -> npt.NDArray[Any]:
@@ -161,6 +168,8 @@ def warm() -> None:
     """
     few = index_in_memory(IndexRow(n, "pdq", n.to_bytes(32, "big")) for n in range(2))
     many = index_in_memory(IndexRow(n, "pdq", n.to_bytes(32, "big")) for n in range(LINEAR_BELOW))
+    short_ones = index_in_memory(IndexRow(n, "phash", n.to_bytes(8, "big")) for n in range(LINEAR_BELOW))
+    search(short_ones, pack([bytes(8)]), 0, "phash")
     exact = index_in_memory(IndexRow(1, name, bytes(width)) for name, width in DIGEST_BYTES.items())
     for index in (few, many):
         search(index, pack([bytes(32)]), 0)

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crawler.match import short
+
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
 U32 = npt.NDArray[np.uint32]
@@ -84,14 +86,23 @@ def digest_sections(values: U8, entries: U64) -> dict[str, npt.NDArray[Any]]:
 
 def code_sections(values: U8, entries: U64) -> dict[str, npt.NDArray[Any]]:
     """values: (n, 32) uint8 PDQ codes, or (n, 8) pHashes. Returns `entries` and `shared`, and either `codes`, for
-    pHashes and small sets, or the tables."""
+    pHashes and small sets, or the tables; for many pHashes `codes` and the tables of `short.py`."""
     values, named, shared = distinct(values, entries)
     found: dict[str, npt.NDArray[Any]] = {"entries": named, "shared": shared}
     if values.shape[1] == 32 and len(values) >= LINEAR_BELOW:
         found.update(tables(values))
     else:
-        found["codes"] = np.ascontiguousarray(np.stack(big_endian(values), axis=1))
+        codes: U64 = np.ascontiguousarray(np.stack(big_endian(values), axis=1))
+        found["codes"] = codes
+        if codes.shape[1] == 1 and len(codes) >= LINEAR_BELOW:
+            found.update(short.tables(codes))
     return found
+
+
+def raw_sections(values: U8, entries: U64) -> dict[str, npt.NDArray[Any]]:
+    """values: (n, k) uint8 codes that only a plug-in compares. Returns them as `raw`, sorted, `entries`, `shared`."""
+    values, named, shared = distinct(values, entries)
+    return {"raw": values, "entries": named, "shared": shared}
 
 
 def item_bits(count: int) -> int:

@@ -14,12 +14,15 @@ class Thresholds:
 
     screen_margin: how much further than `pdq_distance` a fast code may lie from an entry and still be looked at again:
     more than the error of fast codes.
+    resemblance: pHash distance at which an image that PDQ has not found is tried once more with guesses at what was cut
+    away from it; PDQ decides on these too. 0 to 11; below 0 it is never done.
     """
 
     pdq_distance: int = 31
     phash_distance: int = 4
     min_quality: int = 50
     screen_margin: int = 10
+    resemblance: int = 8
 
     @property
     def screen_distance(self) -> int:

@@ -1,8 +1,9 @@
 """What happens to one image inside the sandbox: digests, exact matches, fingerprint, screen, evidence, decision.
 
 Fast codes only screen. Of what they let through, the reference codes are computed on a full decode, and those decide
-and are reported. Exact digests decide even when the image cannot be decoded. What does not match leaves no trace but
-its digest among the last few thousand, in this process alone.
+and are reported. An image in which PDQ finds nothing, though its pHash is near a listed one, gets a second look:
+perhaps something was cut away. Exact digests decide even when the image cannot be decoded. What does not match leaves
+no trace but its digest among the last few thousand, in this process alone.
 """
 
 from __future__ import annotations
@@ -12,18 +13,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from crawler.errors import SandboxUnavailable
-from crawler.fingerprint import compute
-from crawler.fingerprint.compute import Undecodable, fingerprint, reference_code, reference_phash
+from crawler.fingerprint import compute, hashers
+from crawler.fingerprint.compute import Undecodable, fingerprint, reference_code, reference_phash, uncropped_codes
+from crawler.fingerprint.cuts import USUAL
 from crawler.fingerprint.decode import can_decode
 from crawler.fingerprint.exact import digests
+from crawler.fingerprint.hashers import Hasher
 from crawler.fingerprint.options import FingerprintOptions
 from crawler.match import search
 from crawler.match.index import open_index
 from crawler.match.matcher import Matcher, decide
-from crawler.records import Examination, Fingerprint, FoundImage, Rejected, RowMatch
+from crawler.records import Digests, Examination, Fingerprint, FoundImage, Rejected, RowMatch
 from crawler.sandbox.child import Announce, Warm
 from crawler.sandbox.samples import SAMPLES
 from crawler.sandbox.settings import from_map, limits_of
+
+MOST_GUESSES = 4
+"""Transforms of a second look that are computed on a full decode; the nearest go first."""
 
 
 def no_announcement(found: FoundImage) -> None:
@@ -33,9 +39,12 @@ def no_announcement(found: FoundImage) -> None:
 class Examiner:
     """Examines one image after the other; pure but for its memory of the last `remembered` answers."""
 
-    def __init__(self, matcher: Matcher, options: FingerprintOptions, remembered: int = 4_096) -> None:
+    def __init__(
+        self, matcher: Matcher, options: FingerprintOptions, remembered: int = 4_096, plugins: Sequence[Hasher] = ()
+    ) -> None:
         self._matcher = matcher
         self._options = options
+        self._plugins = plugins
         self._memory = Memory(remembered)
         self._rehearsed: dict[str, tuple[object, ...]] = {}
 
@@ -51,33 +60,66 @@ class Examiner:
         if known is not None:
             return known
         case = Case(data, FoundImage(found.sha256, found.md5, len(data), None, None, None, ()), announce)
-        return self._memory.keep(found.sha256, self._judge(case, self._matcher.exact(found)))
+        case.matches += self._matcher.exact(found)
+        return self._memory.keep(found.sha256, self._judge(case, found))
 
-    def _judge(self, case: Case, exact: Sequence[RowMatch]) -> Examination:
-        case.settle(decide(exact))
-        printed = fingerprint(case.data, self._options)
+    def _judge(self, case: Case, known: Digests) -> Examination:
+        case.settle()
+        printed = fingerprint(case.data, self._options, known)
         if isinstance(printed, Undecodable):
             return Examination(False, printed.reason, found=case.found)
         quality = printed.codes[0].quality if printed.codes else None
         case.image = replace(case.image, width=printed.width, height=printed.height, quality=quality)
-        near: list[RowMatch] = []
-        failed: Rejected | None = None
         for transform in self._matcher.screen(printed.codes):
-            code = reference_code(case.data, transform, self._options)
-            if isinstance(code, Rejected):
-                failed = code
-                continue
-            rows = self._matcher.near(code)
-            if rows and not near:
-                case.image = replace(case.image, quality=code.quality)
-            near += rows
-            case.settle(decide(exact, near))
-        if case.found is None and failed is not None:
+            self._weigh(case, transform)
+        if self._plugins:
+            self._ask_plugins(case)
+        if case.found is None and quality is not None and quality >= self._matcher.thresholds.min_quality:
+            self._look_again(case, printed.phash)
+        if case.found is None and case.failed is not None:
             # A candidate without evidence is not clean: it is an image that could not be looked at.
-            return Examination(False, failed.reason)
-        if decide(exact, near):
-            case.settle(decide(exact, near, self._corroborating(case.data)))
+            return Examination(False, case.failed.reason)
+        if case.found is not None:
+            case.matches += self._corroborating(case.data)
+            case.settle()
         return Examination(True, partial=printed.partial, found=case.found)
+
+    def _weigh(self, case: Case, transform: str) -> bool:
+        """Compute the evidence for what the screen let through; True when it agrees with an entry."""
+        code = reference_code(case.data, transform, self._options)
+        if isinstance(code, Rejected):
+            case.failed = code
+            return False
+        rows = self._matcher.near(code)
+        if rows and not case.near:
+            case.near, case.image = True, replace(case.image, quality=code.quality)
+        case.matches += rows
+        case.settle()
+        return bool(rows)
+
+    def _look_again(self, case: Case, phash: bytes) -> None:
+        """Undo what may have been cut away, for an image that looks like a listed one. PDQ decides here too."""
+        if not self._matcher.resembles(phash):
+            return
+        codes = uncropped_codes(case.data, self._options)
+        if isinstance(codes, Rejected):
+            case.failed = codes
+            return
+        for transform in self._matcher.closest(codes, MOST_GUESSES):
+            if self._weigh(case, transform):
+                return
+
+    def _ask_plugins(self, case: Case) -> None:
+        """The codes of plug-in hashers of which there are entries."""
+        for plugin in self._plugins:
+            if not self._matcher.has(plugin.name):
+                continue
+            code = plugin.code(case.data)
+            if isinstance(code, Rejected):
+                case.failed = code
+            elif code is not None:
+                case.matches += self._matcher.plugged(plugin.name, code, plugin.threshold, plugin.distance)
+                case.settle()
 
     def _corroborating(self, data: memoryview) -> tuple[RowMatch, ...]:
         phash = reference_phash(data, self._options)
@@ -98,6 +140,12 @@ class Examiner:
                 raise SandboxUnavailable(
                     f"sandbox: a small {name} cannot be decoded in it; check Pillow, or leave it out"
                 )
+        for plugin in self._plugins:
+            said = tuple(map(plugin.code, SAMPLES.values()))  # it may refuse some, but has to go on as it began
+            if said != self._rehearsed.setdefault(plugin.name, said):
+                raise SandboxUnavailable(
+                    f"sandbox: the hasher {plugin.name} does not work in it; it may open no file and start no thread"
+                )
 
     def _rehearsal(self, data: bytes) -> Iterator[object]:
         printed = fingerprint(data, self._options)
@@ -110,6 +158,11 @@ class Examiner:
             code = printed.codes[-1]  # the most involved transform of this sample
             yield reference_code(data, code.transform, self._options)
             self._matcher.near(code)
+            self._matcher.resembles(printed.phash)
+            guesses = uncropped_codes(data, self._options, USUAL[-1:])
+            yield guesses
+            if not isinstance(guesses, Rejected):
+                self._matcher.closest(guesses, MOST_GUESSES)
 
 
 @dataclass(slots=True)
@@ -117,15 +170,21 @@ class Case:
     """One image under examination.
 
     image: what is known of it, without matches.  found: the same with the matches that are certain so far, or None.
+    matches: all so far, also those that raise no hit by themselves.  near: a PDQ code is among them.
+    failed: why something that there was a reason to compute could not be.
     """
 
     data: memoryview
     image: FoundImage
     announce: Announce
     found: FoundImage | None = None
+    matches: tuple[RowMatch, ...] = ()
+    near: bool = False
+    failed: Rejected | None = None
 
-    def settle(self, matches: tuple[RowMatch, ...]) -> None:
+    def settle(self) -> None:
         """Take over what is certain now, and tell when it is more than before."""
+        matches = decide(self.matches)
         if not matches:
             return
         found = replace(self.image, matches=matches)
@@ -157,7 +216,8 @@ class Memory:
 def load(payload: object) -> Warm:
     """Compile or load every kernel, map the index, and do everything once. payload: of a SETTINGS frame.
 
-    Raises IndexCorrupt as `open_index` does, SandboxUnavailable when a sample cannot be decoded.
+    Raises IndexCorrupt as `open_index` does, SandboxUnavailable when a sample cannot be decoded, and when the index
+    holds codes of a plug-in that is not installed here.
     """
     settings = from_map(payload)
     can_decode("JPEG")  # loads all of Pillow's formats; they load one another later otherwise
@@ -165,6 +225,13 @@ def load(payload: object) -> Warm:
     search.warm()
     index = open_index(settings.index, settings.index_sha256)
     index.preload()
-    examiner = Examiner(Matcher(index, settings.thresholds), settings.options, settings.remembered)
+    plugins = hashers.load()
+    missing = sorted(set(index.plugged()) - {plugin.name for plugin in plugins})
+    if missing:
+        raise SandboxUnavailable(
+            f"sandbox: the index has {missing[0]} codes, and no hasher of this name is installed here"
+        )
+    matcher = Matcher(index, settings.thresholds)
+    examiner = Examiner(matcher, settings.options, settings.remembered, plugins)
     examiner.rehearse()
     return Warm(examiner, limits_of(settings))

@@ -30,6 +30,9 @@ MAX_FRAME = 65_536
 MAX_MATCHES = 500
 """Matches of one image that are reported; the matcher gives the strongest first."""
 
+_FARTHEST = 2**31 - 1
+"""Distances of plug-ins are in units of their own."""
+
 _HEADER = struct.Struct("<BBQ")
 _REASON = re.compile(r"[A-Za-z0-9 ()_.,:+/-]{1,80}")
 _TRANSFORM = re.compile(r"[a-z0-9+-]{1,60}")
@@ -148,7 +151,7 @@ def unpack_failure(payload: object) -> tuple[str, str]:
 def _unpack_match(row: object) -> RowMatch | Rejected:
     match row:
         case [int(entry), str(algorithm), int(distance), int(threshold), str(transform), bool(benign)]:
-            numbers_fit = _is_count(entry) and 0 <= distance <= 1024 and 0 <= threshold <= 1024
+            numbers_fit = _is_count(entry) and 0 <= distance <= _FARTHEST and 0 <= threshold <= _FARTHEST
             if numbers_fit and _is_text(algorithm, _ALGORITHM) and _is_text(transform, _TRANSFORM):
                 return RowMatch(entry, algorithm, distance, threshold, transform, benign)
     return Rejected("match")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from crawler.fingerprint import compute
 from crawler.fingerprint.compute import Undecodable, fingerprint, reference_code, reference_phash, warm
-from crawler.fingerprint.describe import describe
+from crawler.fingerprint.describe import describe, read_back
 from crawler.fingerprint.exact import digests
 from crawler.fingerprint.options import DEFAULT_OPTIONS, FingerprintOptions
 from crawler.fingerprint.transforms import ORIENTATIONS
@@ -176,6 +177,16 @@ def test_evidence_for_what_is_not_there_is_refused():
     assert reference_phash(b"text") == Rejected("not-an-image")
 
 
+def test_a_border_that_cannot_be_looked_for_says_why(monkeypatch):
+    real = compute.decode
+
+    def tight(data, options, *, full=False, only_frame=None):
+        return real(data, options, full=full, only_frame=only_frame) if full else Rejected("bomb")
+
+    monkeypatch.setattr(compute, "decode", tight)
+    assert reference_code(every_kind()["letterbox"], "trimmed") == Rejected("bomb")
+
+
 def test_phash_is_that_of_imagehash():
     import imagehash
 
@@ -196,6 +207,14 @@ def test_digests_survive_what_cannot_be_decoded():
         assert isinstance(found, Undecodable)
         assert found.digests == digests(data)
         assert found.reason
+
+
+def test_digests_that_are_known_are_not_computed_again(monkeypatch):
+    data = encoded(scene(112, 90, 60), "PNG")
+    known, plain = digests(data), fingerprint(data)
+    monkeypatch.setattr(compute, "digests", lambda _: pytest.fail("computed again"))
+    assert fingerprint(data, known=known) == plain
+    assert fingerprint(b"text", known=known) == Undecodable(known, "not-an-image")
 
 
 def test_a_partial_image_is_fingerprinted_and_marked():
@@ -243,3 +262,22 @@ def test_described_as_plain_data():
         "transform": "none",
     }
     assert (lost["decoded"], lost["reason"], lost["width"], lost["codes"]) == (False, "not-an-image", None, [])
+
+
+def test_a_description_from_elsewhere_is_checked():
+    data = encoded(scene(113, 90, 60), "PNG")
+    found, own = describe(prints(data), {"photodna": b"code", "other": None}), digests(data)
+    assert found["codes"][-2:] == [
+        {"algorithm": "photodna", "value": b"code".hex(), "quality": None, "transform": "none"},
+        {"algorithm": "other", "value": None, "quality": None, "transform": "none"},
+    ]
+    assert read_back(found, own) == found
+    assert read_back(found, digests(b""))["sha256"] == digests(b"").sha256.hex()
+    assert read_back(describe(fingerprint(b"text")), digests(b"text")) == describe(fingerprint(b"text"))
+    code = found["codes"][0]
+    bad = [None, [], {}, {**found, "more": 1}, {**found, "width": -1}, {**found, "frames": True}]
+    bad += [{**found, "format": "a\x1b[2Jb"}, {**found, "decoded": 1}, {**found, "reason": 7}, {**found, "codes": {}}]
+    bad += [{**found, "codes": [each]} for each in (None, {}, {**code, "more": 1}, {**code, "value": "a\nb"})]
+    bad += [{**found, "codes": [{**code, name: b"x"}]} for name in code]
+    for each in bad:
+        assert read_back(each, own) == Rejected("description")

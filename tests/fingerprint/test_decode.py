@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from crawler.fingerprint.decode import can_decode, decode, known_formats
-from crawler.fingerprint.options import DEFAULT_FORMATS, FingerprintOptions
+from crawler.fingerprint.options import DEFAULT_FORMATS, DEFAULT_OPTIONS, FingerprintOptions
 from crawler.fingerprint.repair import chunk
 from crawler.fingerprint.views import Decoded
 from crawler.records import Rejected
@@ -222,6 +222,31 @@ def test_pixels_are_bounded_before_they_are_decoded():
     for data in (png, gif, webp, bmp, bytes(jpeg)):
         assert reason(data) == "bomb"
     assert reason(encoded(scene(76, 50, 50), "WEBP"), FingerprintOptions(max_pixels=2499)) == "bomb"
+
+
+def test_what_a_jpeg_has_no_data_for_is_not_taken_for_a_picture():
+    whole = scene(40, 640, 480)
+    data = bytearray(encoded(whole, "JPEG", quality=10))
+    at = data.index(b"\xff\xc0") + 5
+    data[at : at + 4] = (8000).to_bytes(2, "big") + (640).to_bytes(2, "big")
+    assert isinstance(decode(bytes(data), DEFAULT_OPTIONS), Decoded)
+    data[at : at + 4] = (60_000).to_bytes(2, "big") + (640).to_bytes(2, "big")
+    assert decode(bytes(data), DEFAULT_OPTIONS) == Rejected("corrupt", "next to nothing was decoded")
+    data[at : at + 4] = (9000).to_bytes(2, "big") + (640).to_bytes(2, "big")
+    some = decode(bytes(data), DEFAULT_OPTIONS)
+    assert isinstance(some, Decoded)
+    assert some.partial
+    flat = Image.new("L", (8000, 8000), 99)
+    plain = decode(encoded(flat, "JPEG", optimize=True), DEFAULT_OPTIONS)
+    assert isinstance(plain, Decoded)
+    assert not plain.partial
+
+
+def test_scans_are_bounded():
+    data = encoded(scene(41, 64, 48), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    assert isinstance(decode(data[:last] + data[last:-2] * 200 + data[-2:], DEFAULT_OPTIONS), Decoded)
+    assert decode(data[:last] + data[last:-2] * 300 + data[-2:], DEFAULT_OPTIONS) == Rejected("bomb")
 
 
 def test_bytes_are_bounded():

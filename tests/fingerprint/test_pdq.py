@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.fingerprint.bands import LARGEST_KEPT, TABLES_KEPT, axes, kept_tables, tables, window_size
+from crawler.fingerprint.cuts import UNCUT
 from crawler.fingerprint.pdq import EPSILON, hashes
 from crawler.fingerprint.reference import coefficients, luma_of
 from tests.fingerprint.pictures import (
@@ -130,7 +131,7 @@ def test_read_only_pixels_are_taken_as_they_are():
 @given(st.integers(5, 20_000))
 @settings(max_examples=60, deadline=None)
 def test_bands_are_narrow_and_sum_to_one(pixels):
-    table = tables(pixels, 1, 0, False)
+    table = tables(pixels, 1, UNCUT, False)
     assert table.weights.shape == (64, 2 * window_size(pixels) - 1)
     assert np.allclose(table.weights.sum(axis=1), 1.0, atol=1e-5)
     ends = table.start + table.length

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawler.fingerprint.cuts import SIDES, Cut
 from crawler.fingerprint.transforms import ORIENTATIONS, UPRIGHT, Transform, after, parse_transform
 from tests.fingerprint.pictures import in_orientation, scene
 
@@ -13,7 +14,7 @@ TRANSFORMS = st.builds(
     frame=st.integers(0, 999_999),
     on_white=st.booleans(),
     trimmed=st.booleans(),
-    uncropped=st.integers(0, 99),
+    uncropped=st.none() | st.builds(Cut, st.integers(1, 99), st.sampled_from(sorted(SIDES))),
     exif=st.booleans(),
     orientation=st.integers(0, 7),
     squeezed=st.booleans(),
@@ -28,13 +29,27 @@ def test_every_name_reads_back(transform):
 def test_names_are_those_of_the_records():
     assert str(Transform()) == "none"
     assert str(Transform(squeezed=True)) == "512"
-    assert str(Transform(12, True, True, 5, True, 5, True)) == "frame-12+on-white+trimmed+uncropped-5+exif+rot90+512"
+    every = Transform(12, True, True, Cut(5), True, 5, True)
+    assert str(every) == "frame-12+on-white+trimmed+uncropped-5+exif+rot90+512"
+    assert str(Transform(uncropped=Cut(2, "top-left"), orientation=1)) == "uncropped-2-top-left+mirror"
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "+", "none+mirror", "mirror+", "+mirror", "mirror+mirror", "512+mirror", "frame-0", "frame--1", "mirror512"],
+ODD_TURNS = (
+    "",
+    "+",
+    "none+mirror",
+    "mirror+",
+    "+mirror",
+    "mirror+mirror",
+    "512+mirror",
+    "frame-0",
+    "frame--1",
+    "mirror512",
 )
+ODD_CUTS = ("uncropped", "uncropped-0", "uncropped-5-", "uncropped-5-middle", "uncropped-5-top-down", "uncropped-100")
+
+
+@pytest.mark.parametrize("text", ODD_TURNS + ODD_CUTS)
 def test_other_names_are_refused(text):
     assert parse_transform(text) is None
 

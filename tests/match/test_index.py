@@ -118,6 +118,25 @@ def test_benign_codes_and_unknown_algorithms_are_counted_and_left_out(tmp_path: 
     assert (index.count("pdq"), index.count("md5"), index.count("md5", benign=True)) == (0, 0, 1)
 
 
+def test_codes_of_a_plug_in_lie_beside_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = [bytes([number]) * 144 for number in range(4)]
+    made = [IndexRow(10 + number, "photodna", code) for number, code in enumerate(codes)]
+    made += [IndexRow(20, "photodna", codes[1]), IndexRow(21, "photodna", bytes(144), benign=True)]
+    info = build_index(made, tmp_path, ["photodna", "another"])
+    assert info.rows_by_algorithm == {"photodna": 5}
+    assert info.unsearchable == {"benign photodna": 1}
+    index = open_index(info.path, verify=True)
+    assert list(index.plugged()) == ["photodna"]
+    assert [row.tobytes() for row in index.plugged()["photodna"]] == codes
+    assert index.entries("photodna", 1) == (11, 20)
+    assert index_in_memory(made).plugged() == {}
+    monkeypatch.setattr("crawler.match.index.MOST_PLUGGED", 3)
+    few = build_index(made, tmp_path, ["photodna"])
+    assert (few.rows_by_algorithm, few.unsearchable["photodna"]) == ({"photodna": 3}, 2)
+    with pytest.raises(ValueError, match="144 bytes, not 3"):
+        index_in_memory([IndexRow(1, "photodna", b"abc")], ["photodna"])
+
+
 def test_an_index_of_nothing_is_an_index(tmp_path: Path) -> None:
     index = open_index(build_index([], tmp_path).path, verify=True)
     assert index.count("sha256") == 0
@@ -166,7 +185,7 @@ def test_missing_empty_short_and_foreign_files_are_refused(tmp_path: Path) -> No
 
 
 def test_another_version_is_refused(built: IndexInfo) -> None:
-    assert "version 9, this program reads version 1" in refusal(changed(built, 8, struct.pack("<I", 9)))
+    assert "version 9, this program reads version 2" in refusal(changed(built, 8, struct.pack("<I", 9)))
 
 
 def test_files_that_were_cut_or_grew_are_refused(built: IndexInfo) -> None:
@@ -206,7 +225,7 @@ def test_a_damaged_table_of_sections_is_refused(field: int, built: IndexInfo) ->
 def test_buckets_that_lead_outside_are_refused(built: IndexInfo) -> None:
     """The compiled search checks no bounds, so that opening has to."""
     whole = built.path.read_bytes()
-    wanted = {"starts", "by_high", "by_low", "rows", "shared", "entries"}
+    wanted = {"starts", "by_high", "by_low", "rows", "shared", "entries", "order", "by_word"}
     seen = set()
     for name, _, offset in list(places(built)):
         part = name.rpartition(".")[2]

@@ -102,6 +102,44 @@ def test_phash_corroborates_within_its_distance(matcher: Matcher) -> None:
     assert matcher.corroborate(off_by(PHASH, 5)) == ()
 
 
+def test_a_phash_further_away_is_worth_a_second_look(matcher: Matcher) -> None:
+    assert matcher.resembles(off_by(PHASH, 8))
+    assert not matcher.resembles(off_by(PHASH, 9))
+    never = Matcher(index_in_memory(ROWS), Thresholds(resemblance=-1))
+    assert not never.resembles(PHASH)
+    assert not Matcher(index_in_memory(ROWS), masked={7}).resembles(PHASH)
+
+
+def test_a_second_look_starts_with_the_nearest(matcher: Matcher) -> None:
+    codes = [
+        Code(off_by(CODE, 30), 90, "uncropped-2"),
+        Code(OTHER, 90, "uncropped-5"),
+        Code(off_by(CODE, 12), 90, "uncropped-10"),
+        Code(off_by(CODE, 41), 90, "uncropped-8-down"),
+    ]
+    assert matcher.closest(codes, 9) == ("uncropped-10", "uncropped-2", "uncropped-8-down")
+    assert matcher.closest(codes, 2) == ("uncropped-10", "uncropped-2")
+    assert matcher.closest([], 2) == ()
+    masked = Matcher(index_in_memory(ROWS), masked={5, 6, 9})
+    assert masked.closest(codes, 9) == ()
+
+
+def test_a_plug_in_compares_its_codes_one_by_one() -> None:
+    def apart(one: bytes, other: bytes) -> int:
+        return sum(abs(a - b) for a, b in zip(one, other, strict=True))
+
+    rows = [IndexRow(30 + number, "photodna", bytes([number]) * 144) for number in range(3)]
+    known = Matcher(index_in_memory(rows, ["photodna"]), masked={32})
+    assert known.has("photodna")
+    assert not known.has("another")
+    found = known.plugged("photodna", bytes([1]) * 144, 144, apart)
+    assert found == (RowMatch(31, "photodna", 0, 144), RowMatch(30, "photodna", 144, 144))
+    assert known.plugged("photodna", bytes([1]) * 144, 143, apart) == (RowMatch(31, "photodna", 0, 143),)
+    assert known.plugged("another", b"", 1, apart) == ()
+    assert decide((), found) == found
+    assert decide((), (), known.corroborate(PHASH)) == ()
+
+
 def test_thresholds_are_the_campaigns() -> None:
     strict = Matcher(
         index_in_memory(ROWS), Thresholds(pdq_distance=10, phash_distance=0, min_quality=80, screen_margin=2)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 
 import numpy as np
 from PIL import Image
@@ -67,38 +65,3 @@ def every_kind() -> dict[str, bytes]:
         kinds[f"jpeg cut at {tenth}0 %"] = jpeg[: len(jpeg) * tenth // 10]
         kinds[f"png cut at {tenth}0 %"] = png[: len(png) * tenth // 10]
     return kinds
-
-
-def chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
-def png_of(width: int, height: int, *chunks: bytes) -> bytes:
-    """A PNG that claims this size, 8-bit grey, with these chunks."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IEND", b"")
-
-
-def bombs() -> dict[str, bytes]:
-    """Small files that want much memory or time."""
-    zeroes = zlib.compress(bytes(40_000_000), 1)
-    text = zlib.compress(bytes(100_000_000), 1)
-    huge = bytearray(encoded(picture(8, 64, 64), "JPEG"))
-    at = huge.index(b"\xff\xc0") + 5
-    huge[at : at + 4] = struct.pack(">HH", 65_500, 65_500)
-    gif = bytearray(encoded(picture(8, 64, 64), "GIF"))
-    gif[6:10] = struct.pack("<HH", 65_535, 65_535)
-    bmp = bytearray(encoded(picture(8, 64, 64), "BMP"))
-    bmp[18:26] = struct.pack("<ii", 60_000, 60_000)
-    many = encoded(picture(8, 64, 64).quantize(4), "GIF")
-    body = many[many.index(b"\x2c") : -1]
-    return {
-        "png of 900 Mpx": png_of(30_000, 30_000, chunk(b"IDAT", zeroes)),
-        "png with much text": png_of(64, 64, *[chunk(b"zTXt", b"k\0\0" + text)] * 20, chunk(b"IDAT", zeroes[:2000])),
-        "png with much colour profile": png_of(64, 64, chunk(b"iCCP", b"k\0\0" + text), chunk(b"IDAT", zeroes[:2000])),
-        "png with many chunks": png_of(64, 64, *[chunk(b"tEXt", b"k\0v")] * 200_000),
-        "jpeg of 4 Gpx": bytes(huge),
-        "gif of 4 Gpx": bytes(gif),
-        "gif of 3000 frames": many[: many.index(b"\x2c")] + body * 3000 + b";",
-        "bmp of 3.6 Gpx": bytes(bmp),
-    }

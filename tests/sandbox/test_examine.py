@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
+from PIL import Image
 
 from crawler.errors import SandboxUnavailable
-from crawler.fingerprint.compute import Undecodable, fingerprint, reference_code, reference_phash
+from crawler.fingerprint.compute import Undecodable, fingerprint, reference_code, reference_phash, uncropped_codes
+from crawler.fingerprint.hashers import Hasher
 from crawler.fingerprint.options import DEFAULT_OPTIONS
 from crawler.match.index import IndexRow, index_in_memory
 from crawler.match.matcher import Matcher, Thresholds
@@ -120,6 +122,152 @@ def test_a_phash_corroborates_and_never_raises_a_hit() -> None:
     assert beside.found is not None
     assert beside.found.matches == (RowMatch(7, "pdq", 0, 31), RowMatch(8, "phash", 2, 4))
     assert announced[-1] == beside.found
+
+
+def cut(picture: Image.Image, *, left: float = 0, top: float = 0, right: float = 0, bottom: float = 0) -> bytes:
+    """The picture without these shares of its width and height, saved again."""
+    width, height = picture.size
+    box = (round(width * left), round(height * top), round(width * (1 - right)), round(height * (1 - bottom)))
+    return encoded(picture.crop(box), "JPEG", quality=85)
+
+
+CUT = cut(PICTURE, left=0.025, top=0.025, right=0.025, bottom=0.025)
+
+
+def listed(*algorithms: str) -> list[IndexRow]:
+    """What a list has of the picture before it was cut."""
+    phash = reference_phash(JPEG)
+    assert isinstance(phash, bytes)
+    values = {"pdq": (7, reference(JPEG).value), "phash": (8, phash)}
+    return [IndexRow(values[name][0], name, values[name][1]) for name in algorithms]
+
+
+def test_a_cut_picture_is_found_when_its_phash_gives_it_away() -> None:
+    assert look(listed("pdq"), CUT) == (Examination(True), [])
+    assert look(listed("phash"), CUT) == (Examination(True), [])
+    answer, announced = look(listed("pdq", "phash"), CUT)
+    assert answer.found is not None
+    match = answer.found.matches[0]
+    assert (match.entry, match.algorithm, match.threshold, match.transform) == (7, "pdq", 31, "uncropped-5")
+    evidence = reference(CUT, match.transform)
+    assert match.distance == (int.from_bytes(evidence.value) ^ int.from_bytes(reference(JPEG).value)).bit_count()
+    assert announced[-1] == answer.found
+
+
+def test_a_strip_that_is_missing_is_made_up_for() -> None:
+    answer, _ = look(listed("pdq", "phash"), cut(PICTURE, bottom=0.04))
+    assert answer.found is not None
+    assert answer.found.matches[0].transform == "uncropped-4-bottom"
+
+
+def test_a_second_look_is_for_what_was_not_found_and_can_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(examine, "uncropped_codes", explode)
+    rows = [*listed("pdq", "phash"), IndexRow(5, "sha256", hashlib.sha256(CUT).digest())]
+    assert look(rows, JPEG)[0].found is not None
+    assert look(rows, CUT)[0].found is not None
+    plain = encoded(picture(1, 64, 64).resize((1, 1)).resize((64, 64)), "PNG")
+    phash = reference_phash(plain)
+    assert isinstance(phash, bytes)
+    assert look([IndexRow(8, "phash", phash)], plain) == (Examination(True), [])
+    never = Thresholds(resemblance=-1)
+    blind = Examiner(Matcher(index_in_memory(listed("pdq", "phash")), never), DEFAULT_OPTIONS)
+    assert blind.examine(memoryview(CUT)) == Examination(True)
+
+
+def test_a_second_look_computes_evidence_for_a_few_guesses_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many codes come near, the time for one image stays bounded."""
+    guesses = uncropped_codes(CUT)
+    assert not isinstance(guesses, Rejected)
+    rows = [IndexRow(20 + n, "pdq", flipped(code.value, 36)) for n, code in enumerate(guesses)]
+    asked: list[str] = []
+
+    def count(data: bytes, transform: str, *_: object) -> Code | Rejected:
+        asked.append(transform)
+        return reference_code(data, transform)
+
+    monkeypatch.setattr(examine, "reference_code", count)
+    look([*rows, *listed("phash")], CUT)
+    assert len([name for name in asked if name.startswith("uncropped")]) == examine.MOST_GUESSES
+
+
+def test_a_guess_without_evidence_is_not_clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = reference_code
+
+    def fail(data: bytes, transform: str, *rest: object) -> Code | Rejected:
+        return Rejected("bomb") if "uncropped" in transform else real(data, transform)
+
+    monkeypatch.setattr(examine, "reference_code", fail)
+    assert look(listed("pdq", "phash"), CUT) == (Examination(False, "bomb"), [])
+
+
+def toy(data: bytes) -> bytes | None:
+    """The sum of the bytes at each of 144 places."""
+    if data.startswith(b"GIF"):
+        return None
+    return bytes(sum(data[place::144]) % 256 for place in range(144))
+
+
+def sum_apart(one: bytes, other: bytes) -> int:
+    return sum(abs(a - b) for a, b in zip(one, other, strict=True))
+
+
+def with_toy(rows: Iterable[IndexRow], compute: Callable[[bytes], bytes | None] = toy) -> Examiner:
+    plugins = (Hasher("photodna", 10, compute, sum_apart),)
+    index = index_in_memory(rows, plugged=("photodna",))
+    return Examiner(Matcher(index, Thresholds()), DEFAULT_OPTIONS, 10, plugins)
+
+
+def test_a_plug_in_raises_a_hit() -> None:
+    code = toy(JPEG)
+    assert code is not None
+    near = bytes([code[0] ^ 1, *code[1:]])
+    rows = [IndexRow(30, "photodna", near), IndexRow(31, "photodna", bytes(144)), *listed("phash")]
+    found = with_toy(rows).examine(memoryview(JPEG)).found
+    assert found is not None
+    assert found.matches == (RowMatch(30, "photodna", 1, 10), RowMatch(8, "phash", 0, 4))
+    assert (found.width, found.quality) == (640, reference(JPEG).quality)
+
+
+def test_a_plug_in_that_fails_is_not_clean_and_hides_nothing() -> None:
+    def fail(data: bytes) -> bytes:
+        raise ValueError(len(data))
+
+    unlisted = [IndexRow(31, "photodna", bytes(144))]
+    assert with_toy(unlisted, fail).examine(memoryview(JPEG)) == Examination(False, "hasher(photodna)")
+    known = [*unlisted, IndexRow(5, "sha256", SHA256)]
+    found = with_toy(known, fail).examine(memoryview(JPEG)).found
+    assert found is not None
+    assert found.matches == (RowMatch(5, "sha256"),)
+
+
+def test_a_plug_in_is_not_asked_where_no_list_has_its_codes() -> None:
+    def fail(data: bytes) -> bytes:
+        raise AssertionError
+
+    assert with_toy(NOBODY, fail).examine(memoryview(JPEG)) == Examination(True)
+
+
+def test_a_plug_in_that_has_no_code_for_an_image_is_fine() -> None:
+    gif = encoded(picture(3, 64, 64), "GIF")
+    assert with_toy([IndexRow(31, "photodna", bytes(144))]).examine(memoryview(gif)) == Examination(True)
+
+
+def test_a_rehearsal_finds_out_that_a_plug_in_stopped_working() -> None:
+    closed: list[bool] = []
+
+    def sometimes(data: bytes) -> bytes | None:
+        if closed:
+            raise OSError
+        return toy(data)
+
+    rehearsed = with_toy(NOBODY, sometimes)
+    rehearsed.rehearse()
+    closed.append(True)
+    with pytest.raises(SandboxUnavailable, match="hasher photodna does not work in it"):
+        rehearsed.rehearse()
 
 
 def test_a_benign_entry_raises_no_hit() -> None:
