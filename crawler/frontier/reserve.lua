@@ -152,14 +152,16 @@ end
 local out = {}
 for i, entry in ipairs(entries) do
   local marker = P .. 'mark:' .. entry.m
-  local answer = call('HMGET', marker, 'flags', 'place')
-  if not answer[1] then
-    answer = {judge(entry), entry.p}
-    call('HSET', marker, 'flags', answer[1], 'place', answer[2])
-    call('EXPIRE', marker, keep)
+  local known = call('GET', marker)
+  if known == '' then
+    -- Somebody else admitted and acknowledged it meanwhile: nothing in it is new.
+    out[i] = {string.rep('0', #entry.u), entry.p}
+  elseif known then
+    out[i] = cmsgpack.unpack(known)
+  else
+    out[i] = {judge(entry), entry.p}
+    call('SET', marker, cmsgpack.pack(out[i]), 'EX', keep)
   end
-  -- An entry that somebody else admitted and acknowledged meanwhile has nothing new.
-  out[i] = answer[1] == '' and {string.rep('0', #entry.u), entry.p} or answer
 end
 write_runs()
 save()

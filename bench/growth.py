@@ -1,0 +1,181 @@
+"""Whether a crawl slows down as its frontier grows: the same worker, with 10 k, 100 k and 1 M URLs queued.
+
+One run of one campaign at a synthetic server with small images, no two alike, at a hundred addresses. The frontier is
+filled as an admitter fills it; then a `vangnet worker` works for a minute. For every ten images done a page is offered
+that names ten new ones, so that the frontier stays as full as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+
+import uvloop
+
+from bench.processes import Account, Counts, TooSlow, Window
+from bench.product import SETTINGS, Product, import_codes, product, random_codes, stopped
+from bench.report import Result, Row, main, progress, row
+from bench.serving import PER_PAGE, addresses, synthetic
+from crawler.frontier.base import Admission, Frontier, Judged, Limits
+from crawler.options import load_options
+from crawler.records import Candidate, Discovered, Kind, RunId
+from crawler.service.deployment import Deployment, Server, joined
+from crawler.urls import url_number
+
+NAME = "growth"
+RUN = RunId(NAME, 1)
+HOSTS = addresses(100)
+LIMITS = Limits(10_000.0, 2)
+ENTRY = 500
+"""URLs in one entry of the discoveries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """levels: URLs queued.  seconds: of each window.  settle: seconds before it."""
+
+    levels: tuple[int, ...]
+    seconds: float
+    settle: float
+
+
+FULL = Sizes((10_000, 100_000, 1_000_000), 60.0, 5.0)
+QUICK = Sizes((2_000, 20_000, 100_000), 5.0, 1.0)
+
+
+class Filler:
+    """Fills the frontier with image URLs that never come twice."""
+
+    def __init__(self, frontier: Frontier, port: int, key: bytes) -> None:
+        self._frontier = frontier
+        self._port = port
+        self._key = key
+        self._images = 0
+        self._pages = 10_000_000  # far beyond what is filled, so that the pages' images are new
+
+    def _judged(self, count: int) -> Iterator[Judged]:
+        for number in range(self._images, self._images + count):
+            host = HOSTS[number % len(HOSTS)]
+            url = f"http://{host}:{self._port}/i/{number}"
+            yield Judged(Candidate(url, Kind.IMAGE, "img", 3), url_number(url, 0, self._key), host, host, host)
+        self._images += count
+
+    async def fill(self, level: int) -> None:
+        """Admit until so many URLs wait. No worker runs meanwhile: its admitter would take part."""
+        while left := await self._frontier.discoveries(1_000):
+            await self._frontier.discard(left, "not-measured")
+        waiting = (await self._frontier.counts(RUN)).waiting.get("queued", 0)
+        progress(f"filling the frontier from {waiting:,} to {level:,}")
+        while waiting < level:
+            sizes = [ENTRY] * min(-(-(level - waiting) // ENTRY), 32)
+            pages = [tuple(self._judged(size)) for size in sizes]
+            found = [Discovered(tuple(each.candidate for each in judged), 1) for judged in pages]
+            await self._frontier.offer(RUN, found)
+            entries = await self._frontier.discoveries(len(found))
+            while len(entries) < len(found):
+                entries += await self._frontier.discoveries(len(found) - len(entries))
+            for entry, discovered, judged in zip(entries, found, pages, strict=True):
+                await self._frontier.admit([Admission(entry, discovered, judged, lambda _: LIMITS, 10**9, True)])
+            waiting += sum(sizes)
+
+    async def offer_pages(self, count: int) -> None:
+        """Name so many pages, each with ten new images."""
+        numbers = range(self._pages, self._pages + count)
+        self._pages += count
+        urls = [f"http://{HOSTS[number % len(HOSTS)]}:{self._port}/p/{number}" for number in numbers]
+        await self._frontier.offer(RUN, [Discovered(tuple(Candidate(url, Kind.PAGE, "a", 5) for url in urls))])
+
+
+@dataclass(slots=True)
+class Crawl:
+    """The run, its processes, and what fills it."""
+
+    deployment: Deployment
+    filler: Filler
+    account: Account
+
+    async def look(self) -> Counts:
+        tally = (await self.deployment.frontier.counts(RUN)).tally
+        return Counts(tally.get("images", 0), tally.get("pages", 0))
+
+    async def work(self, seconds: float) -> Window:
+        """Let it work for so long, and keep the frontier as full as it is."""
+        begun, before, start = monotonic(), self.account.spent(), await self.look()
+        offered, end = 0, start
+        while monotonic() - begun < seconds:
+            await asyncio.sleep(0.1)
+            end = await self.look()
+            due = (end.images - start.images) // PER_PAGE - offered
+            if due > 0:
+                await self.filler.offer_pages(due)
+                offered += due
+        taken, after = monotonic() - begun, self.account.spent()
+        if end.images == start.images:
+            raise TooSlow(f"no image in {taken:.0f} s")
+        spent = {name: total - before.get(name, 0.0) for name, total in after.items()}
+        return Window(taken, end.images - start.images, end.pages - start.pages, spent)
+
+
+async def measured(ours: Product, port: int, server: int, sizes: Sizes) -> list[Window]:
+    """A window per level, each with a fresh worker."""
+    windows: list[Window] = []
+    async with joined(Server(load_options(SETTINGS), ours.redis_url)) as deployment:
+        filler = Filler(deployment.frontier, port, await deployment.control.number_key())
+        for level in sizes.levels:
+            await filler.fill(level)
+            with stopped(ours.start("recorder")) as recorder, stopped(ours.start("worker")) as worker:
+                crawl = Crawl(deployment, filler, Account([recorder.pid, worker.pid, ours.redis_pid, server]))
+                await begun(crawl)
+                await crawl.work(sizes.settle)
+                windows.append(await crawl.work(sizes.seconds))
+            progress(f"{level:,} URLs: {windows[-1].rate:.0f} images/s; {windows[-1].budget}")
+    return windows
+
+
+async def begun(crawl: Crawl) -> None:
+    """Return when images are being done."""
+    before, deadline = (await crawl.look()).images, monotonic() + 120
+    while (await crawl.look()).images == before:
+        if monotonic() > deadline:
+            raise TooSlow("the worker does not begin")
+        await asyncio.sleep(0.2)
+
+
+def rows_of(sizes: Sizes, windows: list[Window]) -> list[Row]:
+    rows = []
+    for level, found in zip(sizes.levels, windows, strict=True):
+        what = f"one worker, small images, {level:,} URLs queued, {sizes.seconds:.0f} s"
+        ratio = found.rate / windows[0].rate
+        goal = 0.9 if found is not windows[0] else None
+        rows.append(
+            row(
+                f"{what}; ratio to {sizes.levels[0]:,}",
+                found.rate,
+                "images/s",
+                ratio=ratio,
+                at_least=goal,
+            )
+        )
+        for name in ("worker", "redis"):
+            rows.append(row(f"{what}: processor time per image, {name}", found.micros(name), "us"))
+    return rows
+
+
+def run(quick: bool) -> Result:
+    """quick: 2 k, 20 k and 100 k URLs, 5 seconds each."""
+    sizes = QUICK if quick else FULL
+    with TemporaryDirectory(prefix="vg") as folder, product(Path(folder)) as ours, synthetic() as (port, server):
+        import_codes(ours, random_codes(1_000), [])
+        ours.campaign(NAME, [f"http://{HOSTS[0]}:{port}/p/0"])
+        ours.run("campaign", "start", NAME)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            windows = runner.run(measured(ours, port, server, sizes))
+    return Result(tuple(rows_of(sizes, windows)), f"The processors: {windows[-1].budget}.")
+
+
+if __name__ == "__main__":
+    main(run)

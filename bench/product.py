@@ -1,0 +1,146 @@
+"""The crawler as its users run it: a home, a list of hashes, a campaign, processes. The benchmarks' side of ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from redis import Redis
+
+from bench.processes import Counts
+from bench.report import progress
+from crawler.bus.server import embedded_server
+from crawler.home import Home, open_home
+from crawler.options import load_options
+from crawler.service.deployment import Server
+from crawler.service.session import open_session
+from crawler.service.steer import campaign_status
+
+SETTINGS = "settings.lab"
+KERNELS = Path("var/bench/kernels")
+"""Compiled kernels stay here between benchmarks (0700): an installation's first crawl compiles for half a minute."""
+
+CAMPAIGN = """
+[campaign]
+name = "{name}"
+purpose = "benchmark"
+legal_basis = "none, a benchmark on loopback"
+authorised_by = "who runs it"
+valid_until = 2099-01-01
+[scope]
+prefixes = ["127.0.0.0/8"]
+[seeds]
+urls = {seeds}
+[limits]
+max_depth = 1000
+max_urls_per_host = 1000000000
+[[limits.address]]  # politeness off: these servers are ours
+prefix = "127.0.0.0/8"
+requests_per_second = 10000
+concurrency = 2
+[network]
+allow_private = true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A home and the server that its processes share, as a block of `product` has them."""
+
+    home: Home
+    redis_url: str
+    redis_pid: int
+    environment: dict[str, str] = field(repr=False)
+
+    def run(self, *arguments: str) -> dict[str, Any]:
+        """A command that prints JSON. Raises SystemExit with what it complained of."""
+        with self.start(*arguments, "--json") as process:
+            out, complaint = process.communicate()
+        if process.returncode != 0:
+            raise SystemExit(f"vangnet {' '.join(arguments[:2])} failed: {complaint.strip()[-300:]}")
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command that goes on running."""
+        command = [sys.executable, "-m", "crawler", "--home", str(self.home.root), "--settings", SETTINGS, *arguments]
+        return subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def campaign(self, name: str, seeds: Sequence[str]) -> Path:
+        """The file of a new campaign without politeness, for loopback only."""
+        path = self.home.root / f"{name}.toml"
+        path.write_text(CAMPAIGN.format(name=name, seeds=json.dumps(list(seeds))))
+        self.run("campaign", "create", str(path))
+        return path
+
+    def look(self, name: str) -> Counts | None:
+        """How far a campaign's run is; None when there is none, or it has ended."""
+        options = load_options(SETTINGS)
+        with open_session(self.home, None) as at:
+            found = campaign_status(at.db, at.actor, Server(options, self.redis_url), name, letters=0)
+        counters = found["counters"]
+        if counters is None:
+            return None
+        return Counts(counters.get("images", 0), counters.get("pages", 0), counters.get("hits", 0))
+
+
+@contextmanager
+def product(root: Path, **options: object) -> Iterator[Product]:
+    """A new home below `root`, with its server running. options: of the installation, such as image_concurrency."""
+    KERNELS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home = open_home(root / "home", lab=True)
+    kernels = os.environ.get("VANGNET_KERNELS") or str(KERNELS.absolute())
+    with embedded_server(home.server) as server:
+        with Redis.from_url(server.url) as client:
+            pid = int(client.info("server")["process_id"])
+        given = {f"VANGNET_{name.upper()}": str(value) for name, value in options.items()}
+        environment = os.environ | given | {"REDIS_URL": server.url, "VANGNET_KERNELS": kernels}
+        yield Product(home, server.url, pid, environment)
+
+
+@contextmanager
+def stopped(process: subprocess.Popen[str], patience: float = 60.0) -> Iterator[subprocess.Popen[str]]:
+    """Interrupts the process when the block is over and waits for its end."""
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        try:
+            _, complaint = process.communicate(timeout=patience)
+            if process.returncode not in (0, 130):
+                progress(f"vangnet ended with {process.returncode}: {complaint[-500:]}")
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+Codes = npt.NDArray[np.uint8]
+
+
+def random_codes(count: int) -> Codes:
+    """(count, 32) codes of independent fair bits: a list of hashes that stands for no image."""
+    return np.random.default_rng(7).integers(0, 256, (count, 32), dtype=np.uint8)
+
+
+def import_codes(ours: Product, codes: Codes, digests: Sequence[str]) -> None:
+    """Import a list of PDQ codes and of sha256 digests."""
+    progress(f"importing a list of {len(codes):,} codes")
+    path = ours.home.root / "list.txt"
+    text = codes.tobytes().hex()
+    with path.open("w") as lines:
+        lines.writelines(f"sha256 {digest}\n" for digest in digests)
+        lines.writelines(f"pdq {text[at : at + 64]}\n" for at in range(0, len(text), 64))
+    ours.run("hashes", "import", str(path), "--list", "known")
