@@ -19,3 +19,17 @@ def own_environment() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     KERNELS.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ["VANGNET_KERNELS"] = str(KERNELS)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="Run the tests marked `long` too.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked `long` are further kinds of what another test shows already; `make test-long` runs them."""
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in set(long)]

@@ -22,6 +22,8 @@ from crawler.frontier.keys import partition_prefix
 _log = structlog.get_logger()
 _IDLE_MS = 30_000
 """A stream entry that its reader did not acknowledge for so long is given to another."""
+_DEAD_MS = 3_600_000
+"""A consumer that has not asked for so long is dead; what it held was given to others long before."""
 _RECLAIM_EVERY = 5.0
 """Seconds between two looks for such entries."""
 
@@ -138,9 +140,17 @@ class RedisLink:
             claim = self._client.xautoclaim(key, group, self._consumer, _IDLE_MS, start_id=start, count=n)
             reply = await _translated(claim)
             self._cursors[key] = reply[0]
+            if not reply[1]:
+                await self._dismiss_dead(key, group)
         except _NoGroupError:
             return []
         return list(reply[1])
+
+    async def _dismiss_dead(self, key: str, group: str) -> None:
+        """Delete consumers that asked for nothing for long and hold nothing: processes of other nights."""
+        for consumer in await _translated(self._client.xinfo_consumers(key, group)):
+            if consumer["pending"] == 0 and consumer["idle"] > _DEAD_MS:
+                await _translated(self._client.xgroup_delconsumer(key, group, consumer["name"]))
 
     async def _make_group(self, key: str, group: str) -> None:
         try:

@@ -58,6 +58,7 @@ def test_a_cut_between_all_processes_and_the_server_loses_nothing(
         assert times[0] < begun + LAST < begun + cut_seconds <= times[-1]
 
 
+@pytest.mark.long
 def test_a_worker_that_was_cut_off_loses_its_leases_and_comes_back(
     crawl_of: CrawlOf, tmp_path: Path, cut_seconds: float, how: Cut
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.chaos import victims
 from tests.chaos.conftest import SMALL, CrawlOf
 from tests.chaos.crawling import HASTY
@@ -39,6 +41,7 @@ def test_an_emptied_server_is_an_error_and_not_an_end(crawl_of: CrawlOf) -> None
         assert once <= hit["sightings"] <= 2 * once  # all of them in the second run
 
 
+@pytest.mark.long
 def test_a_server_that_stays_away_ends_the_crawl_and_the_next_one_resumes_it(crawl_of: CrawlOf) -> None:
     crawling = crawl_of(SMALL)
     crawling.start(HASTY)

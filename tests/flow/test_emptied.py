@@ -24,6 +24,7 @@ def server(tmp_path: Path) -> Iterator[str]:
         yield running.url
 
 
+@pytest.mark.long
 def test_an_emptied_server_is_not_a_finished_crawl(server: str, tmp_path: Path) -> None:
     vangnet = Vangnet(tmp_path / "home", environment={"REDIS_URL": server})
     vangnet.hash_list(sha256(b"something"))

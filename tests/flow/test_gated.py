@@ -64,12 +64,14 @@ def test_a_second_name_finds_everything_and_tells_who_has_two_faces(bench: Bench
     assert max(bench.lab.worst_excess(50.0).values()) <= 0
 
 
+@pytest.mark.long
 def test_under_its_own_name_only_a_crawl_misses_what_browsers_see(bench: Bench) -> None:
     summary, found = bench.crawl("plain", second_user_agent="")
     assert set(found.missed) == {url for url in bench.lab.truth.planted if "//spiegel.test" in url}
     assert "cloaked?" not in summary.notes
 
 
+@pytest.mark.long
 def test_a_browsers_name_finds_everything_by_itself(bench: Bench) -> None:
     summary, found = bench.crawl("browser", second_user_agent="", user_agent=BROWSER)
     assert (found.missed, found.false) == ((), ())

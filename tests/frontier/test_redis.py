@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 
 import pytest
@@ -123,6 +124,28 @@ async def test_what_a_dead_reader_left_goes_to_another(client: Redis, monkeypatc
     monkeypatch.setattr(redis_link, "_IDLE_MS", 0)
     assert await new_entries(other) == left
     assert await new_results(other) == reported
+
+
+async def test_consumers_of_dead_processes_go_once_they_hold_nothing(
+    client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead, other = (RedisFrontier(client, FrontierSettings("t", 1, name)) for name in ("dead", "other"))
+    for name, value in {"_IDLE_MS": 60_000, "_DEAD_MS": 20, "_RECLAIM_EVERY": 0.0}.items():
+        monkeypatch.setattr(redis_link, name, value)
+    await fill(dead, PAGES[:1])
+
+    async def consumers() -> set[bytes]:
+        return {each["name"] for each in await client.xinfo_consumers("t:{p0}:disc", "admit")}
+
+    await dead.offer(RUN, [Discovered((Candidate("http://a.example/new", Kind.PAGE, "a"),), 1)])
+    [held] = await new_entries(dead)
+    await asyncio.sleep(0.05)
+    await new_entries(other)
+    assert b"dead" in await consumers()
+    await other.admit([admission(held)])
+    await asyncio.sleep(0.05)
+    await new_entries(other)
+    assert b"dead" not in await consumers()
 
 
 async def test_a_robots_txt_may_move_to_another_port_of_its_name(frontier: RedisFrontier) -> None:
