@@ -70,7 +70,8 @@ def test_no_url_was_asked_twice_unless_it_failed(crawled: Crawled) -> None:
     # An image that turned out to be a page, or the other way round, is asked for again on its own lane.
     rekinded = {"/is-html.jpg", "/is-html-zegt-het.jpg"}
     assert [key for key in again if key[1] not in rekinded and not worth_a_second_look(crawled, *key)] == []
-    assert max(again.values()) == 2
+    # The second name asks once more; on the image's lane, where that comes before the page's.
+    assert all(count <= (3 if target in rekinded else 2) for (_, target), count in again.items())
 
 
 def test_hits_are_attributed(crawled: Crawled) -> None:
