@@ -96,7 +96,8 @@ class WebServer:
                 await asyncio.sleep(reply.delay)
             whole = await self._send(reply, method, writer)
         finally:
-            self._log.end(Entry(at, address, host.lower(), target, 0 if reply.fault else reply.status))
+            agent = headers.get("user-agent", "")
+            self._log.end(Entry(at, address, host.lower(), target, 0 if reply.fault else reply.status, agent))
         return whole and headers.get("connection", "").lower() != "close"
 
     async def _send(self, reply: Reply, method: str, writer: asyncio.StreamWriter) -> bool:

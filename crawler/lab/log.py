@@ -12,13 +12,15 @@ from crawler.lab.world import excluded, in_scope
 
 
 class Entry(NamedTuple):
-    """One request. at: monotonic seconds of the serving process, when the head was read.  status: 0 for a fault."""
+    """One request. at: monotonic seconds of the serving process, when the head was read.  status: 0 for a fault.
+    agent: the User-Agent that asked."""
 
     at: float
     address: str
     host: str
     target: str
     status: int
+    agent: str = ""
 
 
 @dataclass
