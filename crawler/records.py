@@ -137,6 +137,7 @@ class Discovered:
 
     depth: of the candidates.  referrer: the page, None for seeds.  via: URLs that redirected here, oldest first.
     tries: times that the candidates came to an admitter which could not judge them yet.
+    moved: they were admitted before, and are judged only for where they lie now.
     """
 
     candidates: tuple[Candidate, ...]
@@ -144,6 +145,7 @@ class Discovered:
     referrer: str | None = None
     via: tuple[str, ...] = ()
     tries: int = 0
+    moved: bool = False
 
 
 # ---------------------------------------------------------------- outcomes of a lease

@@ -22,7 +22,7 @@ from crawler.bus.stops import Stop, Stops, read_stop
 from crawler.errors import FrontierLost, HomeUnusable, RecordCorrupt, RedisUnavailable
 from crawler.records import RunId
 
-FORMAT = 2
+FORMAT = 3
 """Changes whenever the scripts' keys or records do, so that an old worker never reads a new frontier."""
 
 _SET_FIELD = """

@@ -274,6 +274,13 @@ class Frontier(Protocol):
         first, those that wait (up to some thousands) and those to come. Budgets of hosts and domains are lifted.
         """
 
+    async def relocate(self, host: str, politeness: str) -> int:
+        """Close what waits for a host at an address, in all runs, since the host lies elsewhere now; how many URLs.
+
+        They go through the discoveries to be judged again (`Discovered.moved`), soon if not at once, and so does what
+        is leased or delayed when it comes back. They keep depth, priority and referrer; their attempts begin anew.
+        """
+
     async def carry_over(self, run: RunId, urls_per_host: int) -> int:
         """Offer a new run what earlier runs of its campaign left out for their budgets; how many URLs.
 

@@ -8,11 +8,13 @@ local function offer(host, record)
   local taken = 0
   while true do
     local part = call('LINDEX', kept, 0)
-    part = part and cmsgpack.unpack(part)
+    part = part and (opened(part) or {{}, ''})
     if not part or (taken > 0 and taken + #part[1] > share) then break end
     call('LPOP', kept)
-    call('XADD', P .. 'disc', '*', 'run', run, 'd', part[2])
-    count(run, 'disc', 1)
+    if part[2] ~= '' then
+      call('XADD', P .. 'disc', '*', 'run', run, 'd', part[2])
+      count(run, 'disc', 1)
+    end
     in_parts(part[1], 'SREM', numbers)
     taken = taken + #part[1]
   end
@@ -23,7 +25,7 @@ end
 
 local found = call('HSCAN', cover, ARGV[4], 'COUNT', tonumber(ARGV[5]))
 for i = 1, #found[2], 2 do
-  local record = cmsgpack.unpack(found[2][i + 1])
+  local record = opened(found[2][i + 1]) or {0, '', ''}
   -- What the run itself left out it has seen, and would not look at again.
   if record[2] ~= run and record[3] ~= run then offer(found[2][i], record) end
 end

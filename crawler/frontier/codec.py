@@ -14,8 +14,11 @@ import msgpack
 from crawler.errors import RecordCorrupt
 from crawler.records import Candidate, Discovered, FrontierUrl, Kind, RunId
 
-VERSION = 2
+VERSION = 3
 _MARK = bytes([VERSION])
+MOVED = bytes([VERSION | 0x80])
+"""Before a queued URL in the discoveries, which lost its place there: length of its origin in two bytes, little-endian,
+the origin, the record. The scripts write it too."""
 _KINDS = (Kind.PAGE, Kind.IMAGE, Kind.ROBOTS, Kind.SHEET, Kind.FEED, Kind.SWEEP, Kind.RECHECK)
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
 ROBOTS_BAND = 0
@@ -73,12 +76,29 @@ def unpack_url(element: bytes, run: RunId, origin: str, address: str) -> Frontie
 def pack_discovered(found: Discovered) -> bytes:
     """A discoveries payload."""
     candidates = [[c.url, _CODES[c.kind], c.source, c.priority] for c in found.candidates]
-    return _packed([found.depth, found.referrer, list(found.via), candidates, found.tries])
+    return _packed([found.depth, found.referrer, list(found.via), candidates, found.tries, found.moved])
+
+
+def pack_moved(item: FrontierUrl, origin: str) -> bytes:
+    """A discoveries payload for a URL that was queued under `origin` already: see MOVED."""
+    return MOVED + len(origin).to_bytes(2, "little") + origin.encode() + pack_url(item, origin)
+
+
+def _unpack_moved(payload: bytes) -> Discovered:
+    end = 3 + int.from_bytes(payload[1:3], "little")
+    try:
+        item = unpack_url(b"\0" + payload[end:], RunId("", 1), payload[3:end].decode(), "")
+    except UnicodeDecodeError as error:
+        raise RecordCorrupt("a URL that moved has no readable origin") from error
+    candidate = Candidate(item.url, item.kind, "moved", item.priority)
+    return Discovered((candidate,), item.depth, item.referrer, item.via, moved=True)
 
 
 def unpack_discovered(payload: bytes) -> Discovered:
-    """The inverse of `pack_discovered`. Raises RecordCorrupt."""
-    depth, referrer, via, candidates, tries = _unpack(payload, 5)
+    """The inverse of `pack_discovered` and `pack_moved`. Raises RecordCorrupt."""
+    if payload[:1] == MOVED:
+        return _unpack_moved(payload)
+    depth, referrer, via, candidates, tries, moved = _unpack(payload, 6)
     try:
         return Discovered(
             tuple(Candidate(url, _KINDS[code], source, priority) for url, code, source, priority in candidates),
@@ -86,6 +106,7 @@ def unpack_discovered(payload: bytes) -> Discovered:
             referrer,
             tuple(via),
             int(tries),
+            bool(moved),
         )
     except (TypeError, ValueError, IndexError) as error:
         raise RecordCorrupt("a discoveries entry has fields of the wrong type") from error

@@ -2,6 +2,9 @@
 
 -- ---------------------------------------------------------------- queues
 
+-- Of robots.txt is band 0; the others are those of priority 0 and depth 0 to priority 9 and depth 63.
+local FIRST_BAND, LAST_BAND = 1, 640
+
 local function list_of(q, lane, band) return P .. 'q:' .. q.id .. ':' .. lane .. ':' .. band end
 
 -- Where a band stands in a lane's packed bands (or would), its length, and whether it is there.
@@ -48,8 +51,36 @@ end
 
 local function claimable(q, lane)
   local bands = q[lane]
-  if bands == '' or q.parked == 1 or not run_names[q.run] or paused[q.run] then return false end
+  if bands == '' or q.parked == 1 or q.moved == 1 or not run_names[q.run] or paused[q.run] then return false end
   return q.gated == 0 or sub(bands, 1, 2) == '\0\0'
+end
+
+-- What never changes of a queue, {run, origin, address, robots element}; nil when it is damaged.
+local function fact_of(id)
+  local fact = opened(call('HGET', P .. 'fact', id))
+  return fact and type(fact[2]) == 'string' and type(fact[4]) == 'string' and run_numbers[fact[1]] and fact or nil
+end
+
+-- A queue from its facts and its lists; its robots.txt is read anew. False without facts.
+function remade(id)
+  local fact = fact_of(id)
+  if not fact then return false end
+  local q = {
+    id = id, run = run_numbers[fact[1]], version = now % 65536, delay = 0, gated = 0, parked = 0, in_p = 0, in_i = 0,
+    hot = 0, moved = 0, p = '', i = '', dirty = true,
+  }
+  for _, lane in ipairs(LANES) do
+    for band = 0, LAST_BAND do
+      local length = call('LLEN', list_of(q, lane, band))
+      if length > 0 then q[lane] = q[lane] .. pack(BAND, band, length) end
+    end
+  end
+  if fact[4] ~= '' then
+    q.gated = 1
+    push(q, 'p', 0, {fact[4]})
+    count(fact[1], 'robots_queued', 1)
+  end
+  return q
 end
 
 -- ---------------------------------------------------------------- rotation of an address
@@ -114,13 +145,6 @@ local function park_host(origin, a, at)
   end
 end
 
--- What never changes of a queue, {run, origin, address, robots element}; nil when it is damaged.
-local function fact_of(id)
-  local packed = call('HGET', P .. 'fact', id)
-  local whole, fact = pcall(cmsgpack.unpack, packed or '')
-  return whole and type(fact) == 'table' and type(fact[2]) == 'string' and type(fact[4]) == 'string' and fact or nil
-end
-
 local function origin_of(q)
   local fact = fact_of(q.id)
   return fact and fact[2] or ''
@@ -151,7 +175,7 @@ end
 -- Nil for bytes that are no lease.
 local function unpacked_lease(packed)
   if #packed <= LEASE_BYTES or not IN[sub(packed, 9, 9)] then
-    damaged()
+    damaged('l')
     return nil
   end
   local q, run, lane, band, slot, after, length, at = unpacked(LEASE, packed)
@@ -181,7 +205,7 @@ local function again(lease, reason, at, cap)
   lease.element = string.char(min(attempts, 255)) .. sub(lease.element, 2)
   call('ZADD', P .. 'timers', at, 'D' .. repacked(lease))
   local run = run_names[lease.run]
-  count(run, 'delayed', 1)
+  count(run, lease.band == 0 and 'robots_delayed' or 'delayed', 1)
   count(run, 'r:' .. reason, 1)
   return true
 end
@@ -192,17 +216,50 @@ local function dead_letter(lease, reason)
   call('LTRIM', key, -10000, -1)
 end
 
--- ---------------------------------------------------------------- where something was found
+-- ---------------------------------------------------------------- hosts that moved
 
--- The band of priority 0 and depth 0; band 0 is robots.txt.
-local FIRST_BAND = 1
+-- Give an element of a closed queue to the discoveries, to be judged where its host lies now: see MOVED in codec.py.
+-- robots.txt is not taken along, for the new queue asks for it itself.
+local function send_on(q, origin, band, element)
+  if band == 0 then return end
+  local run = run_names[q.run]
+  call('XADD', P .. 'disc', '*', 'run', run, 'd', '\131' .. pack('<H', #origin) .. origin .. sub(element, 2))
+  count(run, 'disc', 1)
+end
+
+-- Empty a closed queue, as far as `most` elements. Returns how many.
+local function drain(q, most)
+  local run, origin, n = run_names[q.run], origin_of(q), 0
+  for _, lane in ipairs(run and LANES or {}) do
+    while q[lane] ~= '' and n < most do
+      local element, band = pop(q, lane)
+      if element then
+        send_on(q, origin, band, element)
+        count(run, band == 0 and 'robots_queued' or 'queued', -1)
+        n = n + 1
+      end
+    end
+  end
+  if n < most then call('SREM', P .. 'moving', q.id) end
+  return n
+end
+
+-- What was leased or waited comes back to its queue.
+local function put_back(q, a, lane, band, element, front)
+  if q.moved == 1 then return send_on(q, origin_of(q), band, element) end
+  push(q, lane, band, {element}, front)
+  count(run_names[q.run], band == 0 and 'robots_queued' or 'queued', 1)
+  rotate_in(q, a)
+end
+
+-- ---------------------------------------------------------------- where something was found
 
 -- Whether an element is a neighbour of a find: it stands below one of the directories (as the record has it, without the
 -- origin), or a page of that name showed it. digs: list of {directory, page}.
 local function beside(element, digs)
-  local whole, fields = pcall(cmsgpack.unpack, sub(element, 3))
+  local fields = opened(sub(element, 3))
   -- What cannot be read fails at its turn, and not here.
-  if not whole or type(fields) ~= 'table' or type(fields[1]) ~= 'string' then return false end
+  if not fields or type(fields[1]) ~= 'string' then return false end
   for _, dig in ipairs(digs) do
     if sub(fields[1], 1, #dig[1]) == dig[1] or fields[5] == dig[2] then return true end
   end
@@ -210,7 +267,4 @@ local function beside(element, digs)
 end
 
 -- The directories that are dug in at a queue's host.
-local function digs_of(q)
-  local whole, digs = pcall(cmsgpack.unpack, call('HGET', P .. 'dig', q.id) or '')
-  return whole and type(digs) == 'table' and digs or {}
-end
+local function digs_of(q) return opened(call('HGET', P .. 'dig', q.id)) or {} end

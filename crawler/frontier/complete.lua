@@ -50,17 +50,14 @@ local function open_gate(lease, q, a, op)
 end
 
 -- What a lease that ended in vain, or on the wrong lane, leaves in its queue. False: it ended for good.
-local function returned(lease, q, a, run, op)
-  local queued = lease.band == 0 and 'robots_queued' or 'queued'
+local function returned(lease, q, a, op)
   if op.o == 'back' then
-    push(q, lease.lane, lease.band, {lease.element}, true)
+    put_back(q, a, lease.lane, lease.band, lease.element, true)
   elseif op.o == 'rekind' then
-    push(q, op.l, op.b, {sub(lease.element, 1, 1) .. op.e})
+    put_back(q, a, op.l, op.b, sub(lease.element, 1, 1) .. op.e)
   else
     return op.o == 'retry' and again(lease, op.n, now + op.a, cap)
   end
-  rotate_in(q, a)
-  count(run, queued, 1)
   return true
 end
 
@@ -111,7 +108,7 @@ local function finish(lease, op, latency)
     q.version, q.dirty = (q.version + 1) % 65536, true
   end
   if op.k then park_host(origin_of(q), a, now + op.k) end
-  if not returned(lease, q, a, run, op) then ended(lease, q, a, run, op) end
+  if not returned(lease, q, a, op) then ended(lease, q, a, run, op) end
   count(run, lease.band == 0 and 'robots_leased' or 'leased', -1)
 end
 

@@ -14,8 +14,8 @@ local function make_queue(run, group)
   call('HSET', P .. 'qi:' .. run, group.o .. '|' .. group.k, id)
   call('HSET', P .. 'fact', id, cmsgpack.pack({run, group.o, group.a, group.t}))
   local q = {
-    id = id, run = number_of_run(run), version = 0, delay = 0, gated = 0, parked = 0, in_p = 0, in_i = 0, hot = 0, p = '',
-    i = '', dirty = true,
+    id = id, run = number_of_run(run), version = 0, delay = 0, gated = 0, parked = 0, in_p = 0, in_i = 0, hot = 0, moved = 0,
+    p = '', i = '', dirty = true,
   }
   queues[id] = q
   local parked = tonumber(call('ZSCORE', P .. 'pace', group.o .. '|' .. group.k) or 0)

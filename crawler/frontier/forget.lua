@@ -14,6 +14,7 @@ for i = 1, #found, 2 do
   queues[id] = false
   for _, name in ipairs({'queue', 'fact', 'robots', 'session', 'dig'}) do call('HDEL', P .. name, id) end
   call('ZREM', P .. 'aging', pack('<I4', id) .. key)
+  call('SREM', P .. 'moving', id)
   call('HDEL', P .. 'qi:' .. run, found[i])
   if call('HDEL', P .. 'lim', key .. '|' .. (number or '')) == 1 then tighten(address(key)) end
 end

@@ -72,11 +72,11 @@ class MemoryFrontier(MemoryLeases):
             self._discoveries.acknowledge(entry)
 
     def _admit(self, admission: Admission, url: Judged) -> None:
-        run = self._run(admission.entry.run)
-        if url.later or url.number in run.seen:
+        run, moved = self._run(admission.entry.run), admission.discovered.moved
+        if url.later or (url.number in run.seen and not moved):
             return
         run.seen.add(url.number)
-        skip = url.skip or run.spend(url, admission)
+        skip = url.skip or (None if moved else run.spend(url, admission))
         if skip is not None:
             run.skipped[skip] += 1
             if skip in BUDGETS:
@@ -104,6 +104,22 @@ class MemoryFrontier(MemoryLeases):
                 queue.close_gate(next(self._numbers))
         return self._queues[name]
 
+    async def relocate(self, host: str, politeness: str) -> int:
+        waited = 0
+        for name, queue in list(self._queues.items()):
+            if name[2] == politeness and not queue.moved and parts(f"{queue.origin}/").host == host:
+                del self._queues[name]
+                # What comes back to it finds it by itself; what is admitted from now on gets a queue of its own.
+                self._queues[name[0], f"~{queue.number}", politeness] = queue
+                waited += self._close(queue)
+        return waited
+
+    def _close(self, queue: Queue) -> int:
+        waited = [item for item in queue.items() if item.kind is not Kind.ROBOTS]
+        for item in queue.close():
+            self._send_on(queue, item)
+        return len(waited)
+
     async def carry_over(self, run: RunId, urls_per_host: int) -> int:
         found = list(self._carry.take(run, urls_per_host))
         await self.offer(run, found)
@@ -121,7 +137,8 @@ class MemoryFrontier(MemoryLeases):
         known = self._runs.get(run, Run(run))
         waiting = Counter(disc=self._discoveries.count(run), res=self._results.count(run))
         waiting["later"] = self._discoveries.count_later(run)
-        waiting["delayed"] = sum(delayed.queue.run is known for delayed in self._delayed)
+        late = (delayed.item for delayed in self._delayed if delayed.queue.run is known)
+        waiting.update("robots_delayed" if item.kind is Kind.ROBOTS else "delayed" for item in late)
         for queue in self._queues_of(run):
             waiting.update("robots_queued" if item.kind is Kind.ROBOTS else "queued" for item in queue.items())
         held = (held.item for held in self._leases.values() if held.queue.run is known)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import count
 
 from crawler.frontier.base import HOT_SECONDS, Claimed, Completion, Find, HostFacts
-from crawler.frontier.codec import pack_discovered
+from crawler.frontier.codec import pack_discovered, pack_moved
 from crawler.frontier.memory_parts import LANES, Delayed, Held, Near, Place, Queue, rules_of
 from crawler.frontier.memory_runs import Carry, Run
 from crawler.frontier.memory_streams import Stream
@@ -78,7 +78,18 @@ class MemoryLeases:
         due = sorted((delayed for delayed in self._delayed if delayed.at <= now), key=lambda delayed: delayed.at)
         self._delayed = [delayed for delayed in self._delayed if delayed.at > now]
         for delayed in due:
-            delayed.queue.push(delayed.band, delayed.item, -next(self._numbers))
+            self._put_back(delayed.queue, delayed.band, delayed.item, -next(self._numbers))
+
+    def _put_back(self, queue: Queue, band: int, item: FrontierUrl, order: int) -> None:
+        if queue.moved:
+            self._send_on(queue, item)
+        else:
+            queue.push(band, item, order)
+
+    def _send_on(self, queue: Queue, item: FrontierUrl) -> None:
+        """To be judged where its host lies now; a new queue asks for robots.txt itself."""
+        if item.kind is not Kind.ROBOTS:
+            self._discoveries.append(queue.run.id, pack_moved(item, queue.origin))
 
     def _claim_lane(self, images: bool, wanted: int, now: float) -> list[Lease]:
         leases: list[Lease] = []
@@ -167,12 +178,12 @@ class MemoryLeases:
     def _finish(self, held: Held, completion: Completion, now: float) -> None:
         queue, item, outcome = held.queue, held.item, completion.outcome
         if outcome is None:
-            queue.push(held.band, item, -next(self._numbers))
+            self._put_back(queue, held.band, item, -next(self._numbers))
         elif isinstance(outcome, Rekind):
             moved = replace(item, kind=outcome.kind)
             if outcome.url is not None:
                 moved = replace(moved, url=outcome.url, via=(*item.via, item.url))
-            queue.push(queue.band(moved, now), moved, next(self._numbers))
+            self._put_back(queue, queue.band(moved, now), moved, next(self._numbers))
         elif isinstance(outcome, Retry) and item.attempts + 1 < self._attempts:
             self._again(held, outcome.reason, now + outcome.after)
         else:

@@ -135,7 +135,7 @@ class Queue:
 
     gated: only robots.txt may be claimed.  robots: its URL, None when the run does not ask for it.  rules: as the last
     robots.txt was completed, at `rules_at`.  delay: seconds that it asks for between requests.  hot: until when it gets
-    every second turn, and what is `near` comes first.
+    every second turn, and what is `near` comes first.  moved: closed, for the host lies elsewhere now.
     """
 
     number: int
@@ -150,6 +150,7 @@ class Queue:
     session: bytes | None = None
     delay: float = 0.0
     hot: float = -math.inf
+    moved: bool = False
     near: set[Near] = field(default_factory=set)
     _facts_number: int = 0
     _heaps: dict[bool, list[tuple[int, int, FrontierUrl]]] = field(default_factory=lambda: {lane: [] for lane in LANES})
@@ -189,6 +190,12 @@ class Queue:
 
     def items(self) -> Iterator[FrontierUrl]:
         return (item for heap in self._heaps.values() for _, _, item in heap)
+
+    def close(self) -> list[FrontierUrl]:
+        """Give out all that it has, for good."""
+        gone = list(self.items())
+        self.moved, self._heaps = True, {lane: [] for lane in LANES}
+        return gone
 
     def heat(self, near: Near, now: float, until: float) -> None:
         if self.hot <= now:

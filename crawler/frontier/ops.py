@@ -18,7 +18,8 @@ from crawler.urls import parts
 CHUNK = 500
 """Candidates in one entry of the discoveries stream, so that no entry is large and admission is spread."""
 
-_WAITING = ("queued", "leased", "delayed", "disc", "res", "later", "robots_queued", "robots_leased")
+_ROBOTS = ("robots_queued", "robots_leased", "robots_delayed")
+_WAITING = ("queued", "leased", "delayed", "disc", "res", "later", *_ROBOTS)
 
 
 def completion_op(completion: Completion) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 -- Return leases that ran out, and forget addresses that nothing happened at for long: at most ARGV[1] of each; ARGV[2]:
--- attempts cap. Returns how many leases.
+-- attempts cap. Returns how many leases, and 1 when something was found damaged.
 local most, cap = tonumber(ARGV[1]), tonumber(ARGV[2])
 
 local function ran_out(lease)
@@ -41,4 +41,4 @@ for _, key in ipairs(call('ZRANGEBYSCORE', P .. 'idle', '-inf', now - IDLE_MS, '
 end
 call('ZREMRANGEBYSCORE', P .. 'pace', '-inf', now - IDLE_MS)
 save()
-return reaped
+return {reaped, call('EXISTS', P .. 'damaged')}

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
 from redis.asyncio import Redis
 
 from crawler.errors import RedisUnavailable
@@ -28,6 +29,10 @@ from crawler.frontier.redis_leases import Leases, LeaseTimes, queue_number
 from crawler.frontier.redis_link import RedisLink
 from crawler.frontier.redis_runs import Runs
 from crawler.records import Discovered, Lease, RunId
+
+
+_log = structlog.get_logger()
+_MOVED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +105,23 @@ class RedisFrontier:
         robots = await self._link.hash_value(f"{prefix}:robots", number)
         return HostFacts(robots, await self._link.hash_value(f"{prefix}:session", number))
 
+    async def relocate(self, host: str, politeness: str) -> int:
+        partition = partition_of(politeness, self._settings.partitions)
+        waited: int = await self._link.run("relocate", partition, host, politeness, _MOVED_AT_ONCE)
+        return waited
+
     async def boost(self, find: Find) -> None:
         await self._runs.boost(find)
 
     async def reap(self, n: int = 200) -> int:
-        return sum([await self._link.run("reap", p, n, self._settings.attempts) for p in self._partitions])
+        reaped = 0
+        for partition in self._partitions:
+            leases, damaged = await self._link.run("reap", partition, n, self._settings.attempts)
+            if damaged:
+                lost = await self._link.run("mend", partition)
+                _log.error("damaged frontier records set right", partition=partition, lost_urls=lost)
+            reaped += leases
+        return reaped
 
     # ------------------------------------------------------------ discoveries and results
 

@@ -1,6 +1,7 @@
 -- Decide, in the partition of the hosts, which URLs are new; count them, and hold them against the host's budget.
 -- ARGV[1]: msgpack list of entries {m marker, r run, c campaign, u {{number, host, skip reason, '' or 'later', domain}, …}, b and d
--- budgets per host and per domain, k URLs of a host kept above its budget, p place}; ARGV[2]: seconds that seen numbers and
+-- budgets per host and per domain, k URLs of a host kept above its budget, p place, v 1 when they are known already and
+-- only judged for a new place}; ARGV[2]: seconds that seen numbers and
 -- markers are kept.
 -- Returns msgpack of {flags, place} per entry; flags has a character per URL: '0' seen before, '1' admitted, '2' counted as
 -- skipped, '3' counted as skipped and to be kept for the next run,
@@ -50,7 +51,7 @@ local runs = {}
 local function state_of_run(run)
   if not runs[run] then
     local state = call('HMGET', P .. 'seen:' .. run .. ':meta', 'size', 'split', 'n')
-    local meta = {size = tonumber(state[1] or 1), split = tonumber(state[2] or 0), n = tonumber(state[3] or 0)}
+    local meta = {size = tonumber(state[1]) or 1, split = tonumber(state[2]) or 0, n = tonumber(state[3]) or 0}
     runs[run] = {meta = meta, counts = {}}
   end
   return runs[run]
@@ -67,12 +68,12 @@ local function read_counts(run, counts, urls)
       end
     end
   end
-  for i, n in ipairs(in_parts(wanted, 'HMGET', P .. 'host:' .. run)) do counts[wanted[i]] = tonumber(n or 0) end
+  for i, n in ipairs(in_parts(wanted, 'HMGET', P .. 'host:' .. run)) do counts[wanted[i]] = tonumber(n) or 0 end
 end
 
 -- Whether a budget is used up; hits lift it.
 local function used_up(run, name, n, budget)
-  return n >= budget and n >= budget + tonumber(call('HGET', P .. 'lift:' .. run, name) or 0)
+  return n >= budget and n >= budget + (tonumber(call('HGET', P .. 'lift:' .. run, name)) or 0)
 end
 
 -- The record of a host of which something was left out: {URLs that had their turn since the round began, the run that was
@@ -80,7 +81,7 @@ end
 local function left_out(entry, host, over)
   local cover, kept = P .. 'cover:' .. entry.c, P .. 'carried:' .. entry.c .. ':' .. host
   local known = call('HGET', cover, host)
-  local record = known and cmsgpack.unpack(known) or {0, '', ''}
+  local record = opened(known) or {0, '', ''}
   if over and record[3] ~= entry.r then
     record[1] = call('EXISTS', kept) == 1 and record[1] + entry.b or entry.b
     record[3] = entry.r
@@ -122,6 +123,17 @@ local function write_runs()
   end
 end
 
+-- URLs of a host that moved: each was counted when it was new, and is so no more.
+local function judge_moved(entry)
+  local flags = {}
+  for i, url in ipairs(entry.u) do
+    local skip = url[3]
+    flags[i] = skip == 'later' and '4' or skip ~= '' and '2' or '1'
+    if flags[i] == '2' then count(entry.r, 's:' .. skip, 1) end
+  end
+  return table.concat(flags)
+end
+
 local function judge(entry)
   local run = state_of_run(entry.r)
   local base, counts, meta = P .. 'seen:' .. entry.r .. ':', run.counts, run.meta
@@ -157,9 +169,9 @@ for i, entry in ipairs(entries) do
     -- Somebody else admitted and acknowledged it meanwhile: nothing in it is new.
     out[i] = {string.rep('0', #entry.u), entry.p}
   elseif known then
-    out[i] = cmsgpack.unpack(known)
+    out[i] = opened(known) or {string.rep('0', #entry.u), entry.p}
   else
-    out[i] = {judge(entry), entry.p}
+    out[i] = {(entry.v == 1 and judge_moved or judge)(entry), entry.p}
     call('SET', marker, cmsgpack.pack(out[i]), 'EX', keep)
   end
 end

@@ -14,9 +14,11 @@
 --   qi:RUN        hash  origin|pkey -> number of the queue            robots, session, dig  hashes, by number
 --   q:N:L:B       list  elements of one band: attempts byte, then the record
 --   pace          zset  origin|pkey by the time until which the host is parked, in all runs
+--   moving        set   queues that are closed, for their hosts moved, and not empty yet
 --   lease:BATCH   hash  index -> lease, packed as LEASE says          expiry  zset  batches by time
 --   timers        zset  what comes back: "D" lease, "P" queue that was parked, "L" discoveries to judge again
 --   aging         zset  queues by the time of their robots.txt
+--   damaged       set   what could not be read, for mend.lua: "a" and the address, "q" queue, "l" lease, …
 --   disc, res     stream  discoveries and results    cnt:RUN  hash  counters    dead:RUN  list
 local P = KEYS[1] .. ':'
 -- Each use of a global is a look-up: those that are used for every URL are locals.
@@ -26,6 +28,7 @@ local LANES = {'p', 'i'}
 local IDLE_MS = 3600000
 local WINDOW = 64
 local SLOWEST = 16
+local UNKNOWN_MS = 60000
 
 local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -49,6 +52,14 @@ local run_names, run_numbers, paused = {}, {}, {}
 local rows = call('HGETALL', P .. 'runs')
 for i = 1, #rows, 2 do
   local number = tonumber((string.gsub(rows[i + 1], '!', '')))
+  if not number then
+    -- A number that is damaged stands in every queue of the run.
+    local any = call('HRANDFIELD', P .. 'qi:' .. rows[i], 1, 'WITHVALUES')[2]
+    local packed = any and call('HGET', P .. 'queue', any)
+    number = packed and #packed > 4 and unpacked('<I4', packed) or call('INCR', P .. 'numbers')
+    call('HSET', P .. 'runs', rows[i], number)
+    call('SADD', P .. 'damaged', 'r')
+  end
   run_names[number], run_numbers[rows[i]] = rows[i], number
   paused[number] = sub(rows[i + 1], -1) == '!' or nil
 end
@@ -86,9 +97,16 @@ local IDLE = 7
 local MORE, IN = {p = 'more_p', i = 'more_i'}, {p = 'in_p', i = 'in_i'}
 local addresses = {}
 
--- A record that cannot be read stops nobody: it is counted in every run, and done without.
-local function damaged()
+-- A record that cannot be read stops nobody: it is counted in every run, done without, and noted for mend.lua.
+local function damaged(what)
+  call('SADD', P .. 'damaged', what)
   for _, run in pairs(run_names) do count(run, 't:corrupt-record', 1) end
+end
+
+-- The table that was packed, or nil.
+local function opened(packed)
+  local whole, value = pcall(cmsgpack.unpack, packed or '')
+  return whole and type(value) == 'table' and value or nil
 end
 
 local function unpacked_address(key, packed)
@@ -140,14 +158,16 @@ local function load_addresses(keys)
   local found = in_parts(missing, 'HMGET', P .. 'addr')
   for i = 1, #missing do
     local packed = found[i]
-    if packed and (#packed < #BLANK_ADDRESS or (#packed - #BLANK_ADDRESS) % 4 ~= 0) then
-      damaged()
-      for _, name in ipairs(SETS) do call('ZREM', P .. name, missing[i]) end
-      packed = false
-    end
-    local a = unpacked_address(missing[i], packed or BLANK_ADDRESS)
+    local unreadable = packed and (#packed < #BLANK_ADDRESS or (#packed - #BLANK_ADDRESS) % 4 ~= 0)
+    local a = unpacked_address(missing[i], not unreadable and packed or BLANK_ADDRESS)
     addresses[missing[i]] = a
-    if not packed then
+    if unreadable then
+      damaged('a' .. a.key)
+      for _, name in ipairs(SETS) do call('ZREM', P .. name, a.key) end
+      tighten(a)
+      -- When it was asked last is not known any more.
+      a.blocked = now + UNKNOWN_MS
+    elseif not packed then
       -- One that is new, or that nothing happened at for long: what runs allow there holds all the same.
       tighten(a)
       a.fresh, a.dirty = true, false
@@ -163,22 +183,25 @@ end
 -- ---------------------------------------------------------------- queues
 
 -- QUEUE: run number, version of what is known of the host, Crawl-delay (ms); gated, parked, in the rotation of pages, of
--- images, hot; bytes of the bands of pages. Behind it the bands p and i in order: BAND, number and length of each. Band 0
--- is robots.txt.
-local QUEUE, BAND, QUEUE_BYTES, BAND_BYTES = '<I4HdBBBBBH', '<HI4', 21, 6
+-- images, hot, moved; bytes of the bands of pages. Behind it the bands p and i in order: BAND, number and length of each.
+-- Band 0 is robots.txt.
+local QUEUE, BAND, QUEUE_BYTES, BAND_BYTES = '<I4HdBBBBBBH', '<HI4', 22, 6
 local queues = {}
 
 local function unpacked_queue(id, packed)
-  local run, version, delay, gated, parked, in_p, in_i, hot, p, at = unpacked(QUEUE, packed)
+  local run, version, delay, gated, parked, in_p, in_i, hot, gone, p, at = unpacked(QUEUE, packed)
   return {
     id = id, run = run, version = version, delay = delay, gated = gated, parked = parked, in_p = in_p, in_i = in_i,
-    hot = hot, p = sub(packed, at, at + p - 1), i = sub(packed, at + p), dirty = false,
+    hot = hot, moved = gone, p = sub(packed, at, at + p - 1), i = sub(packed, at + p), dirty = false,
   }
 end
 
 local function packed_queue(q)
-  return pack(QUEUE, q.run, q.version, q.delay, q.gated, q.parked, q.in_p, q.in_i, q.hot, #q.p) .. q.p .. q.i
+  return pack(QUEUE, q.run, q.version, q.delay, q.gated, q.parked, q.in_p, q.in_i, q.hot, q.moved, #q.p) .. q.p .. q.i
 end
+
+-- What common.lua makes of a queue whose record cannot be read.
+local remade
 
 -- A queue that is gone with its run stays false.
 local function load_queues(ids)
@@ -189,7 +212,8 @@ local function load_queues(ids)
     if packed and #packed >= QUEUE_BYTES and (#packed - QUEUE_BYTES) % BAND_BYTES == 0 then
       queues[missing[i]] = unpacked_queue(missing[i], packed)
     elseif packed then
-      damaged()
+      damaged('q')
+      queues[missing[i]] = remade(missing[i])
     end
   end
 end

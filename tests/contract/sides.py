@@ -38,7 +38,7 @@ def _folded(waiting: dict[str, int]) -> dict[str, int]:
     """What is queued or delayed, under one name."""
     folded: Counter[str] = Counter()
     for name, n in waiting.items():
-        folded["queued" if name in ("robots_queued", "delayed") else name] += n
+        folded["queued" if name in ("robots_queued", "delayed", "robots_delayed") else name] += n
     return dict(folded)
 
 
@@ -73,6 +73,7 @@ class Sides:
         self.ended: Counter[Key] = Counter()
         self.waiting: Counter[str] = Counter()
         self.looks = 0
+        self.moved = False
 
     @staticmethod
     def lease_seconds(lasting: bool) -> float:
@@ -108,8 +109,8 @@ class Sides:
             counts = self.counts(run)
             self.waiting.update(counts.waiting)
             waiting = sum(counts.waiting.get(state, 0) for state in ("queued", "leased", "delayed"))
-            # A delayed robots.txt is delayed, and no URL.
-            assert counts.pending <= waiting if run is RUNS[0] else counts.pending == waiting
+            # What moved waits in the discoveries.
+            assert waiting <= counts.pending <= waiting + (counts.waiting.get("disc", 0) if self.moved else 0)
             if self.looks % 5 == 0:
                 self._compare_rest(run, sum(counts.failed.values()))
 
@@ -265,6 +266,11 @@ class Sides:
                 self.late.append(pair)
                 self._end(key, pair[0], Retry("lease-expired", 0.0))
             self.held.clear()
+
+    def relocate(self, host: str, politeness: str) -> None:
+        self.moved = True
+        self.same("relocate", host, politeness)
+        self.read()
 
     def forget(self, run: RunId) -> None:
         """End a run of which nothing is unacknowledged; leases that are out end without effect."""

@@ -73,7 +73,7 @@ facts = st.fixed_dictionaries(
 
 
 def can_claim(machine: SideBySide) -> bool:
-    return any(machine.sides.waiting[state] for state in ("queued", "robots_queued", "delayed"))
+    return any(machine.sides.waiting[state] for state in ("queued", "robots_queued", "delayed", "robots_delayed"))
 
 
 class SideBySide(RuleBasedStateMachine):
@@ -251,6 +251,12 @@ class SideBySide(RuleBasedStateMachine):
             PER_HOST,
         )
         self.sides.both("boost", found)
+
+    @precondition(lambda self: self.sides.waiting["queued"] or self.sides.waiting["leased"])
+    @rule(host=st.sampled_from(sorted(HOSTS)), chance=st.integers(0, 2))
+    def relocate(self, host: str, chance: int) -> None:
+        if chance == 0:
+            self.sides.relocate(host, HOSTS[host])
 
     # ------------------------------------------------------------ recorder and staff
 

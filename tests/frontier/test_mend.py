@@ -1,0 +1,103 @@
+"""Whatever stands in a record of the frontier: its run ends, with every URL in exactly one outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from redis.asyncio import Redis
+
+from crawler.frontier.base import Completion
+from crawler.frontier.redis import RedisFrontier
+from crawler.records import Done, Kind, Retry
+from tests.contract.steps import RUN, claim, fill
+
+URLS = [(f"http://{host}.example/{n}", Kind.PAGE) for host in "abc" for n in range(4)]
+
+
+async def finished(frontier: RedisFrontier, client: Redis) -> None:
+    """Work until nothing is left; at the end all URLs have their outcome."""
+    for _ in range(100):
+        await frontier.reap()
+        await rest_no_longer(client)
+        leases = await claim(frontier)
+        await frontier.complete([Completion(lease, Done(), robots=b"rules") for lease in leases])
+        if (await frontier.counts(RUN)).unfinished == 0:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"there is no end of it: {await frontier.counts(RUN)}")
+
+
+async def damage(client: Redis, name: str, number: int) -> bool:
+    keys = sorted([key async for key in client.scan_iter(f"t:*:{name}")])
+    if not keys:
+        return False
+    key = keys[number % len(keys)]
+    fields = sorted(await client.hkeys(key))
+    await client.hset(key, fields[number % len(fields)], "\x01rubbish")
+    return True
+
+
+@pytest.mark.parametrize("name", ["queue", "lease:*", "addr", "fact", "runs"])
+@pytest.mark.parametrize("number", [0, 1, 2])
+async def test_a_run_with_a_damaged_record_ends(frontier: RedisFrontier, client: Redis, name: str, number: int) -> None:
+    await fill(frontier, URLS, robots=True, concurrency=3)
+    robots = await claim(frontier)
+    await frontier.complete([Completion(lease, Done(), robots=b"rules") for lease in robots])
+    leases = await claim(frontier)
+    await frontier.complete([Completion(leases.pop(), Retry("reset", 0.0))])
+    assert await damage(client, name, number)
+    await frontier.complete([Completion(lease, Done()) for lease in leases])
+    if name == "addr":
+        await claim(frontier)
+        await frontier.reap()
+        await rest_no_longer(client)
+    await finished(frontier, client)
+    counts = await frontier.counts(RUN)
+    assert counts.discovered == len(URLS)
+    assert counts.pending == 0
+    lost = counts.failed.get("corrupt-record", 0)
+    assert counts.fetched + lost == len(URLS)
+    # Of a lease nothing else is known, and a queue's origin stands in its facts; the rest is made anew from what there is.
+    assert lost <= {"lease:*": 1, "fact": 4}.get(name, 0)
+    assert len(await frontier.dead_letters(RUN)) == lost
+
+
+async def rest_no_longer(client: Redis) -> None:
+    """An address whose last request is not known rests for a minute, which a test need not wait for."""
+    for key in [key async for key in client.scan_iter("t:*:addr")]:
+        for name, packed in (await client.hgetall(key)).items():
+            await client.hset(key, name, bytes(16) + packed[16:])
+    for key in [key async for key in client.scan_iter("t:*:due:*")]:
+        await client.zadd(key, {name: 0 for name in await client.zrange(key, 0, -1)})
+
+
+async def test_an_address_whose_last_request_is_not_known_rests(frontier: RedisFrontier, client: Redis) -> None:
+    await fill(frontier, URLS[:2])
+    assert await damage(client, "addr", 0)
+    found = await frontier.claim(9, 9)
+    assert found.leases == ()
+    await frontier.reap()
+    again = await frontier.claim(9, 9)
+    assert again.leases == ()
+    assert again.next_due is not None
+    assert again.next_due > 50
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_run_ends_whatever_is_damaged(frontier: RedisFrontier, client: Redis, seed: int) -> None:
+    """Records of all kinds, again and again, while work goes on."""
+    rng = random.Random(seed)
+    await fill(frontier, URLS, robots=True, concurrency=3)
+    for _ in range(6):
+        leases = await claim(frontier)
+        ends = [Completion(lease, rng.choice([Done(), Retry("reset", 0.0), None]), robots=b"rules") for lease in leases]
+        await damage(client, rng.choice(["queue", "lease:*", "addr", "fact", "runs"]), rng.randrange(99))
+        await frontier.complete(ends[: rng.randrange(len(ends) + 1)])
+        await frontier.reap()
+        await rest_no_longer(client)
+    await finished(frontier, client)
+    counts = await frontier.counts(RUN)
+    assert (counts.discovered, counts.pending) == (len(URLS), 0)
+    assert counts.fetched + sum(counts.failed.values()) == len(URLS)
