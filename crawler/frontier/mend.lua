@@ -34,6 +34,7 @@ for run in pairs(run_numbers) do
     local q = id and queue(id)
     if q and (q.gated == 0 or fact_of(id)) then
       usable[id], keys[id] = q, string.match(rows[i], '|(.*)$')
+      if q.run ~= run_numbers[run] then q.run, q.dirty = run_numbers[run], true end
     elseif id then
       drop(id)
     end

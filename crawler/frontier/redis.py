@@ -30,7 +30,6 @@ from crawler.frontier.redis_link import RedisLink
 from crawler.frontier.redis_runs import Runs
 from crawler.records import Discovered, Lease, RunId
 
-
 _log = structlog.get_logger()
 _MOVED_AT_ONCE = 500
 

@@ -46,6 +46,12 @@ local function in_parts(arguments, name, key)
   return answers
 end
 
+-- QUEUE: run number, version of what is known of the host, Crawl-delay (ms); gated, parked, in the rotation of pages, of
+-- images, hot, moved; bytes of the bands of pages. Behind it the bands p and i in order: BAND, number and length of each.
+-- Band 0 is robots.txt.
+local QUEUE, BAND, QUEUE_BYTES, BAND_BYTES = '<I4HdBBBBBBH', '<HI4', 22, 6
+local function whole_queue(packed) return #packed >= QUEUE_BYTES and (#packed - QUEUE_BYTES) % BAND_BYTES == 0 end
+
 -- ---------------------------------------------------------------- runs
 
 local run_names, run_numbers, paused = {}, {}, {}
@@ -56,7 +62,7 @@ for i = 1, #rows, 2 do
     -- A number that is damaged stands in every queue of the run.
     local any = call('HRANDFIELD', P .. 'qi:' .. rows[i], 1, 'WITHVALUES')[2]
     local packed = any and call('HGET', P .. 'queue', any)
-    number = packed and #packed > 4 and unpacked('<I4', packed) or call('INCR', P .. 'numbers')
+    number = packed and whole_queue(packed) and unpacked('<I4', packed) or call('INCR', P .. 'numbers')
     call('HSET', P .. 'runs', rows[i], number)
     call('SADD', P .. 'damaged', 'r')
   end
@@ -182,10 +188,6 @@ end
 
 -- ---------------------------------------------------------------- queues
 
--- QUEUE: run number, version of what is known of the host, Crawl-delay (ms); gated, parked, in the rotation of pages, of
--- images, hot, moved; bytes of the bands of pages. Behind it the bands p and i in order: BAND, number and length of each.
--- Band 0 is robots.txt.
-local QUEUE, BAND, QUEUE_BYTES, BAND_BYTES = '<I4HdBBBBBBH', '<HI4', 22, 6
 local queues = {}
 
 local function unpacked_queue(id, packed)
@@ -209,7 +211,7 @@ local function load_queues(ids)
   local found = in_parts(missing, 'HMGET', P .. 'queue')
   for i = 1, #missing do
     local packed = found[i]
-    if packed and #packed >= QUEUE_BYTES and (#packed - QUEUE_BYTES) % BAND_BYTES == 0 then
+    if packed and whole_queue(packed) then
       queues[missing[i]] = unpacked_queue(missing[i], packed)
     elseif packed then
       damaged('q')

@@ -59,7 +59,7 @@ async def test_a_run_with_a_damaged_record_ends(frontier: RedisFrontier, client:
     assert counts.pending == 0
     lost = counts.failed.get("corrupt-record", 0)
     assert counts.fetched + lost == len(URLS)
-    # Of a lease nothing else is known, and a queue's origin stands in its facts; the rest is made anew from what there is.
+    # Of a lease nothing else is known, and a queue's origin stands in its facts; the rest is made anew.
     assert lost <= {"lease:*": 1, "fact": 4}.get(name, 0)
     assert len(await frontier.dead_letters(RUN)) == lost
 
@@ -70,7 +70,7 @@ async def rest_no_longer(client: Redis) -> None:
         for name, packed in (await client.hgetall(key)).items():
             await client.hset(key, name, bytes(16) + packed[16:])
     for key in [key async for key in client.scan_iter("t:*:due:*")]:
-        await client.zadd(key, {name: 0 for name in await client.zrange(key, 0, -1)})
+        await client.zadd(key, dict.fromkeys(await client.zrange(key, 0, -1), 0))
 
 
 async def test_an_address_whose_last_request_is_not_known_rests(frontier: RedisFrontier, client: Redis) -> None:
