@@ -31,6 +31,7 @@ from crawler.bridge.ending import Ending
 from crawler.bridge.images import ImageLane
 from crawler.bridge.lanes import LeasedRequest, PageLane
 from crawler.bridge.pages import PageJudge
+from crawler.bridge.places import Places
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bridge.spider import LeaseSpider
 from crawler.bridge.worker import Worker, attach
@@ -187,9 +188,9 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
     ending = Ending()
     runs = RunBook(control, RunMaker(options, home, membership).prepare)
     completer = Completer(frontier)
-    courier = Courier(frontier, runs, options.max_page_bytes)
-    hosts = HostBook(client, options.key_prefix, number_key)
-    admitter = Admitter(frontier, runs, hosts, number_key, patience=options.dns_patience)
+    places = Places(frontier, HostBook(client, options.key_prefix, number_key))
+    courier = Courier(frontier, runs, places, options.max_page_bytes)
+    admitter = Admitter(frontier, runs, places, number_key, patience=options.dns_patience)
     digger, bell = Digger(frontier, runs), admitter.admitted
     pages = PageLane(completer, digger, bell=bell, concurrency=options.page_concurrency)
     images = ImageLane(

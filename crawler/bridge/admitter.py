@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from crawler.attribute.domain import registered_domains
+from crawler.bridge.places import Placed, Places
 from crawler.bridge.runs import RunBook, ServedRun
-from crawler.bus.hosts import HostBook
 from crawler.errors import InvalidInput, RecordCorrupt, RedisUnavailable
-from crawler.fetch.failures import FAILURES
 from crawler.frontier.base import Admission, Frontier, Judged, Limits, StreamEntry
 from crawler.frontier.codec import unpack_discovered
-from crawler.records import Candidate, Discovered, Kind, Rejected
-from crawler.scope import politeness_key
+from crawler.records import Candidate, Discovered, Kind
 from crawler.urls import UrlParts, parts, url_number
 
 DNS_PATIENCE: Final = 155.0
@@ -26,7 +23,6 @@ OWN_PAGE, FOREIGN_PAGE = 0, 1
 """Context classes (docs/adr/0010): an image that a page of its own domain showed, and one that no such page did."""
 
 _AGAIN = (1 / 31, 6 / 31, 24 / 31)
-_SLOW = 2.0
 _BATCH = 64
 _REQUISITES = frozenset({Kind.IMAGE, Kind.SHEET})
 _SHEET_DEPTH = 3
@@ -34,19 +30,6 @@ _PAUSE = 0.5
 _LONGEST = 0.03
 """Seconds between two looks of an idle admitter; a look costs the server some 20 us."""
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """Where a host lies: the address that was judged in scope, or why there is none.
-
-    passing: the reason may be gone in a while.
-    """
-
-    address: str | None = None
-    politeness: str | None = None
-    skip: str | None = None
-    passing: bool = False
 
 
 class Admitter:
@@ -59,14 +42,14 @@ class Admitter:
         self,
         frontier: Frontier,
         runs: RunBook,
-        hosts: HostBook,
+        places: Places,
         number_key: bytes,
         *,
         patience: float = DNS_PATIENCE,
     ) -> None:
         self._frontier = frontier
         self._runs = runs
-        self._hosts = hosts
+        self._places = places
         self._number_key = number_key
         self._delays = tuple(share * patience for share in _AGAIN)
         self.admitted = asyncio.Event()
@@ -115,7 +98,7 @@ class Admitter:
         limits = served.campaign.limits
         urls = [parts(candidate.url) for candidate in found.candidates]
         last = found.tries >= len(self._delays)
-        places = await self._places(served, {(url.host, url.port) for url in urls}, last=last)
+        places = await self._placed(served, {(url.host, url.port) for url in urls}, last=last)
         page_site = None if found.referrer is None else _site(parts(found.referrer))
         judged = []
         for candidate, url in zip(found.candidates, urls, strict=True):
@@ -146,33 +129,12 @@ class Admitter:
             return Judged(candidate, number, url.host, skip=skip, domain=domain, context=context)
         return Judged(candidate, number, url.host, place.address, place.politeness, None, domain, context)
 
-    async def _places(
+    async def _placed(
         self, served: ServedRun, hosts: set[tuple[str, int]], *, last: bool
     ) -> Mapping[tuple[str, int], Placed]:
         order = sorted(hosts)
-        placed = await asyncio.gather(*(self._place(served, host, port, last=last) for host, port in order))
+        placed = await asyncio.gather(*(self._places.place(served, host, port, last=last) for host, port in order))
         return dict(zip(order, placed, strict=True))
-
-    async def _place(self, served: ServedRun, host: str, port: int, *, last: bool) -> Placed:
-        if not served.scope.permits_port(port):
-            return Placed(skip="out-of-scope")
-        if not served.scope.judge_host_name(host).in_scope:
-            return Placed(skip="out-of-scope")
-        try:
-            # One dead zone must not hold up a whole batch: the resolver goes on, and the answer is there next time.
-            async with asyncio.timeout(None if last else _SLOW):
-                resolved = await served.resolver.resolve(host)
-        except TimeoutError:
-            return Placed(passing=True)
-        if isinstance(resolved, Rejected):
-            return Placed(skip=resolved.reason, passing=FAILURES[resolved.reason].retry and not last)
-        address = next((each for each in resolved.addresses if served.scope.judge(each).in_scope), None)
-        if address is None:
-            return Placed(skip="out-of-scope")
-        agreed = await self._hosts.agree(host, address)
-        if agreed != address and served.scope.judge(agreed).in_scope:
-            address = agreed
-        return Placed(address, politeness_key(address))
 
 
 def _site(url: UrlParts) -> str:

@@ -9,6 +9,7 @@ from time import time
 from crawler.bridge.answers import Answered, Sent, Unsent
 from crawler.bridge.cloaking import looks_refused, shows_more
 from crawler.bridge.hostmemory import Host, HostMemory
+from crawler.bridge.places import NOBODY_THERE, Places
 from crawler.bridge.rules import product_token
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bus.stops import StopKind
@@ -73,9 +74,10 @@ async def _until(moment: float) -> None:
 class Courier:
     """One per worker, for both lanes. max_page_bytes: cap on what is not an image."""
 
-    def __init__(self, frontier: Frontier, runs: RunBook, max_page_bytes: int) -> None:
+    def __init__(self, frontier: Frontier, runs: RunBook, places: Places, max_page_bytes: int) -> None:
         self._frontier = frontier
         self._runs = runs
+        self._places = places
         self._max_page_bytes = max_page_bytes
         self._hosts = HostMemory(frontier)
         self._flights: dict[asyncio.Task[object], _Flight] = {}
@@ -144,6 +146,8 @@ class Courier:
         )
         answer = await served.fetcher.fetch(order, hold)
         if isinstance(answer, FetchFailed):
+            if answer.reason in NOBODY_THERE and not url.is_address:
+                await self._places.doubt(served, url.host)
             return Unsent() if answer.reason == "late" else answer
         sent = Answered(answer, _learned(served, host, answer), disallowed=isinstance(objection, Failed | Skipped))
         if host is None or not _has_second_look(served, host, lease, answer):

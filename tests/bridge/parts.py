@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
+from crawler.bridge.places import Places
 from crawler.bridge.runs import ServedRun
+from crawler.bus.hosts import Agreed
 from crawler.bus.stops import Stops
 from crawler.campaign import parse_campaign
 from crawler.fetch.dnscache import Resolved
@@ -53,6 +55,27 @@ max_urls_per_host = 30
 [network]
 allow_private = true
 """
+
+
+class Agreeable:
+    """A book in which every host lies where the first to ask says. old: by host, where it was before."""
+
+    def __init__(self, old: dict[str, str] | None = None) -> None:
+        self.old = old or {}
+        self.asked: list[tuple[str, bool]] = []
+        self.done: list[tuple[str, str]] = []
+
+    async def agree(self, host: str, addresses: Sequence[str], *, doubted: bool = False) -> Agreed:
+        self.asked.append((host, doubted))
+        return Agreed(addresses[0], self.old.get(host))
+
+    async def moved(self, host: str, old: str) -> None:
+        self.done.append((host, old))
+        self.old.pop(host, None)
+
+
+def places_in(frontier: Any, book: Any = None) -> Places:
+    return Places(frontier, book or Agreeable())
 
 
 class NoTable:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from crawler.bridge import admitter
+from crawler.bridge import places
 from crawler.bridge.admitter import Admitter
 from crawler.campaign import Campaign, parse_campaign
 from crawler.fetch.dnscache import Resolved
@@ -19,6 +19,7 @@ from crawler.frontier.codec import pack_discovered
 from crawler.records import AddressFacts, Candidate, Discovered, Kind, Rejected, RunId
 from crawler.scope import Scope
 from crawler.urls import url_number
+from tests.bridge.parts import places_in
 
 RUN = RunId("c", 1)
 KEY = b"k" * 16
@@ -83,11 +84,6 @@ class Names:
         return answer
 
 
-class Agreeable:
-    async def agree(self, host: str, address: str) -> str:
-        return address
-
-
 class NoTable:
     def lookup(self, address: str) -> AddressFacts:
         return AddressFacts()
@@ -130,7 +126,7 @@ def bench(campaign: Campaign) -> Callable[..., Bench]:
         stream, names = Stream(), Names(zone)
         served = SimpleNamespace(campaign=campaign, scope=Scope(campaign, NoTable()), resolver=names)
         runs = SimpleNamespace(get={RUN: served}.get)
-        return Bench(stream, names, Admitter(stream, runs, Agreeable(), KEY))
+        return Bench(stream, names, Admitter(stream, runs, places_in(stream), KEY))
 
     return make
 
@@ -259,7 +255,7 @@ async def test_what_is_too_deep_waits_for_no_name(bench: Callable[..., Bench]) -
 async def test_a_slow_name_does_not_hold_up_the_batch(
     bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admitter, "_SLOW", 0.01)
+    monkeypatch.setattr(places, "_SLOW", 0.01)
     made = bench(lambda host: None if host == "slow.example" else here(host))
     quick, slow = await made.admit(page("http://a.example/"), page("http://slow.example/"))
     assert [each.address for each in quick.urls] == [HERE]
@@ -271,7 +267,7 @@ async def test_a_slow_name_does_not_hold_up_the_batch(
 
 async def test_the_patience_is_shared_out(bench: Callable[..., Bench], campaign: Campaign) -> None:
     made = bench(lambda _: Rejected("dns-timeout"))
-    made.admitter = Admitter(made.stream, made.admitter._runs, Agreeable(), KEY, patience=3.1)
+    made.admitter = Admitter(made.stream, made.admitter._runs, places_in(made.stream), KEY, patience=3.1)
     waits = [(await made.admit(page("http://away.example/", tries=tries)))[0].after for tries in range(3)]
     assert waits == pytest.approx([0.1, 0.6, 2.4])
 

@@ -17,7 +17,7 @@ from crawler.fetch.failures import failure
 from crawler.fetch.robots import parse_robots
 from crawler.frontier.base import Completion, HostFacts
 from crawler.records import Done, Fetched, FetchFailed, FetchOrder, Kind, Lease
-from tests.bridge.parts import HOST, Frontier, Runs, Web, answer, lease, served
+from tests.bridge.parts import HOST, Frontier, Runs, Web, answer, lease, places_in, served
 
 FIRST, SECOND = "Vangnet/1.0 (test)", "Mozilla/5.0 (X11) Tweede/2.0"
 PICTURE = answer(body=bytes(9_000), kind="image")
@@ -110,7 +110,7 @@ async def send(web: TwoFaces, frontier: Frontier, limits: str = "", name: str = 
     run = replace(run, campaign=replace(run.campaign, identity=identity))
     runs: Any = Runs(run)
     doubled: Any = frontier
-    return await Courier(doubled, runs, 1_000_000).send(lease(kind=Kind.IMAGE, **item))
+    return await Courier(doubled, runs, places_in(doubled), 1_000_000).send(lease(kind=Kind.IMAGE, **item))
 
 
 async def test_what_browsers_see_counts_and_is_tallied() -> None:

@@ -16,7 +16,7 @@ from crawler.fetch.failures import failure
 from crawler.fetch.robots import parse_robots
 from crawler.frontier.base import HostFacts
 from crawler.records import Failed, Fetched, FetchOrder, Kind, Skipped
-from tests.bridge.parts import ADDRESS, HOST, Frontier, Runs, Web, answer, lease, page, served
+from tests.bridge.parts import ADDRESS, HOST, Frontier, Runs, Web, answer, lease, page, places_in, served
 
 RULES = pack_rules(parse_robots(b"User-agent: vangnet\nDisallow: /no/\nUser-agent: *\nDisallow: /", 200))
 YES, NO = lease(f"{HOST}/yes"), lease(f"{HOST}/no/x")
@@ -27,7 +27,7 @@ class Bench:
         self.web = web or Web(page)
         self.frontier = Frontier(facts or HostFacts(RULES))
         self.runs = Runs(served(limits, self.web))
-        self.courier = Courier(self.frontier, self.runs, 1_000_000)
+        self.courier = Courier(self.frontier, self.runs, places_in(self.frontier), 1_000_000)
 
 
 async def test_robots_txt_is_obeyed() -> None:

@@ -21,7 +21,7 @@ from crawler.bridge.images import ImageLane
 from crawler.bridge.lanes import PageLane
 from crawler.frontier.memory import MemoryFrontier
 from crawler.records import Fetched, FetchOrder, Kind
-from tests.bridge.parts import Runs, Web, answer, served
+from tests.bridge.parts import Runs, Web, answer, places_in, served
 from tests.contract.steps import RUN, fill
 
 TOOK = 0.002
@@ -62,7 +62,7 @@ async def working() -> AsyncIterator[Bench]:
     frontier, web, bell, ending = MemoryFrontier(), Timed(), asyncio.Event(), Ending()
     runs = Runs(served('robots = "record"\nrobots_basis = "a test"', web))
     completer, digger = Completer(frontier), Digger(frontier, runs)
-    courier = Courier(frontier, runs, 1_000)
+    courier = Courier(frontier, runs, places_in(frontier), 1_000)
     images = ImageLane(courier, completer, digger, runs, ending, bell=bell, concurrency=64, memory=1_000)
     pages = PageLane(completer, digger, bell=bell, concurrency=32)
     claimer = Claimer(frontier, runs, pages, images, bell=bell, request=lambda lease: lease, backlog_limit=100)
