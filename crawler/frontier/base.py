@@ -303,6 +303,9 @@ class Frontier(Protocol):
     async def hold(self, run: RunId, held: bool) -> None:
         """Pause (True) or resume a run: nothing of it is claimed while it is held."""
 
+    async def limit(self, run: RunId, limits: Callable[[str], Limits]) -> None:
+        """What a run allows at its addresses from now on, for one whose campaign was replaced; see Admission.limits."""
+
     async def dead_letters(self, run: RunId, n: int = 100) -> list[DeadLetter]:
         """The newest n failed URLs of a run."""
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from crawler.frontier.base import Admission, Coverage, DeadLetter, FrontierState, Judged, RunCounts, StreamEntry
+from crawler.frontier.base import Admission, Coverage, DeadLetter, FrontierState, Judged, Limits, RunCounts, StreamEntry
 from crawler.frontier.codec import pack_discovered
 from crawler.frontier.memory_leases import MemoryLeases
 from crawler.frontier.memory_parts import LANES, Host, Place, Queue
@@ -168,6 +168,11 @@ class MemoryFrontier(MemoryLeases):
 
     async def hold(self, run: RunId, held: bool) -> None:
         self._run(run).held = held
+
+    async def limit(self, run: RunId, limits: Callable[[str], Limits]) -> None:
+        for politeness, place in self._places.items():
+            if run in place.limits:
+                place.allow(run, limits(politeness))
 
     async def dead_letters(self, run: RunId, n: int = 100) -> list[DeadLetter]:
         return list(deque(self._runs.get(run, Run(run)).dead, maxlen=n))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -19,6 +19,7 @@ from crawler.frontier.base import (
     Find,
     FrontierState,
     HostFacts,
+    Limits,
     RunCounts,
     StreamEntry,
 )
@@ -170,6 +171,9 @@ class RedisFrontier:
 
     async def hold(self, run: RunId, held: bool) -> None:
         await self._runs.hold(run, held)
+
+    async def limit(self, run: RunId, limits: Callable[[str], Limits]) -> None:
+        await self._runs.limit(run, limits)
 
     async def dead_letters(self, run: RunId, n: int = 100) -> list[DeadLetter]:
         return await self._runs.dead_letters(run, n)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import astuple
 from typing import Any
 
 import msgpack
@@ -17,6 +19,7 @@ from crawler.frontier.base import (
     DeadLetter,
     Find,
     FrontierState,
+    Limits,
     RunCounts,
 )
 from crawler.frontier.codec import unpack_url
@@ -49,6 +52,17 @@ class Runs:
             while True:
                 state = "paused" if held else "running"
                 cursor = await self._link.run("hold", partition, str(run), state, cursor, _PER_CALL)
+                if cursor in (b"0", "0"):
+                    break
+
+    async def limit(self, run: RunId, limits: Callable[[str], Limits]) -> None:
+        """As in `Frontier.limit`."""
+        for partition in self._partitions:
+            cursor: Any = b"0"
+            while True:
+                cursor, keys = await self._link.run("limited", partition, str(run), cursor, _PER_CALL)
+                rows = [(key, *astuple(limits(key.decode()))) for key in keys]
+                await self._link.run("limit", partition, str(run), msgpack.packb(rows, use_bin_type=False))
                 if cursor in (b"0", "0"):
                     break
 

@@ -14,6 +14,7 @@ from crawler.bus.control import RunControl
 from crawler.bus.envelope import public_key, verify_key
 from crawler.campaign import Campaign
 from crawler.errors import Refused
+from crawler.frontier.base import Limits
 from crawler.home import Home
 from crawler.records import Candidate, Discovered, Kind, RunId
 from crawler.service.deployment import Deployment
@@ -95,6 +96,9 @@ class Launch:
             return None
         # What matches may have changed meanwhile, a replaced file may have another scope, keys may be others.
         await control.announce(replace(self._marker(found.run), started_at=found.started_at, seeded=found.seeded))
+        await self.deployment.frontier.limit(
+            found.run, lambda politeness: Limits(*self.campaign.limits_for(politeness))
+        )
         await self.deployment.frontier.hold(found.run, False)
         if not found.seeded:
             await self._fill(found.run)

@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from crawler.frontier.base import Completion, Frontier
+from crawler.frontier.base import Completion, Frontier, Limits
 from crawler.frontier.manners import Pace, adjusted
 from crawler.records import Candidate, Discovered, Done, Failed, Kind, Retry, RunId, Skipped
 from tests.contract.conftest import Bench
-from tests.contract.steps import ADDRESS, IMAGE, PAGES, admit, claim, fill, pages, urls_of
+from tests.contract.steps import ADDRESS, IMAGE, PAGES, RUN, admit, claim, fill, pages, urls_of
 
 Build = Callable[..., Bench]
 
@@ -232,3 +232,16 @@ async def test_a_block_from_outside_slows_nothing_down(bench: Bench) -> None:
     await fill(bench.frontier, PAGES)
     await bench.frontier.block(ADDRESS, 0.01)
     assert (await bench.frontier.state()).slowed == 0
+
+
+async def test_a_replaced_campaign_is_heeded_at_once(build: Build) -> None:
+    """Of two runs at an address the stricter one counts, as before."""
+    bench = build(lookahead=5.0)
+    await fill(bench.frontier, PAGES, rate=1000.0)
+    await fill(bench.frontier, [IMAGE], rate=100.0, run=RunId("d", 1))
+    for rate, spacing in ((10.0, 0.125), (500.0, 0.0125)):
+        await bench.frontier.limit(RUN, lambda _, rate=rate: Limits(rate, 9))
+        leases = await claim(bench.frontier)
+        first, second, *_ = sorted(lease.not_before for lease in leases)
+        assert second - first == pytest.approx(spacing, abs=bench.exact)
+        await bench.frontier.give_back(leases)
