@@ -9,9 +9,9 @@ import pytest
 from tests.flow.conftest import new_root
 from tests.flow.test_campaign import names
 from tests.flow.test_crawl import sha256
-from tests.flow.visitors import Reply, Visit, receive, text
 from tests.servers.pictures import encoded, picture
 from tests.servers.vangnet import Vangnet
+from tests.servers.web import Reply, Visit, receive, text
 
 SECRET = "f00d5ec7e7"
 IMAGES = 12
