@@ -18,7 +18,17 @@ pytest_plugins = ["tests.servers.redis"]
 
 ROOT = Path(__file__).resolve().parents[1]
 KERNELS = ROOT / ".pytest_cache" / "kernels"
-SLOW = ("tests/chaos/", "tests/flow/", "tests/hostile/", "tests/contract/test_side_by_side.py", "tests/cli/")
+SLOW = (
+    "tests/chaos/",
+    "tests/flow/",
+    "tests/hostile/",
+    "tests/contract/test_side_by_side.py",
+    "tests/cli/",
+    "tests/test_",
+    "tests/fingerprint/",
+    "tests/lab/",
+    "tests/sandbox/",
+)
 """Where most of the time goes, the slowest first."""
 
 
