@@ -64,6 +64,7 @@ def test_what_stands_behind_a_session_is_seen_by_all_workers(vangnet: Vangnet) -
     assert not [log for log in logs if SECRET in log]
 
 
+@pytest.mark.long
 def test_a_campaign_may_do_without_sessions(vangnet: Vangnet) -> None:
     with receive(gallery) as house:
         done = vangnet.json("crawl", vangnet.campaign(house.root + "/", limits='session = "none"'))
