@@ -80,6 +80,8 @@ def canonical(url: str, base: str | None = None) -> str | Rejected:
     href = _resolve(text, base)
     if href is None:
         return Rejected(_why_unparsable(text, base))
+    if base and "%00" in href:
+        return Rejected("control-characters")  # the base's own, which was not looked at
     match = _CANONICAL.match(href)
     return Rejected(_why_unusable(href)) if match is None else _rebuilt(*match.groups())
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -21,7 +20,6 @@ from scrapy import Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider, DontCloseSpider
 
-from crawler.attribute.tables import TableSet, open_tables
 from crawler.bridge.admitter import Admitter
 from crawler.bridge.claimer import Claimer
 from crawler.bridge.completer import Completer
@@ -47,10 +45,10 @@ from crawler.fetch.fetcher import Fetcher
 from crawler.fetch.limits import FetchLimits
 from crawler.fetch.resolver import DnsTimes, Resolver
 from crawler.fingerprint.options import FingerprintOptions
-from crawler.frontier.redis import FrontierSettings, RedisFrontier
 from crawler.home import Home, open_home
 from crawler.match.thresholds import Thresholds
 from crawler.options import Options, options_from
+from crawler.parts import frontier_of, tables_of
 from crawler.records import Lease
 from crawler.sandbox.pool import Sandbox
 from crawler.sandbox.settings import SandboxSettings
@@ -61,27 +59,6 @@ _log = structlog.get_logger()
 _SUPERVISE = 0.5
 _CHECK = 2.0
 _DRAIN = 30.0
-
-
-def frontier_of(client: Client, options: Options) -> RedisFrontier:
-    """The frontier of a deployment, for this process."""
-    settings = FrontierSettings(
-        prefix=options.key_prefix,
-        partitions=options.partitions,
-        consumer=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
-        lease_seconds=options.lease_seconds,
-        send_window=options.send_window,
-        lookahead=options.claim_lookahead,
-        attempts=options.attempts,
-        robots_ttl=min(options.robots_ttl, 86_400.0),
-        keep=options.seen_ttl,
-    )
-    return RedisFrontier(client, settings)
-
-
-def tables_of(home: Home) -> TableSet:
-    """The address tables of a home: its own in `tables/`, then, outside the lab, those of the package."""
-    return open_tables(home.root / "tables", snapshot=not home.lab)
 
 
 def membership_of(client: Client, options: Options, home: Home) -> Membership:

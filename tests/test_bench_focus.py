@@ -14,9 +14,6 @@ from bench.focus_web import Shape, Web, breadth_first, make_web
 from crawler.frontier.base import Claimed
 from crawler.frontier.memory import MemoryFrontier
 from crawler.urls import canonical
-from tests.frontier.conftest import client, server
-
-__all__ = ["client", "server"]
 
 SHAPE = Shape(hosts=30, addresses=12, galleries=12, pages=3, hot_hosts=0.07)
 WORKER = Worker(1, 2)

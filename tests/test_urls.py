@@ -164,6 +164,7 @@ def test_tracking_parameters_go_and_others_stay(query: str, left: str) -> None:
 @example("http://h/?&&utm_a=1", None)
 @example("http://xn--a-.\u00e9/", None)
 @example("http://0x100000000/", None)
+@example("", "http://h/\x000")
 def test_canonical_never_raises_and_is_idempotent(url: str, base: str | None) -> None:
     first = canonical(url, base)
     if isinstance(first, str):

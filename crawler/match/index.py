@@ -17,6 +17,7 @@ import numpy.typing as npt
 from crawler.errors import IndexCorrupt
 from crawler.match import short
 from crawler.match.container import REBUILD, SUFFIX, in_memory, map_file, sections_of, write_file
+from crawler.match.contents import IndexInfo, IndexRow
 from crawler.match.entries import CODE_BYTES, DIGEST_BYTES, KEPT_BYTES
 from crawler.match.tables import (
     HALVES,
@@ -31,36 +32,14 @@ from crawler.match.tables import (
     raw_sections,
 )
 
+__all__ = ["Index", "IndexInfo", "IndexRow", "build_index", "index_in_memory", "open_index"]
+
 Array = npt.NDArray[Any]
 MOST_PLUGGED = 100_000
 """Codes of one plug-in's algorithm that an index takes."""
 
 POPULATE_READ = 22
 """MADV_POPULATE_READ of Linux 5.14, which the mmap module does not name yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class IndexRow:
-    """One entry of an enabled list. `entry`: its number in the store, below 2**31."""
-
-    entry: int
-    algorithm: str
-    value: bytes = field(repr=False)
-    benign: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class IndexInfo:
-    """A file that was built.
-
-    rows_by_algorithm: entries that can be found, "sha256" and so on for block lists, "benign sha256" for others.
-    unsearchable: entries that were left out, by algorithm: no plug-in can search them, or a benign list has codes.
-    """
-
-    path: Path
-    sha256: str
-    rows_by_algorithm: dict[str, int]
-    unsearchable: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from crawler.bus.client import connect
 from crawler.bus.control import Control
 from crawler.frontier.base import Frontier
 from crawler.options import Options
-from crawler.wiring import frontier_of
+from crawler.parts import frontier_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from typing import Any
 from crawler.errors import HashListInvalid, IndexCorrupt, InvalidInput, NothingToMatch
 from crawler.fingerprint import hashers
 from crawler.home import Home
+from crawler.match.contents import IndexInfo
 from crawler.match.entries import DIGEST_BYTES, BadLine, ImportOptions
 from crawler.match.importers.detect import REPLACING, detect, read
-from crawler.match.index import IndexInfo, build_index, open_index
 from crawler.service.actors import require
 from crawler.store import audit, indexes, lists
 from crawler.store.actors import Actor
@@ -157,6 +157,9 @@ def ensure_index(
     Raises NothingToMatch when no enabled block list has an entry that can raise a hit, or when one of `names` is not
     there or disabled; HomeUnusable when the file cannot be written.
     """
+    # The compiler comes with it, which a recorder and most commands can do without.
+    from crawler.match.index import build_index, open_index
+
     chosen = _chosen(db, names)
     plugged = hashers.installed()
     key = "+".join((indexes.index_key(chosen), *plugged))

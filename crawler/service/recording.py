@@ -14,13 +14,13 @@ from crawler.bus.envelope import public_key
 from crawler.bus.joining import Joining
 from crawler.home import Home
 from crawler.options import Options
+from crawler.parts import frontier_of, tables_of
 from crawler.recorder import Recorder
 from crawler.service.deployment import Deployment
 from crawler.service.enrol import Doorkeeper
 from crawler.service.settle import keep_settled
 from crawler.store.database import open_store
 from crawler.store.keys import key_file
-from crawler.wiring import frontier_of, tables_of
 
 _LOOK = 0.5
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from crawler.match.index import IndexInfo
+from crawler.match.contents import IndexInfo
 from crawler.store.database import Database
 from crawler.store.lists import HashList
 

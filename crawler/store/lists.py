@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from crawler.errors import HashListInvalid
+from crawler.match.contents import IndexRow
 from crawler.match.entries import ListKind
-from crawler.match.index import IndexRow
 from crawler.store.actors import Actor, register
 from crawler.store.database import Database, Row
 from crawler.store.staging import Staging

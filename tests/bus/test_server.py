@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import stat
@@ -24,6 +25,9 @@ from crawler.errors import HomeUnusable, RedisUnavailable
 @pytest.fixture(autouse=True)
 def short_runtime_directory(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("r")))
+
+
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def pid_of(url: str) -> int:
@@ -144,7 +148,8 @@ def test_there_is_always_a_server_program() -> None:
 def test_a_server_that_stands_still_gets_no_second_one_beside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "_START_SECONDS", 0.5)
+    monkeypatch.setattr(server_module, "_START_SECONDS", 0.1)
+    monkeypatch.setattr(server_module, "_ANSWER_SECONDS", 0.2)
     with embedded_server(tmp_path) as server:
         pid = pid_of(server.url)
         os.kill(pid, signal.SIGSTOP)
@@ -154,3 +159,18 @@ def test_a_server_that_stands_still_gets_no_second_one_beside_it(
         finally:
             os.kill(pid, signal.SIGCONT)
         assert pid_of(server.url) == pid
+
+
+def test_a_server_that_nobody_reaps_is_not_waited_for(tmp_path: Path) -> None:
+    """In a container the first process, which inherits the server, may never ask how it ended."""
+    adopts = ctypes.CDLL(None).prctl
+    adopts(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        with embedded_server(tmp_path) as server:
+            pid = pid_of(server.url)
+            stopped = time.monotonic()
+        assert time.monotonic() - stopped < server_module._STOP_SECONDS / 2
+        assert not server.socket.exists()
+        assert os.waitpid(pid, 0)[0] == pid  # it was ours to reap
+    finally:
+        adopts(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)

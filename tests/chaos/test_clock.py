@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from time import time
 
+import pytest
+
 from tests.chaos import victims
 from tests.chaos.conftest import CrawlOf, skewed
 from tests.chaos.crawling import Crawling
@@ -14,6 +16,7 @@ HOUR = 3_600
 SIZE = (5, 16, 4)
 
 
+@pytest.mark.long
 def test_workers_an_hour_off_in_both_directions_do_what_others_do(crawl_of: CrawlOf, tmp_path: Path) -> None:
     listed = tmp_path / "workers"
     crawling = crawl_of(SIZE, workers=2, environment=skewed(listed))

@@ -11,9 +11,8 @@ from tests.chaos.conftest import SMALL, CrawlOf
 from tests.servers.vangnet import Vangnet
 
 
-@pytest.mark.parametrize(
-    "limit", [pytest.param(16_384, id="database"), pytest.param(0, id="all", marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("limit", [pytest.param(16_384, id="database"), pytest.param(0, id="all")])
 def test_a_disk_that_was_full_costs_no_hit(crawl_of: CrawlOf, limit: int) -> None:
     crawling = crawl_of(SMALL)
     crawling.start()

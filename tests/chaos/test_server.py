@@ -9,6 +9,7 @@ from tests.chaos.conftest import SMALL, CrawlOf
 from tests.chaos.crawling import HASTY
 
 
+@pytest.mark.long
 def test_a_full_server_delays_and_loses_nothing(crawl_of: CrawlOf) -> None:
     crawling = crawl_of(SMALL)
     crawling.start()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
-from crawler.bus.server import start_server, stop_server
 from crawler.cli.campaign import _print_status
 from crawler.frontier.base import FrontierState
 from crawler.records import RunId
@@ -35,14 +32,6 @@ countries = ["NL"]
 urls = ["https://gallery.example/secret-album/"]
 domains = ["hidden.example"]
 """
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with TemporaryDirectory(prefix="vg") as directory:
-        running = start_server(Path(directory), Path(directory) / "s.sock")
-        yield running.url
-        stop_server(running)
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,11 @@ def test_a_url_that_cannot_work(tmp_path: Path, command: str, url: str, said: st
     assert said in ended.stderr
     assert ended.stderr.count("\n") == 1
     assert "geheim" not in ended.stderr
+
+
+@pytest.mark.parametrize("module", ["crawler.service.recording", "crawler.service.crawl"])
+def test_what_does_not_crawl_starts_without_compiler_and_engine(module: str) -> None:
+    """They take longer to import than all the rest."""
+    program = f"import sys, {module}; print(*{{'numba', 'scrapy', 'aiohttp'}}.intersection(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"

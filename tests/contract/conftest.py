@@ -12,9 +12,6 @@ import pytest
 from crawler.frontier.base import Frontier
 from crawler.frontier.memory import MemoryFrontier
 from crawler.frontier.redis import FrontierSettings, RedisFrontier
-from tests.frontier.conftest import client, server
-
-__all__ = ["client", "server"]
 
 
 class Clock:

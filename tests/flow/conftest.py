@@ -54,13 +54,16 @@ def new_root(parent: Path, kernels: Path) -> Path:
     return root
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def crawled(tmp_path_factory: pytest.TempPathFactory, kernels: Path) -> Iterator[Crawled]:
     options = load_options(SETTINGS)
     root = new_root(tmp_path_factory.mktemp("flow"), kernels)
-    with demo_home(root) as home, Lab(prewarm=True) as lab, open_session(home, None) as session:
-        order = prepare(home, lab, session, SETTINGS, None)
-        with server_of(home, options) as url:
-            summary = crawl_campaign(home, options, session.db, order(url), lambda _: None)
-        hits = list(list_hits(session.db, session.actor))
-        yield Crawled(home, lab.plan, summary, hits, lab.entries(), lab.seen(), lab.worst_excess(50.0))
+    with demo_home(root) as home, open_session(home, None) as session:
+        # Gone before anybody looks at the outcome: a lab never rests.
+        with Lab(prewarm=True) as lab:
+            order = prepare(home, lab, session, SETTINGS, None)
+            with server_of(home, options) as url:
+                summary = crawl_campaign(home, options, session.db, order(url), lambda _: None)
+            hits = list(list_hits(session.db, session.actor))
+            found = Crawled(home, lab.plan, summary, hits, lab.entries(), lab.seen(), lab.worst_excess(50.0))
+        yield found

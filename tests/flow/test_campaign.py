@@ -193,6 +193,7 @@ def given_back(vangnet: Vangnet) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.long
 def test_a_started_campaign_is_served_by_workers_from_elsewhere(vangnet: Vangnet, tmp_path: Path) -> None:
     own = tmp_path / "server"
     own.mkdir(mode=0o700)

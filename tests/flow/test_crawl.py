@@ -126,6 +126,7 @@ def test_an_interrupted_crawl_is_resumed_and_asks_for_nothing_twice(vangnet: Van
     assert summary["hits"] == sum(path.endswith(("-4.jpg",)) for path in pages)
 
 
+@pytest.mark.long
 def test_a_killed_worker_and_a_killed_crawl_lose_nothing(vangnet: Vangnet) -> None:
     pages = many(200)
     environment = {"VANGNET_LEASE_SECONDS": "1"}

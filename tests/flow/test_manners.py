@@ -17,9 +17,9 @@ import pytest
 
 from tests.flow.conftest import new_root
 from tests.flow.test_crawl import sha256
-from tests.flow.visitors import House, Reply, Visit, receive, text
 from tests.servers.pictures import encoded, picture
 from tests.servers.vangnet import Vangnet
+from tests.servers.web import Reply, Site, Visit, receive, text
 
 WINDOW = 0.1
 """A request leaves at most so many seconds after its slot."""
@@ -86,7 +86,7 @@ SITES = {
 @dataclass(frozen=True)
 class Crawled:
     summary: dict[str, Any]
-    houses: dict[str, House]
+    houses: dict[str, Site]
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def test_photographs_behind_nginx(tmp_path: Path) -> None:
     vangnet = Vangnet(home)
     vangnet.hash_list(*lines)
     with embedded_server(open_home(home, lab=True).server) as server, nginx(root, tmp_path / "nginx") as url:
-        summary = vangnet.json("crawl", vangnet.campaign(url, rate=500), "--workers", 2)
+        summary = vangnet.json("crawl", vangnet.campaign(url, rate=500))
         hits = {hit["image_url"].removeprefix(url): hit for hit in vangnet.json("hits", "list")}
         needles = canaries(root)
         assert found_in_memory(server.url, needles) == set()

@@ -111,6 +111,7 @@ def test_a_name_that_the_dns_cannot_tell_now_is_asked_again(vangnet: Vangnet) ->
     assert done["urls"] == {"discovered": 1, "fetched": 1, "failed": {}, "skipped": {}, "pending": 0}
 
 
+@pytest.mark.long
 def test_dns_trouble_that_lasts_is_a_reason(vangnet: Vangnet) -> None:
     vangnet = Vangnet(vangnet.home, environment={"VANGNET_DNS_PATIENCE": "0.31"})
     with recovering(10_000) as nameserver:

@@ -9,9 +9,9 @@ import pytest
 from tests.flow.conftest import new_root
 from tests.flow.test_campaign import names
 from tests.flow.test_crawl import sha256
-from tests.flow.visitors import Reply, Visit, receive, text
 from tests.servers.pictures import encoded, picture
 from tests.servers.vangnet import Vangnet
+from tests.servers.web import Reply, Visit, receive, text
 
 SECRET = "f00d5ec7e7"
 IMAGES = 12
@@ -64,6 +64,7 @@ def test_what_stands_behind_a_session_is_seen_by_all_workers(vangnet: Vangnet) -
     assert not [log for log in logs if SECRET in log]
 
 
+@pytest.mark.long
 def test_a_campaign_may_do_without_sessions(vangnet: Vangnet) -> None:
     with receive(gallery) as house:
         done = vangnet.json("crawl", vangnet.campaign(house.root + "/", limits='session = "none"'))

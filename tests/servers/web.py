@@ -1,4 +1,4 @@
-"""A small web server for tests: pages in a dict, every request on record. One thread, loopback, a free port."""
+"""A small web server for tests: answers from a dict or by a function, and knows its visitors. Loopback, a free port."""
 
 from __future__ import annotations
 
@@ -10,25 +10,48 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 Answer = tuple[int, Mapping[str, str], bytes]
+Reply = tuple[int, tuple[tuple[str, str], ...], bytes]
+"""An answer in which a header may come twice."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request. at: monotonic seconds.  host: as the Host header has it.  cookie, referer: None without one.
+
+    before: how often the path was asked before.
+    """
+
+    at: float
+    host: str
+    path: str
+    cookie: str | None
+    referer: str | None
+    before: int
 
 
 @dataclass
 class Site:
-    """pages: path -> (status, headers, body), or a function of how often the path was asked before.
+    """Where visitors come. visits: in the order of arrival."""
 
-    requests: (monotonic seconds, path) in the order of arrival.
-    """
-
+    address: str
     port: int
-    pages: dict[str, Answer | Callable[[int], Answer]]
-    requests: list[tuple[float, str]] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
 
     @property
     def root(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}:{self.port}"
+
+    @property
+    def requests(self) -> list[tuple[float, str]]:
+        """(monotonic seconds, path) of each visit."""
+        return [(visit.at, visit.path) for visit in self.visits]
 
     def asked(self, path: str) -> int:
-        return sum(asked == path for _, asked in self.requests)
+        return sum(visit.path == path for visit in self.visits)
+
+    def of(self, start: str) -> list[Visit]:
+        """Visits whose paths start so."""
+        return [visit for visit in self.visits if visit.path.startswith(start)]
 
 
 def html(text: str) -> Answer:
@@ -39,24 +62,50 @@ def image(body: bytes, kind: str = "image/jpeg") -> Answer:
     return 200, {"Content-Type": kind}, body
 
 
+def text(body: str, *headers: tuple[str, str], status: int = 200) -> Reply:
+    """An HTML page with more headers."""
+    return status, (("Content-Type", "text/html; charset=utf-8"), *headers), body.encode()
+
+
 @contextmanager
-def serve(pages: dict[str, Answer | Callable[[int], Answer]]) -> Iterator[Site]:
-    """Serve `pages` until the block ends; what is not there is 404."""
+def serve(pages: Mapping[str, Answer | Callable[[int], Answer]]) -> Iterator[Site]:
+    """Serve `pages` until the block ends; what is not there is 404.
+
+    pages: path -> an answer, or a function of how often the path was asked before.
+    """
+
+    def answer(visit: Visit) -> Answer:
+        page = pages.get(visit.path, (404, {}, b"not here"))
+        return page(visit.before) if callable(page) else page
+
+    with receive(answer) as site:
+        yield site
+
+
+@contextmanager
+def receive(answer: Callable[[Visit], Answer | Reply], address: str = "127.0.0.1") -> Iterator[Site]:
+    """Answer every request at a loopback address until the block ends."""
+    arriving = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            before = site.asked(self.path)
-            site.requests.append((time.monotonic(), self.path))
-            answer = pages.get(self.path, (404, {}, b"not here"))
-            status, headers, body = answer(before) if callable(answer) else answer
+            status, headers, body = answer(self._arrived())
             self.send_response(status)
-            for name, value in headers.items():
+            for name, value in headers.items() if isinstance(headers, Mapping) else headers:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def _arrived(self) -> Visit:
+            named = self.headers
+            with arriving:
+                before = site.asked(self.path)
+                visit = Visit(time.monotonic(), named["Host"], self.path, named["Cookie"], named["Referer"], before)
+                site.visits.append(visit)
+            return visit
 
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
@@ -67,8 +116,8 @@ def serve(pages: dict[str, Answer | Callable[[int], Answer]]) -> Iterator[Site]:
         def handle_error(self, request: object, client_address: object) -> None:
             """A client that goes away is no error here."""
 
-    server = Server(("127.0.0.1", 0), Handler)
-    site = Site(server.server_address[1], pages)
+    server = Server((address, 0), Handler)
+    site = Site(address, server.server_address[1])
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

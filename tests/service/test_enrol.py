@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from redis.asyncio import Redis
@@ -14,7 +11,6 @@ from structlog.testing import capture_logs
 from crawler.bus.control import Control, RunControl
 from crawler.bus.envelope import verify_key
 from crawler.bus.joining import Joining
-from crawler.bus.server import start_server, stop_server
 from crawler.errors import InvalidInput, NotAuthorised, Refused
 from crawler.records import RunId
 from crawler.service import enrol
@@ -28,22 +24,6 @@ ANNA = Actor("anna", frozenset({Role.ADMIN}), "cli")
 SEED, KEY = b"w" * 32, verify_key(b"w" * 32)
 RECORDER = b"r" * 32
 RUN = RunId("nightly", 1)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with TemporaryDirectory(prefix="vg") as directory:
-        running = start_server(Path(directory), Path(directory) / "s.sock")
-        yield running.url
-        stop_server(running)
-
-
-@pytest.fixture
-async def client(server: str) -> AsyncIterator[Redis]:
-    connection: Redis = Redis.from_url(server)
-    await connection.flushall()
-    yield connection
-    await connection.aclose()
 
 
 @pytest.fixture

@@ -1,0 +1,37 @@
+"""What every process of a deployment makes of its options and its home, be it a worker, a recorder or a command.
+
+Apart from the worker's composition root, which brings Scrapy along.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+
+from crawler.attribute.tables import TableSet, open_tables
+from crawler.bus.client import Client
+from crawler.frontier.redis import FrontierSettings, RedisFrontier
+from crawler.home import Home
+from crawler.options import Options
+
+
+def frontier_of(client: Client, options: Options) -> RedisFrontier:
+    """The frontier of a deployment, for this process."""
+    settings = FrontierSettings(
+        prefix=options.key_prefix,
+        partitions=options.partitions,
+        consumer=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+        lease_seconds=options.lease_seconds,
+        send_window=options.send_window,
+        lookahead=options.claim_lookahead,
+        attempts=options.attempts,
+        robots_ttl=min(options.robots_ttl, 86_400.0),
+        keep=options.seen_ttl,
+    )
+    return RedisFrontier(client, settings)
+
+
+def tables_of(home: Home) -> TableSet:
+    """The address tables of a home: its own in `tables/`, then, outside the lab, those of the package."""
+    return open_tables(home.root / "tables", snapshot=not home.lab)
