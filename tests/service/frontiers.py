@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from crawler.bus.control import Control, RunControl
 from crawler.campaign import parse_campaign
-from crawler.frontier.base import Coverage, DeadLetter, FrontierState, RunCounts
+from crawler.frontier.base import Coverage, DeadLetter, FrontierState, Limits, RunCounts
 from crawler.records import Discovered, RunId
 from crawler.service.deployment import Deployment
 from crawler.store import campaigns
@@ -69,6 +69,9 @@ class Frontier:
 
     async def offer(self, run: RunId, discovered: Sequence[Discovered]) -> None:
         self.acts.append(("offer", run, *(each.url for found in discovered for each in found.candidates)))
+
+    async def limit(self, run: RunId, limits: Callable[[str], Limits]) -> None:
+        self.acts.append(("limit", run, limits("192.0.2.1").requests_per_second))
 
     async def hold(self, run: RunId, held: bool) -> None:
         self.acts.append(("hold", run, held))

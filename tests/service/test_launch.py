@@ -42,13 +42,18 @@ async def test_a_run_begins_with_what_earlier_ones_left_out(db: Database, deploy
 async def test_a_run_whose_seeding_was_cut_off_is_filled_again(db: Database, deployment: Deployment) -> None:
     run = await in_motion(db, deployment, seeded=False)
     assert await launch(db, deployment).begin() == run
-    assert deployment.frontier.acts == [("hold", run, False), ("carry_over", run, 40), ("offer", run, SEED)]
+    assert deployment.frontier.acts == [
+        ("limit", run, 4.0),
+        ("hold", run, False),
+        ("carry_over", run, 40),
+        ("offer", run, SEED),
+    ]
 
 
 async def test_a_resumed_run_has_its_share_already(db: Database, deployment: Deployment) -> None:
     run = await in_motion(db, deployment)
     assert await launch(db, deployment).begin() == run
-    assert deployment.frontier.acts == [("hold", run, False)]
+    assert deployment.frontier.acts == [("limit", run, 4.0), ("hold", run, False)]
 
 
 def test_the_lock_is_waited_for_a_moment(db: Database) -> None:
