@@ -246,7 +246,7 @@ class Frontier(Protocol):
         """At most n entries for this admitter: new ones, and those that a dead admitter left behind."""
 
     async def discard(self, entries: Sequence[StreamEntry], reason: str) -> None:
-        """Acknowledge discoveries that cannot be read, and count them under `reason`."""
+        """Acknowledge discoveries that cannot be read, and count them under `reason`. One that moved has failed."""
 
     async def admit(self, admissions: Sequence[Admission]) -> None:
         """Count what is new, queue what is in scope and within its budgets, acknowledge. Idempotent per entry."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from crawler.frontier.base import Admission, Coverage, DeadLetter, FrontierState, Judged, Limits, RunCounts, StreamEntry
-from crawler.frontier.codec import pack_discovered
+from crawler.frontier.codec import MOVED, pack_discovered
 from crawler.frontier.memory_leases import MemoryLeases
 from crawler.frontier.memory_parts import LANES, Host, Place, Queue
 from crawler.frontier.memory_runs import BUDGETS, Run, admitted
@@ -34,7 +34,11 @@ class MemoryFrontier(MemoryLeases):
 
     async def discard(self, entries: Sequence[StreamEntry], reason: str) -> None:
         for entry in entries:
-            self._run(entry.run).tally[reason] += self._discoveries.acknowledge(entry)
+            run, held = self._run(entry.run), self._discoveries.acknowledge(entry)
+            run.tally[reason] += held
+            if held and entry.payload.startswith(MOVED):
+                run.failed[reason] += 1
+                run.dead.append(DeadLetter(None, None, reason))
 
     async def backlog(self) -> int:
         return len(self._discoveries) + len(self._results)
@@ -105,6 +109,7 @@ class MemoryFrontier(MemoryLeases):
         return self._queues[name]
 
     async def relocate(self, host: str, politeness: str) -> int:
+        self._wake(self._clock())
         waited = 0
         for name, queue in list(self._queues.items()):
             if name[2] == politeness and not queue.moved and parts(f"{queue.origin}/").host == host:

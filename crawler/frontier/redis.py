@@ -23,7 +23,7 @@ from crawler.frontier.base import (
     RunCounts,
     StreamEntry,
 )
-from crawler.frontier.codec import pack_discovered
+from crawler.frontier.codec import MOVED, pack_discovered
 from crawler.frontier.keys import ADMITTERS, RECORDERS, partition_of
 from crawler.frontier.redis_admit import Admissions
 from crawler.frontier.redis_leases import Leases, LeaseTimes, queue_number
@@ -160,6 +160,8 @@ class RedisFrontier:
             # Whoever acknowledges it counts it: a second delivery does neither.
             if await self._link.acknowledge(stream, group, [entry]):
                 await self._link.add(f"{self._link.prefixes[entry.partition]}:cnt:{entry.run}", f"t:{reason}", 1)
+                if stream == "disc" and entry.payload.startswith(MOVED):
+                    await self._link.run("bury", entry.partition, str(entry.run), reason)
 
     async def admit(self, admissions: Sequence[Admission]) -> None:
         await self._admissions.admit(admissions)

@@ -28,7 +28,7 @@ _RECLAIM_EVERY = 5.0
 """Seconds between two looks for such entries."""
 
 
-_BEFORE = {"claim": ("tend",), "wake": ("tend",)}
+_BEFORE = {"claim": ("tend",), "wake": ("tend",), "relocate": ("tend",)}
 """Files that only some scripts share."""
 
 

@@ -16,6 +16,7 @@ local function queues_in(run)
   return names
 end
 
+back_from_waiting()
 for run in pairs(run_numbers) do
   for name, id in pairs(queues_in(run)) do
     local q = queue(id)

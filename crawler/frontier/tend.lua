@@ -1,4 +1,4 @@
--- Before claim.lua and wake.lua: what waited long enough comes back, and what moved is sent on.
+-- Before claim.lua, wake.lua and relocate.lua: what waited long enough comes back, and what moved is sent on.
 local MOST_MOVED = 200
 
 -- What waited long enough comes back: leases to the front of their queues, hosts into the rotation, discoveries.
@@ -27,10 +27,15 @@ local function back_from_wait(entry)
   end
 end
 
-local function tend(ttl)
+local function back_from_waiting()
   local ready = call('ZRANGEBYSCORE', P .. 'timers', '-inf', now, 'LIMIT', 0, 500)
   for _, entry in ipairs(ready) do back_from_wait(entry) end
   if #ready > 0 then in_parts(ready, 'ZREM', P .. 'timers') end
+  return #ready
+end
+
+local function tend(ttl)
+  local ready = back_from_waiting()
   -- A queue whose robots.txt grew old is gated anew.
   local old = call('ZRANGEBYSCORE', P .. 'aging', '-inf', now - ttl, 'LIMIT', 0, 100)
   for _, entry in ipairs(old) do
@@ -45,6 +50,6 @@ local function tend(ttl)
     sent = q and drain(q, MOST_MOVED) or 0
     if not q then call('SREM', P .. 'moving', moving) end
   end
-  if #ready + #old + sent > 0 then save() end
-  return #ready + sent
+  if ready + #old + sent > 0 then save() end
+  return ready + sent
 end

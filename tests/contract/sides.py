@@ -109,8 +109,9 @@ class Sides:
             counts = self.counts(run)
             self.waiting.update(counts.waiting)
             waiting = sum(counts.waiting.get(state, 0) for state in ("queued", "leased", "delayed"))
-            # What moved waits in the discoveries.
-            assert waiting <= counts.pending <= waiting + (counts.waiting.get("disc", 0) if self.moved else 0)
+            # What moved waits in the discoveries, now or later.
+            moved = sum(counts.waiting.get(state, 0) for state in ("disc", "later")) if self.moved else 0
+            assert waiting <= counts.pending <= waiting + moved
             if self.looks % 5 == 0:
                 self._compare_rest(run, sum(counts.failed.values()))
 
