@@ -163,6 +163,7 @@ class RunMaker:
             min_rate=options.min_rate,
             max_page_bytes=options.max_page_bytes,
             max_image_bytes=campaign.limits.max_image_bytes,
+            max_digest_bytes=campaign.limits.max_digest_bytes,
         )
 
 

@@ -16,6 +16,7 @@ from crawler.errors import RedisUnavailable
 from crawler.fetch.budget import Hold
 from crawler.fetch.headers import request_headers
 from crawler.fetch.robots import RobotsRules
+from crawler.fetch.sniff import OPAQUE
 from crawler.frontier.base import Frontier
 from crawler.ranges import politeness_key
 from crawler.records import Failed, Fetched, FetchFailed, FetchOrder, Kind, Lease, Skipped
@@ -197,6 +198,7 @@ class Courier:
             # What comes back may be an image or a page on either lane; the fetcher's own caps go by what it is.
             max_bytes=max(campaign.limits.max_image_bytes, self._max_page_bytes),
             deadline=lease.expires,
+            digest_bodies=OPAQUE if campaign.limits.digest_only else frozenset(),
             # A page that breaks off still has links; of an image, half is better than none once it was tried again.
             allow_partial=not item.kind.on_image_lane or item.attempts > 0,
             ready=gate.ready,

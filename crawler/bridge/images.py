@@ -120,4 +120,4 @@ class ImageLane:
             return ended
         if fetched.kind in ("html", "feed"):
             return Completion(lease, Rekind(Kind.PAGE))
-        return image_completion(lease, await examine_lease(served, lease, fetched.body))
+        return image_completion(lease, await examine_lease(served, lease, fetched))
