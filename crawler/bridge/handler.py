@@ -56,7 +56,7 @@ class FetchHandler:
             worker = worker_of(self._crawler)
             if worker is None:
                 raise NotConfigured("leased requests need the worker extension: run `vangnet worker`")
-            sent = await worker.courier.send(request.lease)
+            sent = await worker.courier.send(request.lease, request.hold)
             if not isinstance(sent, Answered):
                 raise NotFetched(sent)
             request.answered = sent

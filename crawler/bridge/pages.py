@@ -13,6 +13,7 @@ from crawler.bridge.outcomes import broken_off, unsupported, unusable
 from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.discover.page import discover
+from crawler.fetch.budget import Hold
 from crawler.fetch.robots import parse_robots
 from crawler.frontier.base import Completion
 from crawler.records import (
@@ -51,9 +52,12 @@ class PageJudge:
         self._runs = runs
         self._most = most
 
-    async def answered(self, lease: Lease, answered: Answered) -> PageOutcome:
-        """An answer arrived. Raises SandboxUnavailable when an image in it could not be looked at."""
-        return PageOutcome(concluded(await self._answered(lease, answered.fetched), answered))
+    async def answered(self, lease: Lease, answered: Answered, hold: Hold | None = None) -> PageOutcome:
+        """An answer arrived. Raises SandboxUnavailable when an image in it could not be looked at.
+
+        hold: pays for the images that stand in a page itself, beside the page.
+        """
+        return PageOutcome(concluded(await self._answered(lease, answered.fetched, hold), answered))
 
     def unanswered(self, lease: Lease, sent: NotAnswered) -> PageOutcome:
         """No answer arrived."""
@@ -62,7 +66,7 @@ class PageJudge:
             completion = replace(completion, robots=pack_unreachable(sent.reason))
         return PageOutcome(completion)
 
-    async def _answered(self, lease: Lease, fetched: Fetched) -> Completion:
+    async def _answered(self, lease: Lease, fetched: Fetched, hold: Hold | None) -> Completion:
         served = self._runs.get(lease.item.run)
         if served is None:
             # The run is being made ready anew; the request was sent, so its slot is used.
@@ -75,11 +79,13 @@ class PageJudge:
             return ended
         if fetched.kind == "image" or fetched.digests is not None:
             return image_completion(lease, await examine_lease(served, lease, fetched))
-        return await self._page(served, lease, fetched)
+        return await self._page(served, lease, fetched, hold)
 
-    async def _page(self, served: ServedRun, lease: Lease, fetched: Fetched) -> Completion:
+    async def _page(self, served: ServedRun, lease: Lease, fetched: Fetched, hold: Hold | None) -> Completion:
         item = lease.item
         content = await self._discover(served, lease, fetched)
+        if hold is not None:
+            hold.take(sum(len(image.body) for image in content.data_images))
         tally = Counter({f"rejected:{reason}": n for reason, n in content.rejected.items()})
         tally["pages"] += 1
         tally["truncated"] += fetched.truncated is not None

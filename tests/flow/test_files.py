@@ -1,4 +1,4 @@
-"""Videos, archives and PDF files: hashed whole and looked up when the campaign says so, and left alone when not."""
+"""Videos, archives and PDF files: hashed whole and looked up when the campaign says so."""
 
 from __future__ import annotations
 
@@ -53,11 +53,3 @@ def test_files_are_matched_by_their_digests_when_the_campaign_says_so(vangnet: V
         assert paths == {"/listed.mp4", "/film.jpg", "/shown", "/paper"}
         shown = vangnet.json("hits", "show", next(hit["id"] for hit in hits if hit["image_url"].endswith("/shown")))
         assert (shown["certainty"], shown["width"]) == ("A", None)
-
-
-def test_without_that_their_bodies_are_not_read(vangnet: Vangnet) -> None:
-    with serve({**pages()}) as site:
-        done = vangnet.json("crawl", vangnet.campaign(site.root + "/"))
-        assert done["urls"]["skipped"] == {"unsupported(video)": 1, "unsupported(pdf)": 1}
-        assert {path for _, path in site.requests} == {"/robots.txt", "/", "/poster.jpg", "/film.jpg", "/paper"}
-    assert vangnet.json("hits", "list") == []

@@ -16,12 +16,14 @@ Answer = tuple[int, Mapping[str, str], bytes]
 class Site:
     """pages: path -> (status, headers, body), or a function of how often the path was asked before.
 
-    requests: (monotonic seconds, path) in the order of arrival.
+    requests: (monotonic seconds, path) in the order of arrival.  unchanged: paths that were asked for by the ETag that
+    their answer has, and answered with 304.
     """
 
     port: int
     pages: dict[str, Answer | Callable[[int], Answer]]
     requests: list[tuple[float, str]] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
 
     @property
     def root(self) -> str:
@@ -51,6 +53,11 @@ def serve(pages: dict[str, Answer | Callable[[int], Answer]]) -> Iterator[Site]:
             site.requests.append((time.monotonic(), self.path))
             answer = pages.get(self.path, (404, {}, b"not here"))
             status, headers, body = answer(before) if callable(answer) else answer
+            if "ETag" in headers and self.headers.get("If-None-Match") == headers["ETag"]:
+                site.unchanged.append(self.path)
+                self.send_response(304)
+                self.end_headers()
+                return
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
