@@ -16,13 +16,14 @@ Answer = tuple[int, Mapping[str, str], bytes]
 class Site:
     """pages: path -> (status, headers, body), or a function of how often the path was asked before.
 
-    requests: (monotonic seconds, path) in the order of arrival.  unchanged: paths that were asked for by the ETag that
-    their answer has, and answered with 304.
+    requests: (monotonic seconds, path) in the order of arrival.  headers: of each of them.
+    unchanged: paths that were asked for by the ETag that their answer has, and answered with 304.
     """
 
     port: int
     pages: dict[str, Answer | Callable[[int], Answer]]
     requests: list[tuple[float, str]] = field(default_factory=list)
+    headers: list[Mapping[str, str]] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
 
     @property
@@ -51,6 +52,7 @@ def serve(pages: dict[str, Answer | Callable[[int], Answer]]) -> Iterator[Site]:
         def do_GET(self) -> None:
             before = site.asked(self.path)
             site.requests.append((time.monotonic(), self.path))
+            site.headers.append(dict(self.headers))
             answer = pages.get(self.path, (404, {}, b"not here"))
             status, headers, body = answer(before) if callable(answer) else answer
             if "ETag" in headers and self.headers.get("If-None-Match") == headers["ETag"]:
