@@ -60,6 +60,11 @@ class ImageLane:
         return 0 if self._memory.spent else self._concurrency - len(self._tasks)
 
     @property
+    def idle(self) -> bool:
+        """Whether nothing is at work."""
+        return not self._tasks
+
+    @property
     def hungry(self) -> bool:
         """Whether there is room for a batch."""
         return self.room * TOP_UP >= self._concurrency
