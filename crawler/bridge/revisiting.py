@@ -12,7 +12,7 @@ from crawler import __version__
 from crawler.bridge.answers import Answered
 from crawler.bridge.runs import ServedRun
 from crawler.bus.revisits import Revisits
-from crawler.fetch.validators import NOTHING, Validators, pack_validators, strong_validators, unpack_validators
+from crawler.fetch.validators import NOTHING, Validators, strong_validators, unpack_validators
 from crawler.frontier.base import Completion
 from crawler.records import Done, Kind, Lease
 
@@ -51,7 +51,7 @@ class Revisiting:
         if not outcome.tally.keys() & {"images", "digested"}:
             return None
         found = strong_validators(fetched.headers)
-        return None if found == NOTHING else CleanLook(self._number(served, completion.lease), pack_validators(found))
+        return None if found is None else CleanLook(self._number(served, completion.lease), found)
 
     def remember(self, look: CleanLook) -> None:
         """The frontier took the completion. Returns at once."""

@@ -10,6 +10,7 @@ import re
 import struct
 from collections.abc import Sequence
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 from typing import Final
 
 Validators = tuple[str | None, str | None]
@@ -17,7 +18,7 @@ Validators = tuple[str | None, str | None]
 
 NOTHING: Final[Validators] = (None, None)
 LONGEST: Final = 64
-"""Bytes of what `pack_validators` gives: a time in four, an ETag in the others."""
+"""Bytes of what `strong_validators` gives: a time in four, an ETag in the others."""
 
 _TIME: Final = struct.Struct(">I")
 _STRONG: Final = re.compile(r'"[!\x23-\x7e]{0,58}"\Z')
@@ -25,27 +26,21 @@ _SETTLED: Final = 60
 """Seconds between a change and its being told, from which on nobody can have changed it again unseen (8.8.2.2)."""
 
 
-def strong_validators(headers: Sequence[tuple[str, str]]) -> Validators:
-    """The validators of an answer with these headers; `NOTHING` when there are none that can be relied on."""
+def strong_validators(headers: Sequence[tuple[str, str]]) -> bytes | None:
+    """The validators of an answer with these headers, packed; None when there are none that can be relied on."""
     found = {name.lower(): value.strip() for name, value in headers}
     if found.get("vary") == "*":
-        return NOTHING
-    tag, modified, told = found.get("etag", ""), _seconds(found.get("last-modified")), _seconds(found.get("date"))
-    settled = modified is not None and told is not None and modified + _SETTLED <= told
-    return (
-        tag if _STRONG.match(tag) else None,
-        formatdate(modified, usegmt=True) if settled else None,
-    )
-
-
-def pack_validators(validators: Validators) -> bytes:
-    """As bytes, for `unpack_validators`; takes what `strong_validators` gives."""
-    tag, modified = validators
-    return _TIME.pack(_seconds(modified) or 0) + (tag or "").encode("ascii")
+        return None
+    tag, modified = found.get("etag", ""), _seconds(found.get("last-modified"))
+    if modified and (_seconds(found.get("date")) or 0) < modified + _SETTLED:
+        modified = None
+    if not _STRONG.match(tag):
+        tag = ""
+    return _TIME.pack(modified or 0) + tag.encode("ascii") if tag or modified else None
 
 
 def unpack_validators(packed: bytes) -> Validators:
-    """What `pack_validators` packed; `NOTHING` for anything else."""
+    """What `strong_validators` packed; `NOTHING` for anything else."""
     if not _TIME.size <= len(packed) <= LONGEST:
         return NOTHING
     (seconds,) = _TIME.unpack_from(packed)
@@ -53,6 +48,7 @@ def unpack_validators(packed: bytes) -> Validators:
     return tag if _STRONG.match(tag) else None, formatdate(seconds, usegmt=True) if seconds else None
 
 
+@lru_cache(512)
 def _seconds(date: str | None) -> int | None:
     """Seconds since the epoch of an HTTP date (5.6.7), None when it is none, or out of the range that is packed."""
     try:
