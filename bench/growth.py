@@ -8,7 +8,7 @@ that names ten new ones, so that the frontier stays as full as it was.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,9 +48,10 @@ QUICK = Sizes((2_000, 20_000, 100_000), 5.0, 1.0)
 
 
 class Filler:
-    """Fills the frontier with image URLs that never come twice."""
+    """Fills the frontier with image URLs that never come twice. kind: what the image with a number is asked for as."""
 
-    def __init__(self, frontier: Frontier, port: int, key: bytes) -> None:
+    def __init__(self, frontier: Frontier, port: int, key: bytes, kind: Callable[[int], str] = lambda _: "i") -> None:
+        self._kind = kind
         self._frontier = frontier
         self._port = port
         self._key = key
@@ -60,7 +61,7 @@ class Filler:
     def _judged(self, count: int) -> Iterator[Judged]:
         for number in range(self._images, self._images + count):
             host = HOSTS[number % len(HOSTS)]
-            url = f"http://{host}:{self._port}/i/{number}"
+            url = f"http://{host}:{self._port}/{self._kind(number)}/{number}"
             yield Judged(Candidate(url, Kind.IMAGE, "img", 3), url_number(url, 0, self._key), host, host, host)
         self._images += count
 

@@ -31,6 +31,7 @@ from bench.report import progress
 
 SIDES = (320, 800, 1280)
 PER_PAGE = 10
+LARGE, SLOW = 4_000_000, 2.0
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 
 _CONFIGURATION = """
@@ -198,7 +199,10 @@ def answers(address: str, port: int) -> bool:
 
 @contextmanager
 def synthetic() -> Iterator[tuple[int, int]]:
-    """A server at every loopback address: /p/N is a page of the images /i/10N to /i/10N+9. Its port and process id."""
+    """A server at every loopback address: /p/N is a page of the images /i/10N to /i/10N+9. Its port and process id.
+
+    /large/N is the image N with LARGE bytes behind it, /slow/N comes in two halves, SLOW seconds apart.
+    """
     with socket.socket() as listening:
         # Every address of 127.0.0.0/8, and none that another machine could reach.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
@@ -209,6 +213,9 @@ def synthetic() -> Iterator[tuple[int, int]]:
         command = [sys.executable, "-m", "bench.serving", str(listening.fileno())]
         with running(command, "127.0.0.1", port, listening.fileno()) as pid:
             yield port, pid
+
+
+_BEHIND = bytes(LARGE)
 
 
 class Answers(asyncio.Protocol):
@@ -234,13 +241,20 @@ class Answers(asyncio.Protocol):
 
     def _answer(self, target: bytes) -> bytes:
         _, kind, name = (target + b"/").split(b"/", 2)
-        number = int(name.rstrip(b"/") or 0) if kind in (b"i", b"p") else 0
-        if kind == b"i":
-            return answer(b"200 OK", b"image/jpeg", numbered(self.files[number % len(self.files)], number))
+        number = int(name.rstrip(b"/") or 0) if kind in (b"i", b"p", b"large", b"slow") else 0
+        if kind in (b"i", b"large", b"slow"):
+            body = numbered(self.files[number % len(self.files)], number) + (_BEHIND if kind == b"large" else b"")
+            found = answer(b"200 OK", b"image/jpeg", body)
+            return self._halved(found) if kind == b"slow" else found
         if kind == b"p":
             shown = b"".join(b'<img src="/i/%d">\n' % (PER_PAGE * number + n) for n in range(PER_PAGE))
             return answer(b"200 OK", b"text/html", b"<!doctype html><title>album</title>\n" + shown)
         return answer(b"404 Not Found", b"text/plain", b"")
+
+    def _halved(self, found: bytes) -> bytes:
+        assert self._transport is not None
+        asyncio.get_running_loop().call_later(SLOW, self._transport.write, found[len(found) // 2 :])
+        return found[: len(found) // 2]
 
 
 def answer(status: bytes, kind: bytes, body: bytes) -> bytes:

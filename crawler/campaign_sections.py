@@ -78,7 +78,8 @@ class Limits:
 
     max_depth: links followed from a seed; 0 fetches the seeds and the images on them.  max_urls_per_host,
     max_urls_per_domain: in one run; a domain is a registered one, as in "example.nl".  max_image_bytes: after
-    decompression.  address: overrides, in the file's order.
+    decompression.  digest_only: videos, archives and PDF files are asked for, hashed whole and looked up by their
+    digests; max_digest_bytes: of one of them.  address: overrides, in the file's order.
     """
 
     requests_per_second: Annotated[float, number(0.001, 1_000)] = 4.0
@@ -87,6 +88,8 @@ class Limits:
     max_urls_per_host: Annotated[int, integer(1, 1_000_000_000)] = 50_000
     max_urls_per_domain: Annotated[int, integer(1, 1_000_000_000)] = 500_000
     max_image_bytes: Annotated[int, integer(1_024, 1_073_741_824)] = 33_554_432
+    digest_only: Annotated[bool, flag] = False
+    max_digest_bytes: Annotated[int, integer(1_024, 1_099_511_627_776)] = 268_435_456
     robots: Annotated[Literal["obey", "record"], choice("obey", "record")] = "obey"
     robots_basis: Annotated[str, text(empty=True)] = ""
     render: Annotated[Literal["never", "auto", "always"], choice("never", "auto", "always")] = "auto"

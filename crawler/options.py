@@ -23,7 +23,7 @@ CHOICES = {"worker_enrolment": ("open", "closed")}
 """Options of type str that have one of a few values."""
 
 
-_MAY_BE_ZERO = frozenset({"min_rate", "screen_margin"})
+_MAY_BE_ZERO = frozenset({"min_rate", "screen_margin", "unchanged_mib"})
 
 
 def _option(default: Any, unit: str, help: str) -> Any:
@@ -54,7 +54,7 @@ class Options:
 
     page_concurrency: int = _option(32, "requests", "Pages in flight in one worker process.")
     image_concurrency: int = _option(64, "requests", "Images in flight in one worker process.")
-    image_memory_mib: int = _option(256, "MiB", "Bytes of images in flight in one worker process.")
+    image_memory_mib: int = _option(256, "MiB", "Bytes of images and pages in flight in one worker process.")
 
     connect_timeout: float = _option(10.0, "s", "TCP and TLS set-up.")
     header_timeout: float = _option(15.0, "s", "From the request sent to the last header.")
@@ -71,6 +71,8 @@ class Options:
     screen_margin: int = _option(10, "bits", "The fast codes screen at the campaign's distance plus this.")
 
     robots_ttl: float = _option(86_400.0, "s", "How long robots rules are believed (at most a day).")
+    unchanged_mib: int = _option(64, "MiB", "Validators (ETag, Last-Modified) of clean images in Redis. 0: none.")
+    unchanged_ttl: float = _option(1_209_600.0, "s", "After so long at the latest an image is fetched in full again.")
     seen_ttl: float = _option(2_592_000.0, "s", "How long seen numbers of a finished run are kept.")
 
 

@@ -263,7 +263,7 @@ class Fetched:
     elapsed: seconds from sending to the last byte.  kind: what the first bytes show the body to be, None without one.
     truncated: the failure that broke the body off (only with `allow_partial`), None when it is whole.
     wire_bytes: bytes of the answer as received, headers included, before decompression.
-    digests: of a body that was hashed and dropped (`digest_bodies`), else None.
+    digests: of a body that was hashed and dropped (`digest_bodies`), else None.  digested_bytes: how long that was.
     """
 
     url: str
@@ -280,6 +280,7 @@ class Fetched:
     wire_bytes: int = 0
     timings: Timings | None = None
     digests: Digests | None = None
+    digested_bytes: int = 0
 
     def header(self, name: str) -> str | None:
         """The first header of this name (any case), or None."""
@@ -375,7 +376,8 @@ class FoundImage:
 class Examination:
     """What the sandbox answers for one image.
 
-    decoded: False with a `reason` ("truncated", "not an image", "bomb", "unsupported(svg)", "deadline", …).
+    decoded: False with a `reason` ("truncated", "not an image", "bomb", "unsupported(svg)", "deadline", …). True also
+    where digests alone were looked up, so that there was nothing to decode.
     partial: decoded, but the data ended early.  found: None when nothing matched.
     """
 

@@ -30,6 +30,7 @@ from crawler.bridge.images import ImageLane
 from crawler.bridge.lanes import LeasedRequest, PageLane
 from crawler.bridge.pages import PageJudge
 from crawler.bridge.places import Places
+from crawler.bridge.revisiting import Revisiting
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bridge.spider import LeaseSpider
 from crawler.bridge.worker import Worker, attach
@@ -39,8 +40,10 @@ from crawler.bus.envelope import Sealer
 from crawler.bus.hosts import HostBook
 from crawler.bus.joining import Joining, host_name
 from crawler.bus.membership import Membership
+from crawler.bus.revisits import Revisits
 from crawler.campaign import Campaign, check_startable
 from crawler.errors import HomeUnusable, OptionInvalid, RedisUnavailable, VangnetError
+from crawler.fetch.budget import ByteBudget
 from crawler.fetch.fetcher import Fetcher
 from crawler.fetch.limits import FetchLimits
 from crawler.fetch.resolver import DnsTimes, Resolver
@@ -141,6 +144,7 @@ class RunMaker:
             min_rate=options.min_rate,
             max_page_bytes=options.max_page_bytes,
             max_image_bytes=campaign.limits.max_image_bytes,
+            max_digest_bytes=campaign.limits.max_digest_bytes,
         )
 
 
@@ -165,11 +169,14 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
     ending = Ending()
     runs = RunBook(control, RunMaker(options, home, membership).prepare)
     completer = Completer(frontier)
+    revisits = Revisits(client, options.key_prefix, options.unchanged_mib << 20, options.unchanged_ttl)
+    revisiting = Revisiting(revisits, number_key)
     places = Places(frontier, HostBook(client, options.key_prefix, number_key))
-    courier = Courier(frontier, runs, places, options.max_page_bytes)
+    courier = Courier(frontier, runs, places, options.max_page_bytes, revisiting)
+    memory = ByteBudget(options.image_memory_mib << 20)
     admitter = Admitter(frontier, runs, places, number_key, patience=options.dns_patience)
     digger, bell = Digger(frontier, runs), admitter.admitted
-    pages = PageLane(completer, digger, bell=bell, concurrency=options.page_concurrency)
+    pages = PageLane(completer, digger, bell=bell, concurrency=options.page_concurrency, memory=memory)
     images = ImageLane(
         courier,
         completer,
@@ -178,7 +185,8 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
         ending,
         bell=bell,
         concurrency=options.image_concurrency,
-        memory=options.image_memory_mib << 20,
+        memory=memory,
+        revisiting=revisiting,
     )
 
     def request(lease: Lease) -> LeasedRequest:

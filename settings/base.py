@@ -16,6 +16,9 @@ DOWNLOAD_HANDLERS = {
     "data": None,
 }
 
+# Of requests by hand (`scrapy shell`, `scrapy fetch`, the probe); a campaign has an identity of its own.
+USER_AGENT = "Vangnet (by hand)"
+
 # Politeness, retries, redirects, robots and cookies are the frontier's and the outcomes' business; what the engine
 # would do about them on its own would happen twice, and unseen by the other workers.
 DOWNLOADER_MIDDLEWARES_BASE: dict[str, int] = {}

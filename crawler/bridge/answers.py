@@ -11,6 +11,7 @@ from crawler.frontier.base import Completion
 from crawler.records import Done, Failed, Fetched, FetchFailed, FrontierUrl, Lease, Outcome, Retry, Skipped
 from crawler.urls import canonical
 
+UNCHANGED = 304
 _NOTHING_SENT = frozenset({"blocked-scope", "invalid-request", "local-address", "local-resources"})
 """Failures of a fetch before anything reached the server."""
 
@@ -21,13 +22,14 @@ class Answered:
 
     session: the host's session as it is now, None when the answer did not change it.  disallowed: robots.txt forbids
     the URL, and the campaign asks for it all the same.  cloaked: this was said to the campaign's second identity, and
-    something else to the first.
+    something else to the first.  conditional: it was asked whether anything has changed.
     """
 
     fetched: Fetched
     session: bytes | None = field(default=None, repr=False)
     disallowed: bool = False
     cloaked: bool = False
+    conditional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ def concluded(completion: Completion, answered: Answered) -> Completion:
     if answered.session is not None and _leads_to_itself(completion.lease.item, answered.fetched):
         # "Come back with this cookie": as a redirect it would be dropped, for its target is the URL itself.
         outcome = Retry("redirect-with-cookie", 0.0)
+    elif answered.fetched.status == UNCHANGED and not answered.conditional:
+        outcome = Failed(f"http-{UNCHANGED}")  # "as you know it", to a question that asked for all of it
     else:
         marks = {"robots:disallowed": answered.disallowed, "cloaked?": answered.cloaked}
         outcome = _tallied(outcome, {name: 1 for name, holds in marks.items() if holds})

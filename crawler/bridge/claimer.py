@@ -24,7 +24,7 @@ _SPACING = 0.002
 _IDLE = 0.05
 """At the most, while there is room: what other workers admit or free rings no bell here."""
 _TOP_UP = 0.02
-"""Until a lane is filled up that has less room than a batch."""
+"""Until a lane is filled up that has less room than a batch, or of which nothing more was due."""
 _BACKLOG_AGE = 0.05
 _HELD, _PAUSE = 0.1, 0.5
 _log = structlog.get_logger()
@@ -55,6 +55,7 @@ class Claimer:
         self._request = request
         self._backlog_limit = backlog_limit
         self._stopped = False
+        self._sated = (False, False)
         self._idle = asyncio.Event()
         self._barren = 0
         self._claimed_at = 0.0
@@ -103,16 +104,29 @@ class Claimer:
         if pages <= 0 and images <= 0:
             return _IDLE
         now = asyncio.get_running_loop().time()
-        if not self._pages.hungry and not self._images.hungry and now < self._claimed_at + _TOP_UP:
+        if not self._is_worth_it() and now < self._claimed_at + _TOP_UP:
             return self._claimed_at + _TOP_UP - now
         self._claimed_at = now
         claimed = await self._frontier.claim(max(pages, 0), max(images, 0))
+        found = sum(lease.item.kind.on_image_lane for lease in claimed.leases)
+        self._sated = (len(claimed.leases) - found < pages, found < images)
         for lease in claimed.leases:
             if lease.item.kind.on_image_lane:
                 self._images.take(lease)
             else:
                 self._pages.take(lease, self._request(lease))
         return self._until_due(claimed)
+
+    def _is_worth_it(self) -> bool:
+        """Whether a claim may give a batch: where the last one gave less than a lane took, there was nothing more.
+
+        Otherwise every page or image that ends costs a claim for the lane that waits for others, for as long as the
+        other lane is busy. A worker with nothing to do asks whenever something happens.
+        """
+        if self._pages.idle and self._images.idle:
+            return True
+        pages, images = self._sated
+        return (self._pages.hungry and not pages) or (self._images.hungry and not images)
 
     def _until_due(self, claimed: Claimed) -> float:
         """Seconds until the next claim. Where nothing came although it was due, that grows: others are at it."""

@@ -14,6 +14,9 @@ from crawler.records import Done
 _LONGEST = 256
 _CANDIDATES = 50_000
 _PAUSE = 0.5
+_LINGER, _BATCH = 0.01, 32
+"""Seconds between two sendings, unless so many wait: the first after a rest leaves at once, those of a busy worker
+gather."""
 _log = structlog.get_logger()
 
 
@@ -32,18 +35,24 @@ class Completer:
         self._waiting: list[_Waiting] = []
         self._arrived = asyncio.Event()
         self._closed = False
+        self._full = asyncio.Event()
 
     async def complete(self, completion: Completion) -> bool:
         """End a lease; returns when it is done. False when the lease was not ours any more."""
         waiting = _Waiting(completion, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._arrived.set()
+        if len(self._waiting) >= _BATCH:
+            self._full.set()
         return await waiting.done
 
     async def run(self) -> None:
         """Send until closed and empty."""
+        loop, sent = asyncio.get_running_loop(), 0.0
         while self._waiting or not self._closed:
             await self._arrived.wait()
+            await self._gather(sent + _LINGER - loop.time())
+            sent = loop.time()
             most = _fitting(self._waiting)
             batch, self._waiting = self._waiting[:most], self._waiting[most:]
             if not self._waiting and not self._closed:
@@ -51,10 +60,18 @@ class Completer:
             if batch:
                 await self._send(batch)
 
+    async def _gather(self, seconds: float) -> None:
+        self._full.clear()
+        if seconds > 0 and len(self._waiting) < _BATCH and not self._closed:
+            timer = asyncio.get_running_loop().call_later(seconds, self._full.set)
+            await self._full.wait()
+            timer.cancel()
+
     def close(self) -> None:
         """Let `run` end once everything is sent."""
         self._closed = True
         self._arrived.set()
+        self._full.set()
 
     async def _send(self, batch: list[_Waiting]) -> None:
         loop = asyncio.get_running_loop()

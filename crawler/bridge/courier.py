@@ -10,6 +10,7 @@ from crawler.bridge.answers import Answered, Sent, Unsent
 from crawler.bridge.cloaking import looks_refused, shows_more
 from crawler.bridge.hostmemory import Host, HostMemory
 from crawler.bridge.places import NOBODY_THERE, Places
+from crawler.bridge.revisiting import Revisiting
 from crawler.bridge.rules import product_token
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bus.stops import StopKind
@@ -17,6 +18,8 @@ from crawler.errors import RedisUnavailable
 from crawler.fetch.budget import Hold
 from crawler.fetch.headers import request_headers
 from crawler.fetch.robots import RobotsRules
+from crawler.fetch.sniff import OPAQUE
+from crawler.fetch.validators import NOTHING, Validators
 from crawler.frontier.base import Frontier
 from crawler.ranges import politeness_key
 from crawler.records import Failed, Fetched, FetchFailed, FetchOrder, Kind, Lease, Skipped
@@ -71,10 +74,29 @@ async def _until(moment: float) -> None:
         await asyncio.sleep(wait)
 
 
-class Courier:
-    """One per worker, for both lanes. max_page_bytes: cap on what is not an image."""
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Under which name a request is sent, and what is known already of what it asks for."""
 
-    def __init__(self, frontier: Frontier, runs: RunBook, places: Places, max_page_bytes: int) -> None:
+    user_agent: str
+    validators: Validators = NOTHING
+
+
+class Courier:
+    """One per worker, for both lanes. max_page_bytes: cap on what is not an image.
+
+    revisiting: knows which images were clean on another night; None: nobody knows.
+    """
+
+    def __init__(
+        self,
+        frontier: Frontier,
+        runs: RunBook,
+        places: Places,
+        max_page_bytes: int,
+        revisiting: Revisiting | None = None,
+    ) -> None:
+        self._revisiting = revisiting
         self._frontier = frontier
         self._runs = runs
         self._places = places
@@ -140,16 +162,17 @@ class Courier:
         objection = None if host is None else _objection(lease, served, host)
         if objection is not None and served.campaign.limits.robots == "obey":
             return objection
+        known = NOTHING if self._revisiting is None else await self._revisiting.validators(served, lease)
         await _until(lease.not_before)
-        order = self._order(
-            lease, served, _Gate(self._frontier, self._runs, flight), host, served.campaign.identity.user_agent
-        )
+        gate = _Gate(self._frontier, self._runs, flight)
+        order = self._order(lease, served, gate, host, _Asking(served.campaign.identity.user_agent, known))
         answer = await served.fetcher.fetch(order, hold)
         if isinstance(answer, FetchFailed):
             if answer.reason in NOBODY_THERE and not url.is_address:
                 await self._places.doubt(served, url.host)
             return Unsent() if answer.reason == "late" else answer
-        sent = Answered(answer, _learned(served, host, answer), disallowed=isinstance(objection, Failed | Skipped))
+        disallowed = isinstance(objection, Failed | Skipped)
+        sent = Answered(answer, _learned(served, host, answer), disallowed, conditional=known != NOTHING)
         if host is None or not _has_second_look(served, host, lease, answer):
             return sent
         return await self._second_look(flight, served, host, sent, hold)
@@ -166,7 +189,7 @@ class Courier:
             flight.lease = again
             await _until(again.not_before)
             gate = _Gate(self._frontier, self._runs, flight)
-            order = self._order(again, served, gate, host, served.campaign.identity.second_user_agent)
+            order = self._order(again, served, gate, host, _Asking(served.campaign.identity.second_user_agent))
             second = await served.fetcher.fetch(replace(order, deadline=ends), hold)
         except RedisUnavailable:
             return first  # which was sent and answered, so that it counts
@@ -184,15 +207,16 @@ class Courier:
             served = self._runs.get(lease.item.run)
         return Unsent() if served is None or not self._runs.is_running(lease.item.run) else served
 
-    def _order(self, lease: Lease, served: ServedRun, gate: _Gate, host: Host | None, user_agent: str) -> FetchOrder:
+    def _order(self, lease: Lease, served: ServedRun, gate: _Gate, host: Host | None, asking: _Asking) -> FetchOrder:
         item, campaign = lease.item, served.campaign
         headers = request_headers(
             item.kind,
             item.url,
-            user_agent=user_agent,
+            user_agent=asking.user_agent,
             contact=campaign.identity.contact,
             referrer=item.referrer,
             cookies=host.cookies(item.url, time()) if host is not None and _keeps_sessions(served) else (),
+            validators=asking.validators,
         )
         return FetchOrder(
             url=item.url,
@@ -201,6 +225,7 @@ class Courier:
             # What comes back may be an image or a page on either lane; the fetcher's own caps go by what it is.
             max_bytes=max(campaign.limits.max_image_bytes, self._max_page_bytes),
             deadline=lease.expires,
+            digest_bodies=OPAQUE if campaign.limits.digest_only else frozenset(),
             # A page that breaks off still has links; of an image, half is better than none once it was tried again.
             allow_partial=not item.kind.on_image_lane or item.attempts > 0,
             ready=gate.ready,

@@ -30,7 +30,7 @@ class Ending:
     def fail(self, error: VangnetError) -> None:
         """Stop because of `error`; the first one is kept."""
         if self.failure is None:
-            self.failure = error
+            self.failure = error.with_traceback(None)  # whose frames would hold on to the image that met it
             _log.error("worker stops", error=str(error))
         self._event.set()
 

@@ -19,10 +19,11 @@ from crawler.bridge.lanes import LeasedRequest
 from crawler.bridge.worker import worker_of
 from crawler.fetch.failures import failure
 from crawler.fetch.fetcher import Fetcher
+from crawler.fetch.headers import request_headers
 from crawler.fetch.resolver import Resolver
 from crawler.options import Options, options_from
 from crawler.ranges import special_range, unwrapped
-from crawler.records import Fetched, FetchFailed, FetchOrder, Rejected
+from crawler.records import Fetched, FetchFailed, FetchOrder, Kind, Rejected
 from crawler.urls import canonical, parts
 
 _OWN_HEADERS = frozenset({"host", "connection", "content-length", "accept-encoding"})
@@ -44,6 +45,7 @@ class FetchHandler:
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
         self._options: Options = options_from(crawler.settings.copy_to_dict())
+        self._user_agent = str(crawler.settings.get("USER_AGENT"))
         self._loose: _LooseFetcher | None = None
 
     @classmethod
@@ -56,13 +58,13 @@ class FetchHandler:
             worker = worker_of(self._crawler)
             if worker is None:
                 raise NotConfigured("leased requests need the worker extension: run `vangnet worker`")
-            sent = await worker.courier.send(request.lease)
+            sent = await worker.courier.send(request.lease, request.hold)
             if not isinstance(sent, Answered):
                 raise NotFetched(sent)
             request.answered = sent
             return _response(request, sent.fetched)
         if self._loose is None:
-            self._loose = _LooseFetcher(self._options)
+            self._loose = _LooseFetcher(self._options, self._user_agent)
         answer = await self._loose.fetch(request)
         if not isinstance(answer, Fetched):
             raise NotFetched(answer)
@@ -76,7 +78,8 @@ class FetchHandler:
 class _LooseFetcher:
     """For requests without a lease: resolves by the system's nameservers and refuses special addresses."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, user_agent: str) -> None:
+        self._user_agent = user_agent
         self._lab = options.lab
         self._max_bytes = options.max_page_bytes
         self._resolver = Resolver(())
@@ -96,7 +99,14 @@ class _LooseFetcher:
         address = next((each for each in resolved.addresses if self._permits(each)), None)
         if address is None:
             return failure("blocked-scope")
-        return await self._fetcher.fetch(FetchOrder(url, address, tuple(_pairs(request.headers)), self._max_bytes))
+        return await self._fetcher.fetch(FetchOrder(url, address, self._headers(url, request), self._max_bytes))
+
+    def _headers(self, url: str, request: Request) -> tuple[tuple[str, str], ...]:
+        """What a page is asked for with, but for what the request says itself."""
+        own = _pairs(request.headers)
+        said = {name.lower() for name, _ in own}
+        usual = request_headers(Kind.PAGE, url, user_agent=self._user_agent)
+        return (*(pair for pair in usual if pair[0].lower() not in said), *own)
 
     async def close(self) -> None:
         await self._fetcher.close()
@@ -113,11 +123,16 @@ def _pairs(headers: Headers) -> list[tuple[str, str]]:
 
 
 def _response(request: Request, fetched: Fetched) -> Response:
+    """The answer as Scrapy has it: address in `ip_address`; in `meta`, "timings" and "tls" as `Fetched` has them."""
     headers = Headers()
     for name, value in fetched.headers:
         # The body is unpacked already; Scrapy's own middleware must not try again.
         if name.lower() != "content-encoding":
             headers.appendlist(name, value)
+    timings = fetched.timings
+    request.meta["timings"], request.meta["tls"] = timings, fetched.tls
+    if timings is not None:
+        request.meta["download_latency"] = timings.header  # by this name Scrapy's own extensions look for it
     kind = responsetypes.from_args(headers=headers, url=fetched.url, body=fetched.body[:4096])
     return kind(
         url=request.url,

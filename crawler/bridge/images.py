@@ -15,6 +15,7 @@ from crawler.bridge.ending import Ending
 from crawler.bridge.lanes import TOP_UP
 from crawler.bridge.outcomes import SANDBOX_PAUSE, broken_off, unsupported, unusable
 from crawler.bridge.pages import examine_lease, image_completion
+from crawler.bridge.revisiting import CleanLook, Revisiting
 from crawler.bridge.runs import RunBook
 from crawler.errors import RedisUnavailable, SandboxUnavailable
 from crawler.fetch.budget import ByteBudget, Hold
@@ -26,7 +27,8 @@ _log = structlog.get_logger()
 
 class ImageLane:
     """One per worker. concurrency: leases at work.  memory: bytes of bodies on their way from the socket through the
-    sandbox, above which nothing is claimed or read.  bell: rung whenever a lease ended."""
+    sandbox, above which nothing is claimed or read.  bell: rung whenever a lease ended.
+    revisiting: is told which images were clean; None: nobody keeps that."""
 
     def __init__(
         self,
@@ -38,7 +40,8 @@ class ImageLane:
         *,
         bell: asyncio.Event,
         concurrency: int,
-        memory: int,
+        memory: ByteBudget,
+        revisiting: Revisiting | None = None,
     ) -> None:
         self._courier = courier
         self._completer = completer
@@ -47,13 +50,19 @@ class ImageLane:
         self._ending = ending
         self._bell = bell
         self._concurrency = concurrency
-        self._memory = ByteBudget(memory)
+        self._memory = memory
+        self._revisiting = revisiting
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def room(self) -> int:
         """How many more leases may be taken now."""
         return 0 if self._memory.spent else self._concurrency - len(self._tasks)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is at work."""
+        return not self._tasks
 
     @property
     def hungry(self) -> bool:
@@ -71,6 +80,8 @@ class ImageLane:
         while self._tasks:
             await asyncio.wait(self._tasks)
         await self._digger.drain()
+        if self._revisiting is not None:
+            await self._revisiting.drain()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -81,12 +92,15 @@ class ImageLane:
 
     async def _work(self, lease: Lease) -> None:
         with self._memory.hold() as hold:
-            completion = await self._attempt(lease, hold)
+            completion, look = await self._attempt(lease, hold)
         if await self._completer.complete(completion):
             self._digger.accepted(completion)
+            if self._revisiting is not None and look is not None:
+                self._revisiting.remember(look)
 
-    async def _attempt(self, lease: Lease, hold: Hold) -> Completion:
+    async def _attempt(self, lease: Lease, hold: Hold) -> tuple[Completion, CleanLook | None]:
         """How the lease ended. When this returns, no reference to the body is left."""
+        look: CleanLook | None = None
         sent: Sent | None = None
         try:
             sent = await self._courier.send(lease, hold)
@@ -103,7 +117,9 @@ class ImageLane:
             completion = Completion(lease, Failed(f"internal-{type(error).__name__}"))
         if isinstance(sent, Answered):
             completion = concluded(completion, sent)
-        return completion
+            if self._revisiting is not None:
+                look = self._revisiting.clean_look(self._runs.get(lease.item.run), sent, completion)
+        return completion, look
 
     async def _completion(self, lease: Lease, sent: Sent) -> Completion:
         if isinstance(sent, Answered):
@@ -120,4 +136,4 @@ class ImageLane:
             return ended
         if fetched.kind in ("html", "feed"):
             return Completion(lease, Rekind(Kind.PAGE))
-        return image_completion(lease, await examine_lease(served, lease, fetched.body))
+        return image_completion(lease, await examine_lease(served, lease, fetched))

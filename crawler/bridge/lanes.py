@@ -11,6 +11,7 @@ from scrapy.core.engine import ExecutionEngine
 from crawler.bridge.answers import Answered
 from crawler.bridge.completer import Completer
 from crawler.bridge.digging import Digger
+from crawler.fetch.budget import ByteBudget, Hold
 from crawler.frontier.base import Completion
 from crawler.records import Lease
 
@@ -19,24 +20,34 @@ TOP_UP = 8
 
 
 class LeasedRequest(Request):
-    """A request that holds a lease; `answered` is its answer, once there is one."""
+    """A request that holds a lease; `answered` is its answer, once there is one.
+
+    hold: the share that the answer, and the images in it, have in the budget of bytes; None before the lane took it.
+    """
 
     def __init__(self, lease: Lease, **kwargs: Any) -> None:
         super().__init__(lease.item.url, dont_filter=True, **kwargs)
         self.lease = lease
         self.answered: Answered | None = None
+        self.hold: Hold | None = None
 
 
 class PageLane:
-    """One per worker. concurrency: leases between claim and completion.  bell: rung whenever one ended."""
+    """One per worker. concurrency: leases between claim and completion.  bell: rung whenever one ended.
 
-    def __init__(self, completer: Completer, digger: Digger, *, bell: asyncio.Event, concurrency: int) -> None:
+    memory: bytes of bodies, above which nothing is claimed or read.
+    """
+
+    def __init__(
+        self, completer: Completer, digger: Digger, *, bell: asyncio.Event, concurrency: int, memory: ByteBudget
+    ) -> None:
+        self._memory = memory
         self._completer = completer
         self._digger = digger
         self._bell = bell
         self._concurrency = concurrency
         self._engine: ExecutionEngine | None = None
-        self._out: set[tuple[int, int]] = set()
+        self._out: dict[tuple[int, int], Hold] = {}
         self._empty = asyncio.Event()
 
     def open(self, engine: ExecutionEngine) -> None:
@@ -46,7 +57,12 @@ class PageLane:
     @property
     def room(self) -> int:
         """How many more leases may be taken now."""
-        return self._concurrency - len(self._out)
+        return 0 if self._memory.spent else self._concurrency - len(self._out)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is at work."""
+        return not self._out
 
     @property
     def hungry(self) -> bool:
@@ -56,7 +72,7 @@ class PageLane:
     def take(self, lease: Lease, request: LeasedRequest) -> None:
         """Give a lease to the engine."""
         assert self._engine is not None
-        self._out.add((lease.partition, lease.token))
+        request.hold = self._out[lease.partition, lease.token] = self._memory.hold()
         self._empty.clear()
         self._engine.crawl(request)
 
@@ -66,7 +82,9 @@ class PageLane:
             if await self._completer.complete(completion):
                 self._digger.accepted(completion)
         finally:
-            self._out.discard((completion.lease.partition, completion.lease.token))
+            hold = self._out.pop((completion.lease.partition, completion.lease.token), None)
+            if hold is not None:
+                hold.leave()
             self._bell.set()
             if not self._out:
                 self._empty.set()

@@ -70,9 +70,12 @@ def broken_off(lease: Lease, fetched: Fetched) -> Completion | None:
 
 
 def unsupported(lease: Lease, fetched: Fetched) -> Completion | None:
-    """The end of a lease whose body was not read because nothing in it could be used."""
+    """The end of a lease whose body was not read because nothing in it could be used, or not to its end."""
     if fetched.skipped_body is None:
         return None
+    if fetched.digests is not None:
+        # Digests of a part say nothing of the whole.
+        return None if fetched.truncated is None else Completion(lease, Failed(fetched.truncated))
     return Completion(lease, Skipped(f"unsupported({fetched.skipped_body})"))
 
 

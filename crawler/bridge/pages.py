@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from time import time
 
 from crawler.bridge.answers import Answered, NotAnswered, concluded, unanswered
-from crawler.bridge.examine import Findings, examine
+from crawler.bridge.examine import Findings, examine, look_up
 from crawler.bridge.outcomes import broken_off, unsupported, unusable
 from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.discover.page import discover
+from crawler.fetch.budget import Hold
 from crawler.fetch.robots import parse_robots
 from crawler.frontier.base import Completion
 from crawler.records import (
@@ -51,9 +52,12 @@ class PageJudge:
         self._runs = runs
         self._most = most
 
-    async def answered(self, lease: Lease, answered: Answered) -> PageOutcome:
-        """An answer arrived. Raises SandboxUnavailable when an image in it could not be looked at."""
-        return PageOutcome(concluded(await self._answered(lease, answered.fetched), answered))
+    async def answered(self, lease: Lease, answered: Answered, hold: Hold | None = None) -> PageOutcome:
+        """An answer arrived. Raises SandboxUnavailable when an image in it could not be looked at.
+
+        hold: pays for the images that stand in a page itself, beside the page.
+        """
+        return PageOutcome(concluded(await self._answered(lease, answered.fetched, hold), answered))
 
     def unanswered(self, lease: Lease, sent: NotAnswered) -> PageOutcome:
         """No answer arrived."""
@@ -62,7 +66,7 @@ class PageJudge:
             completion = replace(completion, robots=pack_unreachable(sent.reason))
         return PageOutcome(completion)
 
-    async def _answered(self, lease: Lease, fetched: Fetched) -> Completion:
+    async def _answered(self, lease: Lease, fetched: Fetched, hold: Hold | None) -> Completion:
         served = self._runs.get(lease.item.run)
         if served is None:
             # The run is being made ready anew; the request was sent, so its slot is used.
@@ -73,13 +77,15 @@ class PageJudge:
         ended = ended or unusable(lease, fetched, time()) or unsupported(lease, fetched)
         if ended is not None:
             return ended
-        if fetched.kind == "image":
-            return image_completion(lease, await examine_lease(served, lease, fetched.body))
-        return await self._page(served, lease, fetched)
+        if fetched.kind == "image" or fetched.digests is not None:
+            return image_completion(lease, await examine_lease(served, lease, fetched))
+        return await self._page(served, lease, fetched, hold)
 
-    async def _page(self, served: ServedRun, lease: Lease, fetched: Fetched) -> Completion:
+    async def _page(self, served: ServedRun, lease: Lease, fetched: Fetched, hold: Hold | None) -> Completion:
         item = lease.item
-        content = await self._discover(lease, fetched)
+        content = await self._discover(served, lease, fetched)
+        if hold is not None:
+            hold.take(sum(len(image.body) for image in content.data_images))
         tally = Counter({f"rejected:{reason}": n for reason, n in content.rejected.items()})
         tally["pages"] += 1
         tally["truncated"] += fetched.truncated is not None
@@ -92,13 +98,14 @@ class PageJudge:
         found = _discovered(lease, content)
         return Completion(lease, Done(found, tuple(results), dict(tally)))
 
-    async def _discover(self, lease: Lease, fetched: Fetched) -> PageContent:
+    async def _discover(self, served: ServedRun, lease: Lease, fetched: Fetched) -> PageContent:
         most = _FEED_FACTOR * self._most if lease.item.kind is Kind.FEED else self._most
         arguments = (fetched.body, fetched.header("Content-Type"), lease.item.url, fetched.headers, most)
+        files = served.campaign.limits.digest_only
         if len(fetched.body) <= _QUICK:
-            return discover(*arguments)
+            return discover(*arguments, files=files)
         # A page of megabytes takes seconds; in a thread it takes them from the event loop in slices only.
-        return await asyncio.to_thread(discover, *arguments)
+        return await asyncio.to_thread(discover, *arguments, files=files)
 
     async def _robots(self, served: ServedRun, lease: Lease, fetched: Fetched) -> Completion:
         if fetched.status >= 500 or fetched.status == 429:
@@ -135,13 +142,15 @@ def _discovered(lease: Lease, content: PageContent) -> Discovered | None:
     return Discovered(content.candidates, lease.item.depth + 1, lease.item.url)
 
 
-async def examine_lease(served: ServedRun, lease: Lease, body: bytes) -> Findings:
-    """Look at the image that a lease's own URL answered with."""
-    return await examine(served, lease, body, lease.item.url, lease.item.referrer)
+async def examine_lease(served: ServedRun, lease: Lease, fetched: Fetched) -> Findings:
+    """Look at the image that a lease's own URL answered with, or look up the digests of a file."""
+    if fetched.digests is not None:
+        return await look_up(served, lease, fetched.digests, fetched.digested_bytes)
+    return await examine(served, lease, fetched.body, lease.item.url, lease.item.referrer)
 
 
 def image_completion(lease: Lease, findings: Findings) -> Completion:
-    """The end of a lease whose answer was an image. Undecodable is not clean: it has failed, for a reason."""
+    """The end of a lease whose answer was looked at. Undecodable is not clean: it has failed, for a reason."""
     if findings.failure is not None:
         return Completion(lease, Failed(findings.failure, findings.results, findings.tally))
     return Completion(lease, Done(None, findings.results, findings.tally))

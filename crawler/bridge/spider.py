@@ -45,7 +45,7 @@ class LeaseSpider(Spider):
     async def _outcome(self, request: LeasedRequest, answered: Answered) -> PageOutcome:
         outcome: Outcome
         try:
-            return await self._worker.judge.answered(request.lease, answered)
+            return await self._worker.judge.answered(request.lease, answered, request.hold)
         except SandboxUnavailable as error:
             self._worker.ending.fail(error)
             outcome = Retry("sandbox-unavailable", SANDBOX_PAUSE)

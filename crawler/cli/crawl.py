@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from crawler.cli.context import JSON_OPTION, Globals, emit
 from crawler.cli.display import CrawlDisplay, print_summary
+from crawler.fetch.surroundings import proxies
 from crawler.service.crawl import CrawlOrder, crawl_campaign
 from crawler.service.embedded import server_of
 from crawler.store.database import open_store
@@ -22,6 +24,8 @@ from crawler.store.database import open_store
 def crawl(context: Globals, file: Path, workers: int, replace: bool, as_json: bool) -> None:
     """Crawl the campaign in FILE on this machine, and wait until everything is recorded."""
     options = context.options()
+    if not (proxy := proxies(os.environ)).ok:
+        click.echo(f"vangnet: {proxy.line}", err=True)
     home = context.open_home(options)
     with open_store(home) as db, server_of(home, options) as url, CrawlDisplay() as display:
         order = CrawlOrder(file, workers, context.settings, url, context.user, replace)

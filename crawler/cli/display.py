@@ -96,6 +96,9 @@ def print_summary(summary: CrawlSummary) -> None:
     if urls["pending"]:
         table.add_row("  pending", str(urls["pending"]))
     table.add_row("images looked at", str(summary.images))
+    for name, shown in (("unchanged", "images unchanged"), ("digested", "files hashed")):
+        if summary.notes.get(name):
+            table.add_row(shown, str(summary.notes[name]))
     table.add_row("hits", str(summary.hits))
     table.add_row("matches in them", str(summary.matches))
     table.add_row("seconds", f"{summary.seconds:.1f}")

@@ -7,13 +7,17 @@ import os
 import resource
 
 import click
+import structlog
 
 from crawler.cli.context import JSON_OPTION, Globals, emit
 from crawler.cli.logs import log_to_stderr
 from crawler.errors import OptionInvalid, Refused, VangnetError
+from crawler.fetch.surroundings import address_families, certificate_store, descriptors, descriptors_needed, proxies
 from crawler.home import Home
 from crawler.options import Options
+from crawler.sandbox.forget import relaunch_forgetful
 
+_log = structlog.get_logger()
 _COLUMNS = ("name", "added_at", "revoked_at")
 _PARENT = click.option("--parent", type=int, default=0, hidden=True, help="Stop when this process is gone.")
 
@@ -77,10 +81,12 @@ def _work(context: Globals, campaign: str | None, parent: int) -> None:
 
     from crawler.wiring import WorkerExtension
 
+    relaunch_forgetful()
     log_to_stderr(context.verbose)
     # A worker holds images in memory; a crash must not write them to a core file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     options = _with_server(context)
+    _look_around(options)
     home = context.open_home(options)
     asyncio.run(_let_in(options, home, campaign))
     os.environ["SCRAPY_SETTINGS_MODULE"] = context.settings
@@ -96,6 +102,23 @@ def _work(context: Globals, campaign: str | None, parent: int) -> None:
         raise VangnetError("the worker extension is not installed; use settings that build on settings.base")
     if extension.failure is not None:
         raise extension.failure
+
+
+def _look_around(options: Options) -> None:
+    """Say what is missing here, once. Raises OptionInvalid when a worker could not work."""
+    concurrency = options.page_concurrency + options.image_concurrency
+    wanted = descriptors_needed(concurrency)
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= limit < wanted and (most < 0 or limit < most):
+        limit = wanted if most < 0 else min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+    # A lab needs no way out.
+    for finding in (proxies(os.environ), certificate_store(), *(() if options.lab else address_families())):
+        if not finding.ok:
+            _log.warning(finding.line)
+    files = descriptors(limit, concurrency)
+    if not files.ok:
+        raise OptionInvalid(files.line)
 
 
 async def _let_in(options: Options, home: Home, campaign: str | None) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from crawler.discover.acts import acts, named_image
 from crawler.discover.dataimages import DataImages
-from crawler.discover.endings import BINARY_ENDINGS, IMAGE_ENDINGS, PAGE_ENDINGS, ending_of
+from crawler.discover.endings import BINARY_ENDINGS, FILE_ENDINGS, IMAGE_ENDINGS, PAGE_ENDINGS, ending_of
 from crawler.discover.resolve import Resolver
 from crawler.discover.sources import IMAGE_LINK_PRIORITY, SOURCES, Source
 from crawler.records import Candidate, Kind, PageContent, Rejected
@@ -23,11 +23,13 @@ class Collector:
 
     url: the document's own canonical URL.  codec: its encoding (a Python codec), for the query part of links.
     limit: candidates to keep; of the lowest priority so many are cut, and counted as "cut".
+    files: whether videos, archives and PDF files are wanted.
     Time is bounded: of images and of everything else, at most 2 * limit distinct references each are resolved.
     """
 
-    def __init__(self, url: str, codec: str = "utf-8", limit: int = MAX_CANDIDATES) -> None:
+    def __init__(self, url: str, codec: str = "utf-8", limit: int = MAX_CANDIDATES, *, files: bool = False) -> None:
         self.url = url
+        self.files = files
         self.images = DataImages()
         self.rejected: dict[str, int] = {}
         self._codec = None if codec in ("utf-8", "utf-16-le", "utf-16-be") else codec
@@ -126,6 +128,8 @@ class Collector:
             self.count("acts")
         elif ending in IMAGE_ENDINGS:
             self._keep(url, min(source.priority, IMAGE_LINK_PRIORITY), Kind.IMAGE, source.name)
+        elif self.files and ending in FILE_ENDINGS and source.kind is not Kind.FEED:
+            self._keep(url, SOURCES["file"].priority, Kind.IMAGE, "file")
         elif ending in BINARY_ENDINGS and source.kind is not Kind.FEED:
             self.count("binary")
         elif ending in PAGE_ENDINGS and source.kind is Kind.IMAGE:

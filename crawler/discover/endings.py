@@ -12,11 +12,16 @@ _BINARY_ENDINGS: Final = """
     pdf ps eps doc docx xls xlsx ppt pptx odt ods odp epub mobi djvu psd ai
     woff woff2 ttf otf eot js mjs map css wasm swf class pyc
 """
+_FILE_ENDINGS: Final = """
+    mp4 m4v webm mkv avi mov wmv flv mpg mpeg 3gp ogv ts zip rar 7z gz tgz bz2 xz zst tar pdf
+"""
 # What decoders know, and what they refuse with a reason: either way the image lane is the cheaper place for it.
 IMAGE_ENDINGS: Final = frozenset(_IMAGE_ENDINGS.split())
 # A link to one of these holds neither links nor images that could be read. What a page shows by itself is never judged
 # by its ending.
 BINARY_ENDINGS: Final = frozenset(_BINARY_ENDINGS.split())
+# Those of them of which a campaign may want the digests of the whole file.
+FILE_ENDINGS: Final = frozenset(_FILE_ENDINGS.split())
 # A path that ends so is no image, whatever opens it. Other endings of programs (".php") say nothing.
 PAGE_ENDINGS: Final = frozenset(("html", "htm", "xhtml", "shtml"))
 _LONGEST: Final = 4_096  # characters of a string in data that may be a URL

@@ -104,6 +104,10 @@ class _Page:
         if raw:
             self.collector.add(raw, name)
 
+    def file(self, raw: str) -> None:
+        if self.collector.files:
+            self.link(raw, "file")
+
     def style(self, text: str) -> None:
         if "(" not in text and "@" not in text and "\\" not in text:
             return
@@ -184,6 +188,8 @@ def _img(page: _Page, attributes: dict[str, str], _: str) -> None:
 
 def _source(page: _Page, attributes: dict[str, str], _: str) -> None:
     page.images(attributes.get("srcset", ""))
+    if attributes.get("type", "").lower().startswith("video/"):
+        page.file(attributes.get("src", ""))
 
 
 def _meta(page: _Page, attributes: dict[str, str], _: str) -> None:
@@ -226,6 +232,8 @@ def _object(page: _Page, attributes: dict[str, str], _: str) -> None:
     kind = attributes.get("type", "").lower()
     if kind.startswith("image/") or looks_like_image(raw):
         page.image(raw, "object")
+    elif kind.startswith("video/") or kind == "application/pdf":
+        page.file(raw)
     elif not kind or "html" in kind:
         page.link(raw, "frame")
 
@@ -236,6 +244,7 @@ def _svg_image(page: _Page, attributes: dict[str, str], _: str) -> None:
 
 def _video(page: _Page, attributes: dict[str, str], _: str) -> None:
     page.image(attributes.get("poster", ""), "poster")
+    page.file(attributes.get("src", ""))
 
 
 def _input(page: _Page, attributes: dict[str, str], _: str) -> None:

@@ -19,18 +19,21 @@ def discover(
     url: str,
     headers: Sequence[tuple[str, str]] = (),
     limit: int = MAX_CANDIDATES,
+    *,
+    files: bool = False,
 ) -> PageContent:
     """Every URL that a browser or visitor of this document might ask for next, and the images in the document itself.
 
     body: as received, decompressed; sniff.MAX_BODY bytes of it are read.  content_type: the header's value, a hint.
     url: the document's own, canonical.  headers: of the answer.  limit: at most so many candidates.
+    files: whether videos, archives and PDF files are wanted, which are candidates for the image lane then.
     The candidates are distinct, without `url` itself, by priority and then in the order of the document.
     Never raises, whatever the body is. `rejected` counts what was left aside: reasons of `urls.canonical`, "acts",
     "binary", "cut", "sorting", "media", "data-…", "depth"; "body-cut", "body-binary" and "body-damaged" for the body.
     """
     body, problem = sniff.readable(body)
     text, codec = encoding.decode(body, content_type)
-    collector = Collector(url, codec, limit)
+    collector = Collector(url, codec, limit, files=files)
     if problem is not None:
         collector.count(problem)
     for raw, name in links.from_headers(headers):

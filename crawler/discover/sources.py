@@ -67,6 +67,7 @@ _FOLLOWED: Final = {
     "sitemap": (Kind.FEED, 4),
     "lightbox": (Kind.IMAGE, 1),  # a link that a script opens as a picture, whatever its ending
     "a": (Kind.PAGE, 5),
+    "file": (Kind.IMAGE, 5),  # a video, an archive or a PDF, where those are wanted; large, so after the images
     "sitemap-page": (Kind.PAGE, 6),  # everything, so nothing in particular
     "alternate": (Kind.PAGE, 6),  # the same content in another form
     "onclick": (Kind.PAGE, 6),

@@ -27,7 +27,7 @@ class Body:
     """What came of a body.
 
     kind: as sniffed, None for an empty one.  skipped: the kind that was not wanted, and so not read.
-    problem: the failure class that broke it off; `data` is what came before.
+    problem: the failure class that broke it off; `data` is what came before.  size: bytes that were hashed.
     """
 
     data: bytes = field(default=b"", repr=False)
@@ -35,6 +35,7 @@ class Body:
     skipped: str | None = None
     problem: Rejected | None = None
     digests: Digests | None = None
+    size: int = 0
 
 
 class BodyReader:
@@ -112,7 +113,8 @@ class BodyReader:
         if self._skipped is not None:
             return Body(kind=self._kind, skipped=self._skipped)
         if self._hashes is not None:
-            return Body(kind=self._kind, skipped=self._kind, problem=problem, digests=self._hashes.digests())
+            found = self._hashes.digests()
+            return Body(kind=self._kind, skipped=self._kind, problem=problem, digests=found, size=self._size)
         pieces, self._pieces = self._pieces, []
         return Body(pieces[0] if len(pieces) == 1 else b"".join(pieces), self._kind, problem=problem)
 

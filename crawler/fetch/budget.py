@@ -33,7 +33,7 @@ class ByteBudget:
         return self._used >= self._total
 
     def hold(self) -> Hold:
-        """The share of one body; empty at first. To be entered, and left when no reference to the bytes is left."""
+        """The share of one body; empty at first. To be left when no reference to the bytes is left."""
         return Hold(self)
 
     def take(self, size: int) -> None:
@@ -86,6 +86,10 @@ class Hold:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Give it back: no reference to the bytes is left."""
         size, self._size = self._size, 0
         self._budget.free(self, size)
 

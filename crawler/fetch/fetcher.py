@@ -196,6 +196,7 @@ class Fetcher:
                 body=now - exchange.answered,
             ),
             digests=body.digests,
+            digested_bytes=body.size,
         )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from crawler.fetch.decompress import ACCEPT_ENCODING
+from crawler.fetch.validators import NOTHING, Validators
 from crawler.records import Kind
 
 _ACCEPT: Final = {
@@ -29,8 +30,6 @@ _MAX_COOKIES: Final = 8192  # bytes; what common servers take as one header
 _DEFAULT_PORT: Final = {"http": 80, "https": 443}
 _DEFAULT_ENDINGS: Final = (":80/", ":443/")
 
-Validators = tuple[str | None, str | None]
-
 
 def request_headers(
     kind: Kind,
@@ -41,7 +40,7 @@ def request_headers(
     referrer: str | None = None,
     full_referrer: bool = False,
     cookies: tuple[tuple[str, str], ...] = (),
-    validators: Validators = (None, None),
+    validators: Validators = NOTHING,
 ) -> tuple[tuple[str, str], ...]:
     """All headers of a request but Host and the connection's own, in the order in which they are sent.
 

@@ -87,7 +87,7 @@ class Resolver:
         parallel: int = 256,
         cache: DnsCache | None = None,
     ) -> None:
-        servers = [_nameserver(each) for each in nameservers]
+        servers = [nameserver_text(each) for each in nameservers]
         self._times = times
         self._cache: DnsCache = MemoryDnsCache() if cache is None else cache
         self._slots = asyncio.Semaphore(parallel)
@@ -195,7 +195,7 @@ def _read(name: str, answer: pycares.DNSResult) -> Resolved:
     return Resolved(tuple(ordered), tuple(chain), min(ttls, default=0.0))
 
 
-def _nameserver(text: str) -> str:
+def nameserver_text(text: str) -> str:
     """A nameserver in the form that c-ares reads. Raises OptionInvalid."""
     match = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::(\d{1,5}))?|([0-9.]+)(?::(\d{1,5}))?|([0-9A-Fa-f:.]+)", text.strip())
     host = None if match is None else canonical_address(match[1] or match[3] or match[5])

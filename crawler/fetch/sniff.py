@@ -13,6 +13,8 @@ from typing import Final
 SNIFF_BYTES: Final = 512
 KINDS: Final = ("html", "image", "feed", "css", "json", "text", "video", "archive", "pdf", "other")
 USABLE: Final = frozenset(("html", "image", "feed", "css", "json", "text"))
+OPAQUE: Final = frozenset(("video", "archive", "pdf"))
+"""Kinds that nothing here looks into; a campaign may have them hashed whole."""
 
 _PREFIXES: Final = (
     (b"\xff\xd8\xff", "image"),

@@ -16,13 +16,13 @@ from crawler.records import Examination, FoundImage, Rejected
 from crawler.sandbox import protocol
 from crawler.sandbox.buffer import map_for_reading
 from crawler.sandbox.confine import CONTROL, Limits, close_in, die_with_parent
-from crawler.sandbox.protocol import Answer, FrameKind
+from crawler.sandbox.protocol import Answer, Frame, FrameKind, WholeFile
 
 EXIT_MEMORY = 78
 """Exit status of a child that has no memory left even for saying so."""
 
 _EXIT_REFUSED = 79
-_LONGEST_ORDER = 64
+_LONGEST_ORDER = 128
 
 
 class Announce(Protocol):
@@ -35,6 +35,10 @@ class Examines(Protocol):
     """What a child does with an image; `examine.Examiner` is the one."""
 
     def examine(self, data: memoryview, announce: Announce) -> Examination: ...
+
+    def look_up(self, file: WholeFile) -> Examination:
+        """Of a file that nobody looks into."""
+        ...
 
     def rehearse(self) -> None:
         """Raises SandboxUnavailable when what worked in the zygote does not any more."""
@@ -93,12 +97,19 @@ def _serve(image: memoryview, warm: Warm) -> None:
         if not packet:
             os._exit(0)
         frame = protocol.decode(packet)
-        if isinstance(frame, Rejected) or not isinstance(frame.payload, int):
+        examination = frame if isinstance(frame, Rejected) else _obey(frame, image, warm.examiner)
+        if isinstance(frame, Rejected) or isinstance(examination, Rejected):
             os._exit(_EXIT_REFUSED)
-        examination = _examine(image[: frame.payload], warm.examiner, frame.number)
         spent = examination.reason == "memory" or _processor_seconds() > warm.limits.cpu_seconds / 2
         answer = protocol.pack_answer(Answer(examination, spent))
         os.write(CONTROL, protocol.encode(FrameKind.DONE, frame.number, answer))
+
+
+def _obey(order: Frame, image: memoryview, examiner: Examines) -> Examination | Rejected:
+    if order.kind is FrameKind.EXAMINE and isinstance(order.payload, int):
+        return _examine(image[: order.payload], examiner, order.number)
+    file = protocol.unpack_file(order.payload) if order.kind is FrameKind.LOOK_UP else Rejected("order")
+    return file if isinstance(file, Rejected) else examiner.look_up(file)
 
 
 def _examine(data: memoryview, examiner: Examines, order: int) -> Examination:

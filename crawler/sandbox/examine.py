@@ -25,6 +25,7 @@ from crawler.match.index import open_index
 from crawler.match.matcher import Matcher, decide
 from crawler.records import Digests, Examination, Fingerprint, FoundImage, Rejected, RowMatch
 from crawler.sandbox.child import Announce, Warm
+from crawler.sandbox.protocol import WholeFile
 from crawler.sandbox.samples import SAMPLES
 from crawler.sandbox.settings import from_map, limits_of
 
@@ -62,6 +63,14 @@ class Examiner:
         case = Case(data, FoundImage(found.sha256, found.md5, len(data), None, None, None, ()), announce)
         case.matches += self._matcher.exact(found)
         return self._memory.keep(found.sha256, self._judge(case, found))
+
+    def look_up(self, file: WholeFile) -> Examination:
+        """What exact digests alone say of a file that nobody looks into: a video, an archive, a PDF."""
+        matches = decide(self._matcher.exact(file.digests))
+        if not matches:
+            return Examination(True)
+        found = FoundImage(file.digests.sha256, file.digests.md5, file.size, None, None, None, matches)
+        return Examination(True, found=found)
 
     def _judge(self, case: Case, known: Digests) -> Examination:
         case.settle()

@@ -14,14 +14,17 @@ from crawler.records import Examination, FoundImage, Rejected
 from crawler.sandbox import protocol
 from crawler.sandbox.buffer import ImageBuffer
 from crawler.sandbox.launcher import ZygoteHandle, as_error
-from crawler.sandbox.protocol import Answer, Frame, FrameKind
+from crawler.sandbox.protocol import Answer, Frame, FrameKind, WholeFile
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One image on its way. found: what its digests matched, told before the decoding began.  tries: hand-overs."""
+    """One image on its way, or the digests of a file.
 
-    body: bytes | bytearray | memoryview
+    found: what its digests matched, told before the decoding began.  tries: hand-overs.
+    """
+
+    body: bytes | bytearray | memoryview | WholeFile
     answer: asyncio.Future[Examination]
     found: FoundImage | None = None
     tries: int = 0
@@ -77,15 +80,18 @@ class ChildHandle:
         self._loop.add_reader(self._link.fileno(), self._readable)
 
     def begin(self, job: Job, deadline: float) -> bool:
-        """Copy the image over and order its examination; False when the child is gone (`lost` follows).
+        """Copy the image over and order its examination, or order a look-up; False: the child is gone (`lost` follows).
 
         deadline: seconds from now.
         """
-        length = self._buffer.put(job.body)
         self._order += 1
         self._clean = protocol.encode(FrameKind.DONE, self._order)
+        if isinstance(job.body, WholeFile):
+            order = protocol.encode(FrameKind.LOOK_UP, self._order, protocol.pack_file(job.body))
+        else:
+            order = protocol.encode(FrameKind.EXAMINE, self._order, self._buffer.put(job.body))
         try:
-            self._link.send(protocol.encode(FrameKind.EXAMINE, self._order, length))
+            self._link.send(order)
         except OSError:
             self._buffer.wipe()
             return False

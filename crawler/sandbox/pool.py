@@ -12,11 +12,11 @@ from collections import deque
 from collections.abc import Coroutine
 
 from crawler.errors import SandboxUnavailable, VangnetError
-from crawler.records import Examination
+from crawler.records import Digests, Examination
 from crawler.sandbox.endings import Counts, cause_of, was_killed
 from crawler.sandbox.handle import ChildHandle, Job
 from crawler.sandbox.launcher import ZygoteHandle
-from crawler.sandbox.protocol import Answer
+from crawler.sandbox.protocol import Answer, WholeFile
 from crawler.sandbox.settings import SandboxSettings
 
 WARM_PATIENCE = 20.0
@@ -85,12 +85,23 @@ class Sandbox:
         the decoder says. `body` must not change until this returns; cancelling is free. Raises SandboxUnavailable when
         the sandbox is closed or cannot be kept alive: the image was not looked at and may be given back.
         """
+        self._check_open()
+        if len(body) > self._settings.max_bytes:
+            return Examination(False, "too-large")
+        return await self._answer_to(body)
+
+    async def look_up(self, digests: Digests, size: int) -> Examination:
+        """Matches of the digests of a file that was hashed as it passed by; size: its bytes. Raises as `examine`."""
+        self._check_open()
+        return await self._answer_to(WholeFile(digests, size))
+
+    def _check_open(self) -> None:
         if self._failure is not None:
             raise self._failure
         if self._closed:
             raise SandboxUnavailable("sandbox: closed")
-        if len(body) > self._settings.max_bytes:
-            return Examination(False, "too-large")
+
+    async def _answer_to(self, body: bytes | bytearray | memoryview | WholeFile) -> Examination:
         job = Job(body, self._loop.create_future())
         self._jobs.add(job.answer)
         job.answer.add_done_callback(self._jobs.discard)

@@ -5,7 +5,7 @@ all. `number` is the sequence number of an order, or a process id. Image bytes n
 
     worker -> zygote   SETTINGS map · SPAWN (with two descriptors: control socket, image buffer)
     zygote -> worker   READY · FAILED [class, message] · ENDED number=pid, wait status
-    worker -> child    EXAMINE number=order, length in the buffer
+    worker -> child    EXAMINE number=order, length in the buffer · LOOK_UP number=order, [md5, sha1, sha256, size]
     child  -> worker   HERE number=pid (with its pidfd) · READY · FAILED [class, message]
                        FOUND number=order, found · DONE number=order, answer (nil: decoded, nothing found)
 
@@ -21,7 +21,7 @@ from enum import IntEnum
 
 import msgpack
 
-from crawler.records import Examination, FoundImage, Rejected, RowMatch
+from crawler.records import Digests, Examination, FoundImage, Rejected, RowMatch
 
 VERSION = 1
 MAX_FRAME = 65_536
@@ -49,6 +49,7 @@ class FrameKind(IntEnum):
     HERE = 7
     FOUND = 8
     DONE = 9
+    LOOK_UP = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,14 @@ class Frame:
     kind: FrameKind
     number: int
     payload: object
+
+
+@dataclass(frozen=True, slots=True)
+class WholeFile:
+    """A file that was hashed as it passed by. size: bytes."""
+
+    digests: Digests
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +129,18 @@ def unpack_answer(payload: object) -> Answer | Rejected:
             text = reason if isinstance(reason, str) else None
             return Answer(Examination(decoded, text, partial, image), spent)
     return Rejected("answer")
+
+
+def pack_file(file: WholeFile) -> list[object]:
+    return [file.digests.md5, file.digests.sha1, file.digests.sha256, file.size]
+
+
+def unpack_file(payload: object) -> WholeFile | Rejected:
+    match payload:
+        case [bytes(md5), bytes(sha1), bytes(sha256), int(size)]:
+            if (len(md5), len(sha1), len(sha256)) == (16, 20, 32) and _is_count(size):
+                return WholeFile(Digests(md5, sha1, sha256), size)
+    return Rejected("file")
 
 
 def unpack_found(payload: object) -> FoundImage | Rejected:

@@ -12,6 +12,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from crawler.errors import VangnetError
+from crawler.fetch.proxies import is_proxy_variable
 from crawler.home import Home
 from crawler.sandbox.forget import FORGETFUL
 
@@ -29,7 +30,9 @@ class Crew:
     def __init__(self, home: Home, settings: str, redis_url: str, workers: int) -> None:
         self.interrupted = False
         self._home = home
-        self._environment = os.environ | {
+        # The command that starts them says once that it ignores proxies.
+        inherited = {name: value for name, value in os.environ.items() if not is_proxy_variable(name)}
+        self._environment = inherited | {
             "REDIS_URL": redis_url,
             "VANGNET_HOME": str(home.root),
             "SCRAPY_SETTINGS_MODULE": settings,

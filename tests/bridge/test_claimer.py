@@ -52,6 +52,7 @@ class Source:
 class Lane:
     room: int = 10
     hungry: bool = True
+    idle: bool = True
     taken: list[Lease] = field(default_factory=list)
 
     def take(self, lease: Lease, request: object = None) -> None:
@@ -145,11 +146,12 @@ async def test_without_room_nothing_is_claimed() -> None:
 
 async def test_a_busy_lane_is_filled_up_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     async with claiming() as bench:
-        bench.pages.hungry = bench.images.hungry = False
+        bench.pages.hungry = bench.images.hungry = bench.pages.idle = bench.images.idle = False
         bench.bell.set()
         await turns()
         assert len(bench.source.asked) == 1
-        bench.images.hungry = True
+        bench.images.hungry = bench.images.idle = True
+        bench.claimer._sated = (False, False)
         bench.bell.set()
         await bench.source.another()
         bench.images.hungry = False
@@ -199,3 +201,16 @@ async def test_once_stopped_it_claims_nothing() -> None:
         bench.bell.set()
         await turns()
         assert len(bench.source.asked) == 1
+
+
+async def test_a_lane_that_waits_for_others_costs_no_claims_while_the_other_is_at_work() -> None:
+    pictures = tuple(lease(kind=Kind.IMAGE, token=token) for token in range(10))
+    async with claiming(Claimed(pictures, None), images=10) as bench:
+        bench.images.idle = bench.images.hungry = False
+        bench.bell.set()
+        await turns()
+        assert bench.source.asked == [(10, 10)]
+        bench.images.idle = True
+        bench.bell.set()
+        await bench.source.another()
+        assert bench.source.asked[1:] == [(10, 0)]

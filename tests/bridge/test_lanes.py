@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from crawler.bridge.completer import Completer
 from crawler.bridge.digging import Digger
 from crawler.bridge.lanes import LeasedRequest, PageLane
+from crawler.fetch.budget import ByteBudget
 from crawler.frontier.base import Completion
 from crawler.records import Done
 from tests.bridge.parts import Frontier, Runs, lease, served
@@ -31,7 +32,7 @@ class Bench:
         self.completer = Completer(frontier)
         self.bell = asyncio.Event()
         digger = Digger(frontier, Runs(served()))
-        self.lane = PageLane(self.completer, digger, bell=self.bell, concurrency=16)
+        self.lane = PageLane(self.completer, digger, bell=self.bell, concurrency=16, memory=ByteBudget(1_000))
         self.crawled: list[LeasedRequest] = []
         self.lane.open(SimpleNamespace(crawl=self.crawled.append))
 

@@ -13,10 +13,11 @@ from crawler.bridge.outcomes import (
     backoff,
     broken_off,
     failed_fetch,
+    unsupported,
     unusable,
 )
 from crawler.fetch.failures import failure
-from crawler.records import Done, Failed, Fetched, FrontierUrl, Kind, Lease, Retry, RunId
+from crawler.records import Digests, Done, Failed, Fetched, FrontierUrl, Kind, Lease, Retry, RunId, Skipped
 
 NOW = 1_700_000_000.0
 
@@ -121,3 +122,17 @@ def test_tries_are_spaced_further_and_further_apart() -> None:
 def test_failures_say_themselves_whether_trying_again_can_help() -> None:
     assert failed_fetch(lease(), failure("reset")).outcome == Retry("reset", backoff(0))
     assert failed_fetch(lease(), failure("tls")).outcome == Failed("tls")
+
+
+def test_digests_of_a_part_of_a_file_are_not_looked_up() -> None:
+    file = replace(answer(200), skipped_body="video", digests=Digests(b"m" * 16, b"s" * 20, b"S" * 32))
+    assert unsupported(lease(), file) is None
+    ended = unsupported(lease(), replace(file, truncated="deadline"))
+    assert ended is not None
+    assert ended.outcome == Failed("deadline")
+
+
+def test_a_file_that_nobody_wants_is_skipped_for_a_reason() -> None:
+    ended = unsupported(lease(), replace(answer(200), skipped_body="pdf"))
+    assert ended is not None
+    assert ended.outcome == Skipped("unsupported(pdf)")

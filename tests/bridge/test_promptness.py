@@ -19,6 +19,7 @@ from crawler.bridge.digging import Digger
 from crawler.bridge.ending import Ending
 from crawler.bridge.images import ImageLane
 from crawler.bridge.lanes import PageLane
+from crawler.fetch.budget import ByteBudget
 from crawler.frontier.memory import MemoryFrontier
 from crawler.records import Fetched, FetchOrder, Kind
 from tests.bridge.parts import Runs, Web, answer, places_in, served
@@ -63,8 +64,9 @@ async def working() -> AsyncIterator[Bench]:
     runs = Runs(served('robots = "record"\nrobots_basis = "a test"', web))
     completer, digger = Completer(frontier), Digger(frontier, runs)
     courier = Courier(frontier, runs, places_in(frontier), 1_000)
-    images = ImageLane(courier, completer, digger, runs, ending, bell=bell, concurrency=64, memory=1_000)
-    pages = PageLane(completer, digger, bell=bell, concurrency=32)
+    memory = ByteBudget(1_000)
+    images = ImageLane(courier, completer, digger, runs, ending, bell=bell, concurrency=64, memory=memory)
+    pages = PageLane(completer, digger, bell=bell, concurrency=32, memory=memory)
     claimer = Claimer(frontier, runs, pages, images, bell=bell, request=lambda lease: lease, backlog_limit=100)
     tasks = [asyncio.create_task(work) for work in (claimer.run(), completer.run())]
     yield Bench(frontier, web, bell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -59,3 +60,16 @@ def test_what_does_not_crawl_starts_without_compiler_and_engine(module: str) -> 
     program = f"import sys, {module}; print(*{{'numba', 'scrapy', 'aiohttp'}}.intersection(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
+
+
+def test_what_is_missing_here_is_said_in_a_line_each(tmp_path: Path) -> None:
+    """Too few descriptors end a worker; a proxy is ignored."""
+    vangnet = Vangnet(tmp_path / "home", environment={"REDIS_URL": "redis://127.0.0.1:1/0", "http_proxy": "geheim"})
+    with vangnet.start("worker") as process:
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (64, 64))
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    first, last = err.splitlines()
+    assert "http_proxy in the environment: ignored" in first
+    assert "only 64 open files are allowed, a worker needs" in last
+    assert "geheim" not in err

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from crawler.discover.page import discover
 from crawler.records import Kind
-from tests.discover.support import by_url, content, kinds, sources
+from tests.discover.support import PAGE, by_url, content, kinds, sources
 
 
 @pytest.mark.parametrize(
@@ -238,3 +239,13 @@ def test_markup_in_markup_ends_somewhere() -> None:
     found = content(inner + "<img src=/a.jpg>")
     assert [each.url for each in found.candidates] == ["http://site.example/a.jpg"]
     assert found.rejected == {"depth": 1}
+
+
+def test_files_are_named_where_they_are_wanted() -> None:
+    markup = """<a href=/a.zip>x</a><a href=/b.mp3>x</a><video src=/c poster=/p.jpg><source src=/d type=video/webm>
+        <source src=/e type=audio/ogg></video><embed src=/f type=application/pdf><a href=/File:g.mp4>x</a>"""
+    found = discover(markup.encode(), "text/html", PAGE, files=True)
+    named = {each.url.removeprefix("http://site.example"): each for each in found.candidates if each.source == "file"}
+    assert set(named) == {"/a.zip", "/c", "/d", "/f"}
+    assert {each.kind for each in named.values()} == {Kind.IMAGE}
+    assert found.rejected == {"binary": 1}

@@ -10,6 +10,7 @@ from PIL import Image
 
 from crawler.errors import SandboxUnavailable
 from crawler.fingerprint.compute import Undecodable, fingerprint, reference_code, reference_phash, uncropped_codes
+from crawler.fingerprint.exact import digests
 from crawler.fingerprint.hashers import Hasher
 from crawler.fingerprint.options import DEFAULT_OPTIONS
 from crawler.match.index import IndexRow, index_in_memory
@@ -17,6 +18,7 @@ from crawler.match.matcher import Matcher, Thresholds
 from crawler.records import Code, Examination, FoundImage, Rejected, RowMatch
 from crawler.sandbox import examine
 from crawler.sandbox.examine import Examiner
+from crawler.sandbox.protocol import WholeFile
 from tests.sandbox.pictures import encoded, picture
 
 PICTURE = picture(11, 640, 480)
@@ -336,3 +338,13 @@ def test_a_rehearsal_finds_out_that_a_decoder_stopped_working(monkeypatch: pytes
         rehearsed.rehearse()
     with pytest.raises(SandboxUnavailable, match="a small PNG cannot be decoded"):
         examiner(NOBODY).rehearse()
+
+
+def test_digests_alone_are_looked_up() -> None:
+    film = b"a film"
+    found = digests(memoryview(film))
+    rows = [IndexRow(5, "sha1", hashlib.sha1(film).digest()), IndexRow(6, "md5", found.md5, benign=True), *NOBODY]
+    answer = examiner(rows).look_up(WholeFile(found, 6))
+    matches = (RowMatch(5, "sha1"), RowMatch(6, "md5", benign=True))
+    assert answer == Examination(True, found=FoundImage(found.sha256, found.md5, 6, None, None, None, matches))
+    assert examiner(NOBODY).look_up(WholeFile(found, 6)) == Examination(True)

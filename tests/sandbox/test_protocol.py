@@ -7,19 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.records import Examination, FoundImage, Rejected, RowMatch
+from crawler.records import Digests, Examination, FoundImage, Rejected, RowMatch
 from crawler.sandbox.protocol import (
     MAX_FRAME,
     MAX_MATCHES,
     Answer,
     Frame,
     FrameKind,
+    WholeFile,
     decode,
     encode,
     pack_answer,
+    pack_file,
     pack_found,
     unpack_answer,
     unpack_failure,
+    unpack_file,
     unpack_found,
 )
 
@@ -161,3 +164,12 @@ def test_a_failure_is_one_bounded_line() -> None:
     assert name == "IndexCorrupt"
     assert message.startswith("first second x")
     assert len(message) == 500
+
+
+def test_the_digests_of_a_file_survive_the_way() -> None:
+    file = WholeFile(Digests(b"m" * 16, b"s" * 20, b"S" * 32), 2**40)
+    frame = decode(encode(FrameKind.LOOK_UP, 3, pack_file(file)))
+    assert isinstance(frame, Frame)
+    assert unpack_file(frame.payload) == file
+    for wrong in ([b"m", b"s" * 20, b"S" * 32, 1], [b"m" * 16, b"s" * 20, b"S" * 32, -1], [b"m" * 16], 7, None):
+        assert isinstance(unpack_file(wrong), Rejected)

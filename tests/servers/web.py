@@ -18,12 +18,13 @@ Reply = tuple[int, tuple[tuple[str, str], ...], bytes]
 class Visit:
     """One request. at: monotonic seconds.  host: as the Host header has it.  cookie, referer: None without one.
 
-    before: how often the path was asked before.
+    headers: all of them.  before: how often the path was asked before.
     """
 
     at: float
     host: str
     path: str
+    headers: Mapping[str, str]
     cookie: str | None
     referer: str | None
     before: int
@@ -31,11 +32,15 @@ class Visit:
 
 @dataclass
 class Site:
-    """Where visitors come. visits: in the order of arrival."""
+    """Where visitors come. visits: in the order of arrival.
+
+    unchanged: paths that were asked for by the ETag that their answer has, and answered with 304.
+    """
 
     address: str
     port: int
     visits: list[Visit] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
 
     @property
     def root(self) -> str:
@@ -45,6 +50,11 @@ class Site:
     def requests(self) -> list[tuple[float, str]]:
         """(monotonic seconds, path) of each visit."""
         return [(visit.at, visit.path) for visit in self.visits]
+
+    @property
+    def headers(self) -> list[Mapping[str, str]]:
+        """What each visit brought along."""
+        return [visit.headers for visit in self.visits]
 
     def asked(self, path: str) -> int:
         return sum(visit.path == path for visit in self.visits)
@@ -92,6 +102,12 @@ def receive(answer: Callable[[Visit], Answer | Reply], address: str = "127.0.0.1
 
         def do_GET(self) -> None:
             status, headers, body = answer(self._arrived())
+            given = dict(headers)
+            if "ETag" in given and self.headers.get("If-None-Match") == given["ETag"]:
+                site.unchanged.append(self.path)
+                self.send_response(304)
+                self.end_headers()
+                return
             self.send_response(status)
             for name, value in headers.items() if isinstance(headers, Mapping) else headers:
                 self.send_header(name, value)
@@ -100,10 +116,18 @@ def receive(answer: Callable[[Visit], Answer | Reply], address: str = "127.0.0.1
             self.wfile.write(body)
 
         def _arrived(self) -> Visit:
-            named = self.headers
+            named = dict(self.headers)
             with arriving:
                 before = site.asked(self.path)
-                visit = Visit(time.monotonic(), named["Host"], self.path, named["Cookie"], named["Referer"], before)
+                visit = Visit(
+                    time.monotonic(),
+                    named["Host"],
+                    self.path,
+                    named,
+                    named.get("Cookie"),
+                    named.get("Referer"),
+                    before,
+                )
                 site.visits.append(visit)
             return visit
 
