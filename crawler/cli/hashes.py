@@ -6,11 +6,17 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from crawler.cli import governing
 from crawler.cli.context import JSON_OPTION, Globals, emit
+
+if TYPE_CHECKING:
+    from crawler.service.trial import Trial
+    from crawler.store.database import Database
+    from crawler.store.lists import HashList
 
 FORMATS = ("auto", "lines", "csv", "vics", "ncmec", "interpol")
 
@@ -18,6 +24,10 @@ FORMATS = ("auto", "lines", "csv", "vics", "ncmec", "interpol")
 @click.group()
 def hashes() -> None:
     """The hash lists that images are matched against."""
+
+
+for _command in (governing.keys, governing.quarantine, governing.feedback, governing.sample):
+    hashes.add_command(_command)
 
 
 @hashes.command(name="import")
@@ -28,6 +38,8 @@ def hashes() -> None:
 @click.option("--category", "categories", multiple=True, help="A category that counts; may be repeated. Default: all.")
 @click.option("--column", "columns", multiple=True, metavar="ROLE=NAME", help="csv: md5=Hash, category=Cat, id=Key …")
 @click.option("--skip-invalid", is_flag=True, help="Leave out what is malformed, and count it by reason.")
+@click.option("--manifest", type=click.Path(path_type=Path), help="Signed in FILE.sig; required outside of the lab.")
+@click.option("--replace", is_flag=True, help="Also when next to nothing of the list is in the file.")
 @JSON_OPTION
 @click.pass_obj
 def import_(
@@ -40,9 +52,14 @@ def import_(
     categories: tuple[str, ...],
     columns: tuple[str, ...],
     skip_invalid: bool,
+    manifest: Path | None,
+    replace: bool,
     as_json: bool,
 ) -> None:
-    """Import FILE as the next version of a list, all of it or nothing. A new list is enabled at once."""
+    """Import FILE as the next version of a list, all of it or nothing.
+
+    In the lab a new list is enabled at once; elsewhere a second person enables each version.
+    """
     from crawler.match.entries import ImportOptions
     from crawler.service import lists as service
     from crawler.service.session import open_session
@@ -52,7 +69,15 @@ def import_(
     )
     with open_session(globals_.open_home(), globals_.user) as at, _progress(file.name) as progress:
         version = service.import_list(
-            at.db, at.actor, file, name=name, options=options, skip_invalid=skip_invalid, progress=progress
+            at.db,
+            at.actor,
+            file,
+            name=name,
+            options=options,
+            skip_invalid=skip_invalid,
+            manifest=manifest,
+            replace=replace,
+            progress=progress,
         )
     done = service.version_json(version)
     if as_json:
@@ -63,6 +88,10 @@ def import_(
     click.echo(f"{done['added']} new, {done['withdrawn']} withdrawn, {done['duplicates']} duplicates")
     for reason, count in done["skipped"].items():
         click.echo(f"left out: {count} × {reason}")
+    if done["unsearchable"]:
+        click.echo(f"kept, but nothing can search them yet: {done['unsearchable']}")
+    if done["served"] != done["version"]:
+        click.echo(f"version {done['version']} waits: another person runs `vangnet hashes enable {name}`")
 
 
 @hashes.command(name="lists")
@@ -88,11 +117,28 @@ def lists_(globals_: Globals, as_json: bool) -> None:
 
 @hashes.command()
 @click.argument("name")
+@click.option("--despite", metavar="REASON", help="Enable it although it would hit harmless images.")
 @JSON_OPTION
 @click.pass_obj
-def enable(globals_: Globals, name: str, as_json: bool) -> None:
-    """Match against a list from the next crawl on."""
-    _set_enabled(globals_, name, True, as_json)
+def enable(globals_: Globals, name: str, despite: str | None, as_json: bool) -> None:
+    """Match against a list from the next crawl on.
+
+    Outside of the lab a version is enabled by another person than the one who imported it, and tried on harmless images
+    first.
+    """
+    from crawler.service import enabling
+    from crawler.service import lists as service
+    from crawler.service.session import open_session
+
+    options = globals_.options()
+    with open_session(globals_.open_home(options), globals_.user) as at:
+        waiting = enabling.waiting(at.db, at.actor, name)
+        trial = None if waiting is None else _tried(globals_, at.db, waiting, as_json)
+        row = enabling.enable(at.db, at.actor, name, trial=trial, despite=despite)
+    if as_json:
+        emit(service.list_json(row) | {"trial": trial and trial.to_json()})
+    else:
+        click.echo(f"{name}: enabled")
 
 
 @hashes.command()
@@ -101,7 +147,15 @@ def enable(globals_: Globals, name: str, as_json: bool) -> None:
 @click.pass_obj
 def disable(globals_: Globals, name: str, as_json: bool) -> None:
     """Match against a list no longer."""
-    _set_enabled(globals_, name, False, as_json)
+    from crawler.service import lists as service
+    from crawler.service.session import open_session
+
+    with open_session(globals_.open_home(), globals_.user) as at:
+        row = service.set_enabled(at.db, at.actor, name, False)
+    if as_json:
+        emit(service.list_json(row))
+    else:
+        click.echo(f"{name}: disabled")
 
 
 @hashes.command()
@@ -126,13 +180,19 @@ def drop(globals_: Globals, name: str, as_json: bool) -> None:
 @JSON_OPTION
 @click.pass_obj
 def check(globals_: Globals, values: tuple[str, ...], as_json: bool) -> None:
-    """Look up digests or perceptual hashes (hexadecimal, "pdq:…" or bare) in all lists."""
+    """Look up digests or perceptual hashes (hexadecimal, "pdq:…" or bare) in all lists.
+
+    "-" reads them from stdin, one a line, so that none stands in the list of processes. Every check is on record, and
+    a person may look up only so many in a day.
+    """
     from crawler.cli.tables import print_table
     from crawler.service.checks import check as look_up
     from crawler.service.session import open_session
 
-    with open_session(globals_.open_home(), globals_.user) as at:
-        answers = look_up(at.db, at.actor, values)
+    options = globals_.options()
+    given = tuple(sys.stdin.read().split()) if values == ("-",) else values
+    with open_session(globals_.open_home(options), globals_.user) as at:
+        answers = look_up(at.db, at.actor, given, per_day=options.checks_per_day)
     if as_json:
         emit(answers)
         return
@@ -145,16 +205,21 @@ def check(globals_: Globals, values: tuple[str, ...], as_json: bool) -> None:
     print_table(("value", *names), rows, empty="no list knows any of them")
 
 
-def _set_enabled(globals_: Globals, name: str, enabled: bool, as_json: bool) -> None:
-    from crawler.service import lists as service
-    from crawler.service.session import open_session
+def _tried(globals_: Globals, db: Database, row: HashList, as_json: bool) -> Trial:
+    """Try a list on harmless images, and show what it would hit."""
+    from crawler.cli.printer import use_kernels
+    from crawler.cli.tables import print_table
+    from crawler.lab.corpus import corpus
+    from crawler.service.trial import try_list
 
-    with open_session(globals_.open_home(), globals_.user) as at:
-        row = service.set_enabled(at.db, at.actor, name, enabled)
-    if as_json:
-        emit(service.list_json(row))
-    else:
-        click.echo(f"{name}: {'enabled' if row.enabled else 'disabled'}")
+    use_kernels(globals_, globals_.options())
+    click.echo(f"trying version {row.version} of {row.name} on harmless images …", err=True)
+    trial = try_list(db, row, corpus())
+    if not as_json:
+        names = ("image", "entry", "algorithm", "distance")
+        rows = [[hit[name] for name in names] for hit in trial.to_json()["would_hit"]]
+        print_table(names, rows, empty=f"it would hit none of {trial.images} harmless images")
+    return trial
 
 
 def _columns(pairs: tuple[str, ...]) -> dict[str, str]:

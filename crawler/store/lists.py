@@ -28,6 +28,8 @@ class HashList:
     near: what an analyst may do with hits of it that rest on no exact digest: "confirm" them, or only with an
     assessment made elsewhere ("assess").  version: the latest, counted from 1.  imported_at: seconds since the epoch.
     entries: live ones.  by_algorithm: live ones of each algorithm.
+    served: the version that is matched against; None until a second person has enabled one.
+    governed: it came with a manifest, so that two persons bring a version into service.
     """
 
     id: int
@@ -40,6 +42,8 @@ class HashList:
     format: str
     entries: int
     by_algorithm: dict[str, int]
+    served: int | None
+    governed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,8 @@ class EntryFacts:
 
 
 _LISTS = """
-    SELECT hash_lists.id, name, kind, enabled, near, hash_lists.version, imported_at, format, entries, by_algorithm
+    SELECT hash_lists.id, name, kind, enabled, near, hash_lists.version, imported_at, format, entries,
+        by_algorithm, served_version AS served, governed
     FROM hash_lists JOIN list_versions ON list_id = hash_lists.id AND list_versions.version = hash_lists.version
     WHERE dropped_at IS NULL AND (?1 IS NULL OR name = ?1) ORDER BY name
 """
@@ -100,14 +105,16 @@ def add_version(
     format_name: str,
     replaces: bool,
     skipped: Mapping[str, int],
+    governed: bool = False,
 ) -> ListVersion:
     """Make what `staged` holds the next version of the list `name`, which is made and enabled when it is new.
 
+    governed: the version waits for a second person to enable it; meanwhile the one before goes on being served.
     near: taken for a new list only.  replaces: entries of the version before that are not among the staged ones are
     withdrawn; else only what the tombstones name.
     Raises HashListInvalid when the name stands with the other kind.
     """
-    list_id, version = _next_version(db, name, kind, near)
+    list_id, version = _next_version(db, name, kind, near, governed)
     highest = int(db.value("SELECT coalesce(max(id), 0) FROM hash_entries"))
     staged.merge(list_id, version)
     if replaces:
@@ -151,19 +158,27 @@ def set_enabled(db: Database, list_id: int, enabled: bool) -> bool:
 def drop(db: Database, list_id: int) -> int:
     """Delete every entry of a list and forget its name. Returns how many there were; its hits keep what they say."""
     deleted = db.execute("DELETE FROM hash_entries WHERE list_id = ?", list_id)
-    db.execute("UPDATE hash_lists SET dropped_at = ?, enabled = 0 WHERE id = ?", db.clock(), list_id)
+    sql = "UPDATE hash_lists SET dropped_at = ?, enabled = 0, served_version = NULL WHERE id = ?"
+    db.execute(sql, db.clock(), list_id)
     return deleted
 
 
 def index_rows(db: Database, lists: Sequence[HashList]) -> Iterator[IndexRow]:
-    """The live entries of `lists`, for an index builder, by number."""
+    """The entries of the served versions of `lists`, for an index builder, by number."""
     benign_lists = {row.id for row in lists if row.kind == "benign"}
     for entry, algorithm, value, list_id in db.stream(
-        "SELECT id, algorithm, value, list_id FROM hash_entries WHERE withdrawn_version IS NULL "
-        "AND list_id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        "SELECT id, algorithm, value, list_id FROM served_entries "
+        "WHERE list_id IN (SELECT value FROM json_each(?)) ORDER BY id",
         json.dumps([row.id for row in lists]),
     ):
         yield IndexRow(entry, algorithm, value, list_id in benign_lists)
+
+
+def latest_rows(db: Database, row: HashList) -> Iterator[IndexRow]:
+    """The entries of a list's latest version, whether it is served or not."""
+    sql = "SELECT id, algorithm, value FROM hash_entries WHERE withdrawn_version IS NULL AND list_id = ? ORDER BY id"
+    for entry, algorithm, value in db.stream(sql, row.id):
+        yield IndexRow(entry, algorithm, value, row.kind == "benign")
 
 
 def entry_facts(db: Database, entries: Sequence[int]) -> dict[int, EntryFacts]:
@@ -198,20 +213,22 @@ def codes(db: Database, algorithm: str) -> Iterator[tuple[int, str, str | None, 
     )
 
 
-def _next_version(db: Database, name: str, kind: ListKind, near: Near) -> tuple[int, int]:
+def _next_version(db: Database, name: str, kind: ListKind, near: Near, governed: bool) -> tuple[int, int]:
     found = db.row("SELECT id, kind, version, dropped_at FROM hash_lists WHERE name = ?", name)
     if found is None:
-        row = {"name": name, "kind": kind, "enabled": 1, "near": near, "version": 1, "created_at": db.clock()}
-        return db.insert("hash_lists", row), 1
+        row = {"name": name, "kind": kind, "near": near, "version": 1, "created_at": db.clock()}
+        waits = {"enabled": 0, "governed": 1} if governed else {"enabled": 1, "served_version": 1}
+        return db.insert("hash_lists", row | waits), 1
     if found["dropped_at"] is None and found["kind"] != kind:
         raise HashListInvalid(f"list {name!r} is a {found['kind']} list; give --kind {found['kind']} or another name")
     # A name that was dropped comes back enabled, as a new list would be; its versions go on counting.
-    db.execute(
-        "UPDATE hash_lists SET version = version + 1, kind = ?, enabled = enabled OR dropped_at IS NOT NULL, "
-        "dropped_at = NULL WHERE id = ?",
-        kind,
-        found["id"],
+    sql = (
+        "UPDATE hash_lists SET version = version + 1, kind = ?, governed = 1, dropped_at = NULL WHERE id = ?"
+        if governed
+        else "UPDATE hash_lists SET version = version + 1, served_version = version + 1, kind = ?, "
+        "enabled = enabled OR dropped_at IS NOT NULL, dropped_at = NULL WHERE id = ?"
     )
+    db.execute(sql, kind, found["id"])
     return found["id"], found["version"] + 1
 
 
@@ -225,7 +242,8 @@ def _by_algorithm(db: Database, list_id: int) -> dict[str, int]:
 
 
 def _list(row: Row) -> HashList:
-    return HashList(**{**row, "enabled": bool(row["enabled"]), "by_algorithm": json.loads(row["by_algorithm"])})
+    flags = {name: bool(row[name]) for name in ("enabled", "governed")}
+    return HashList(**{**row, **flags, "by_algorithm": json.loads(row["by_algorithm"])})
 
 
 def _facts(row: Row) -> EntryFacts:

@@ -15,6 +15,7 @@ from crawler.store import audit
 from crawler.store.database import Database
 from crawler.store.lists import ListVersion
 from tests.fingerprint.plugged import install
+from tests.service.governed import register, signed_manifest
 from tests.store.factories import ANNA, store_at
 
 
@@ -68,6 +69,7 @@ def test_an_import_says_what_it_did(db: Database, file: Path) -> None:
         "by_algorithm": {"md5": 1, "pdq": 1, "phash": 1, "sha256": 1},
         "unsearchable": 0,
         "near": "confirm",
+        "served": 1,
         "added": 4,
         "withdrawn": 0,
         "duplicates": 0,
@@ -121,7 +123,10 @@ def test_a_file_without_an_entry_does_not_empty_a_list(db: Database, file: Path,
 
 def test_production_lists_want_an_assessment_of_near_hits(tmp_path: Path, file: Path) -> None:
     with store_at(tmp_path, lab=False) as db:
-        assert list_json(imported(db, file).list)["near"] == "assess"
+        signed = signed_manifest(tmp_path)
+        register(db, tmp_path)
+        done = import_list(db, ANNA, file, name="tulips", options=ImportOptions(), manifest=signed)
+        assert list_json(done.list)["near"] == "assess"
 
 
 def test_enable_and_disable(db: Database, file: Path) -> None:
