@@ -152,6 +152,29 @@ def feedback(globals_: Globals, name: str, as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("campaign")
+@click.option("--most", type=click.IntRange(1, 1_000), default=1_000, show_default=True, help="Pages.")
+@JSON_OPTION
+@click.pass_obj
+def revisit(globals_: Globals, campaign: str, most: int, as_json: bool) -> None:
+    """Make the campaign CAMPAIGN-revisit: pages where something was found and their hosts, once more.
+
+    For when a list has grown. Scope, identity and limits are those of CAMPAIGN.
+    """
+    from crawler.service.revisits import plan_revisit
+    from crawler.service.session import open_session
+
+    options = globals_.options()
+    with open_session(globals_.open_home(options), globals_.user) as at:
+        made = plan_revisit(at.db, at.actor, campaign, lab=options.lab, most=most)
+    if as_json:
+        emit(made)
+        return
+    click.echo(f"campaign {made['campaign']}: {made['pages']} pages, {made['seeds']} seeds")
+    click.echo(f"start it with `vangnet campaign start {made['campaign']}`; in production somebody approves it first")
+
+
+@click.command()
 @click.argument("format_name", metavar="FORMAT", type=click.Choice(SAMPLES))
 @click.option("--images", type=click.IntRange(1, 100_000_000), default=100, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed makes another list.")

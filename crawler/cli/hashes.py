@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ def hashes() -> None:
     """The hash lists that images are matched against."""
 
 
-for _command in (governing.keys, governing.quarantine, governing.feedback, governing.sample):
+for _command in (governing.keys, governing.quarantine, governing.feedback, governing.revisit, governing.sample):
     hashes.add_command(_command)
 
 
@@ -79,13 +79,16 @@ def import_(
             replace=replace,
             progress=progress,
         )
-    done = service.version_json(version)
+        done = service.version_json(version) | service.standing_json(at.db, version.list)
     if as_json:
         emit(done)
         return
     state = "enabled" if done["enabled"] else "disabled"
     click.echo(f"{name} version {done['version']} ({done['kind']}, {state}): {done['entries']} entries")
     click.echo(f"{done['added']} new, {done['withdrawn']} withdrawn, {done['duplicates']} duplicates")
+    if any(done["by_category"]):
+        counted = "all" if done["categories"] is None else ", ".join(done["categories"])
+        click.echo(f"categories that count: {counted}; entries: {_counts(done['by_category'])}")
     for reason, count in done["skipped"].items():
         click.echo(f"left out: {count} × {reason}")
     if done["unsearchable"]:
@@ -98,21 +101,29 @@ def import_(
 @JSON_OPTION
 @click.pass_obj
 def lists_(globals_: Globals, as_json: bool) -> None:
-    """List the hash lists."""
+    """List the hash lists, how much was crawled with them, and open alerts."""
     from crawler.cli.tables import print_table
     from crawler.service import lists as service
+    from crawler.service.quarantine import list_quarantines
     from crawler.service.session import open_session
 
     with open_session(globals_.open_home(), globals_.user) as at:
-        found = [service.list_json(row) for row in service.all_lists(at.db, at.actor)]
+        rows = service.all_lists(at.db, at.actor)
+        found = [service.list_json(row) | service.standing_json(at.db, row) for row in rows]
+        alarms = [row for row in list_quarantines(at.db, at.actor) if row["alert"] is not None]
     if as_json:
         emit(found)
         return
     print_table(
-        ("name", "kind", "enabled", "version", "entries", "by algorithm", "imported at"),
-        ([*_first(row), _counts(row["by_algorithm"]), row["imported_at"][:16].replace("T", " ")] for row in found),
+        ("name", "kind", "enabled", "version", "served", "entries", "by algorithm", "seen since", "imported at"),
+        map(_row, found),
         empty="no lists; run `vangnet hashes import FILE --list NAME`",
     )
+    for row in alarms:
+        click.echo(
+            f"alert of level {row['alert']}: entry {row['entry']} of {row['list']} is in quarantine since "
+            f"{_minute(row['since'])}, {row['hits']} hits wait; see `vangnet hashes quarantine list`"
+        )
 
 
 @hashes.command()
@@ -232,8 +243,20 @@ def _columns(pairs: tuple[str, ...]) -> dict[str, str]:
     return columns
 
 
-def _first(row: Mapping[str, Any]) -> list[object]:
-    return [row["name"], row["kind"], "yes" if row["enabled"] else "no", row["version"], row["entries"]]
+def _row(row: Mapping[str, Any]) -> list[object]:
+    enabled = "yes" if row["enabled"] else "no"
+    first = [row["name"], row["kind"], enabled, row["version"], row["served"], row["entries"]]
+    return [*first, _counts(row["by_algorithm"]), _seen(row["seen"]), _minute(row["imported_at"])]
+
+
+def _minute(text: str) -> str:
+    return text[:16].replace("T", " ")
+
+
+def _seen(versions: Sequence[Mapping[str, Any]]) -> str | None:
+    """Of the latest version."""
+    share = versions[0]["share"] if versions else None
+    return None if share is None else f"{share:.0%}"
 
 
 def _counts(by_algorithm: Mapping[str, int]) -> str:

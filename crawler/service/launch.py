@@ -19,6 +19,7 @@ from crawler.records import Candidate, Discovered, Kind, RunId
 from crawler.service.deployment import Deployment
 from crawler.store import campaigns
 from crawler.store.actors import Actor
+from crawler.store.coverage import note_index
 from crawler.store.database import Database
 from crawler.store.keys import key_file
 from crawler.store.workers import add_key, verify_keys
@@ -68,7 +69,10 @@ class Launch:
         A new one begins with what the budgets of earlier runs left out.
         """
         await self._tidy()
-        return await self._resumed() or await self._fresh()
+        run = await self._resumed() or await self._fresh()
+        with self.db.write():
+            note_index(self.db, run, self.index)
+        return run
 
     async def forget(self, run: RunId) -> None:
         """Remove a finished run from Redis."""

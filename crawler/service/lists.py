@@ -18,7 +18,7 @@ from crawler.match.importers.detect import REPLACING, detect, read
 from crawler.match.index import IndexInfo, build_index, open_index
 from crawler.service import manifests
 from crawler.service.actors import require
-from crawler.store import audit, floods, indexes, lists
+from crawler.store import audit, coverage, floods, indexes, lists
 from crawler.store import manifests as kept_manifests
 from crawler.store.actors import Actor
 from crawler.store.database import Database
@@ -99,12 +99,13 @@ def import_list(
                 replaces=format_name in REPLACING,
                 skipped=left.reasons,
                 governed=not db.home.lab,
+                categories=options.categories,
             )
             if before and not replace and _another(before, version):
                 raise HashListInvalid(_stands_otherwise(path, before, version))
             if signed:
                 kept_manifests.keep(db, version.list.id, version.list.version, signed)
-            audit.append(db, actor, "lists.import", name, detail=_import_detail(version, options, signed))
+            audit.append(db, actor, "lists.import", name, detail=_import_detail(version, signed))
     db.shrink_log()
     return version
 
@@ -162,10 +163,32 @@ def list_json(row: HashList) -> dict[str, Any]:
         "format": row.format,
         "entries": row.entries,
         "by_algorithm": row.by_algorithm,
+        "categories": row.categories,
+        "by_category": row.by_category,
         "unsearchable": sum(count for name, count in row.by_algorithm.items() if not _searchable(row, name)),
         "near": row.near,
         "served": row.served,
     }
+
+
+def standing_json(db: Database, row: HashList) -> dict[str, Any]:
+    """What `hashes lists --json` adds to a list: {"seen", "quarantined"}.
+
+    seen: [{"version", "imported_at", "urls", "known", "share"}], the latest versions first: of the URLs that the
+    largest run of each campaign fetched, how many were fetched by a run with this version or a later one; share is None
+    while no run has finished.  quarantined: entries that wait for a person.
+    """
+    seen = [
+        {
+            "version": each.version,
+            "imported_at": iso(each.imported_at),
+            "urls": each.urls,
+            "known": each.known,
+            "share": None if each.share is None else round(each.share, 4),
+        }
+        for each in coverage.seen_since(db, row.id)
+    ]
+    return {"seen": seen, "quarantined": floods.waiting(db, row.id)}
 
 
 def version_json(version: ListVersion) -> dict[str, Any]:
@@ -234,9 +257,9 @@ def _stands_otherwise(path: Path, before: HashList, version: ListVersion) -> str
     )
 
 
-def _import_detail(version: ListVersion, options: ImportOptions, signed: Signed | None) -> dict[str, Any]:
+def _import_detail(version: ListVersion, signed: Signed | None) -> dict[str, Any]:
     return {
-        "categories": sorted(options.categories) if options.categories is not None else None,
+        "categories": version.list.categories,
         "key": signed and signed.key,
         "version": version.list.version,
         "kind": version.list.kind,

@@ -125,6 +125,12 @@ def quarantines(db: Database, *, entry: int | None = None) -> list[Quarantine]:
     return [Quarantine(**row) for row in rows]
 
 
+def waiting(db: Database, list_id: int) -> int:
+    """How many entries of a list wait for a person."""
+    sql = "SELECT count(*) FROM entry_quarantines WHERE state = 'waiting' AND list_id = ?"
+    return int(db.value(sql, list_id))
+
+
 def upheld(db: Database) -> list[int]:
     """The entries that are matched against no more, ascending."""
     return [row["entry_id"] for row in db.rows("SELECT entry_id FROM entry_quarantines WHERE state = 'upheld'")]

@@ -7,7 +7,7 @@ again. Values are sensitive: nothing here prints one. Every function that writes
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,7 +27,8 @@ class HashList:
 
     near: what an analyst may do with hits of it that rest on no exact digest: "confirm" them, or only with an
     assessment made elsewhere ("assess").  version: the latest, counted from 1.  imported_at: seconds since the epoch.
-    entries: live ones.  by_algorithm: live ones of each algorithm.
+    entries: live ones.  by_algorithm, by_category: live ones of each; "" stands for no category, and of very many
+    categories the rarest are left out.  categories: those that the import let count, None for all.
     served: the version that is matched against; None until a second person has enabled one.
     governed: it came with a manifest, so that two persons bring a version into service.
     """
@@ -42,6 +43,8 @@ class HashList:
     format: str
     entries: int
     by_algorithm: dict[str, int]
+    by_category: dict[str, int]
+    categories: list[str] | None
     served: int | None
     governed: bool
 
@@ -77,9 +80,17 @@ class EntryFacts:
 
 _LISTS = """
     SELECT hash_lists.id, name, kind, enabled, near, hash_lists.version, imported_at, format, entries,
-        by_algorithm, served_version AS served, governed
+        by_algorithm, by_category, categories, served_version AS served, governed
     FROM hash_lists JOIN list_versions ON list_id = hash_lists.id AND list_versions.version = hash_lists.version
     WHERE dropped_at IS NULL AND (?1 IS NULL OR name = ?1) ORDER BY name
+"""
+_BY_ALGORITHM = """
+    SELECT algorithm AS name, count(*) AS entries FROM hash_entries WHERE list_id = ? AND withdrawn_version IS NULL
+    GROUP BY algorithm ORDER BY algorithm
+"""
+_BY_CATEGORY = """
+    SELECT coalesce(category, '') AS name, count(*) AS entries FROM hash_entries
+    WHERE list_id = ? AND withdrawn_version IS NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 50
 """
 
 
@@ -106,12 +117,14 @@ def add_version(
     replaces: bool,
     skipped: Mapping[str, int],
     governed: bool = False,
+    categories: Collection[str] | None = None,
 ) -> ListVersion:
     """Make what `staged` holds the next version of the list `name`, which is made and enabled when it is new.
 
     governed: the version waits for a second person to enable it; meanwhile the one before goes on being served.
     near: taken for a new list only.  replaces: entries of the version before that are not among the staged ones are
     withdrawn; else only what the tombstones name.
+    categories: those that count, None for all.
     Raises HashListInvalid when the name stands with the other kind.
     """
     list_id, version = _next_version(db, name, kind, near, governed)
@@ -128,7 +141,7 @@ def add_version(
     gone = "SELECT count(*) FROM hash_entries WHERE list_id = ? AND withdrawn_version = ?"
     added = int(db.value("SELECT count(*) FROM hash_entries WHERE list_id = ? AND id > ?", list_id, highest))
     withdrawn = int(db.value(gone, list_id, version))
-    by_algorithm = _by_algorithm(db, list_id)
+    by_algorithm = _counted(db, _BY_ALGORITHM, list_id)
     duplicates = staged.taken - int(db.value(taken, list_id, version))
     row = {
         "list_id": list_id,
@@ -142,6 +155,8 @@ def add_version(
         "duplicates": duplicates,
         "skipped": json.dumps(dict(skipped)),
         "by_algorithm": json.dumps(by_algorithm),
+        "categories": None if categories is None else json.dumps(sorted(categories)),
+        "by_category": json.dumps(_counted(db, _BY_CATEGORY, list_id)),
     }
     register(db, actor)
     db.insert("list_versions", row)
@@ -232,18 +247,14 @@ def _next_version(db: Database, name: str, kind: ListKind, near: Near, governed:
     return found["id"], found["version"] + 1
 
 
-def _by_algorithm(db: Database, list_id: int) -> dict[str, int]:
-    rows = db.rows(
-        "SELECT algorithm, count(*) AS entries FROM hash_entries WHERE list_id = ? AND withdrawn_version IS NULL "
-        "GROUP BY algorithm ORDER BY algorithm",
-        list_id,
-    )
-    return {row["algorithm"]: row["entries"] for row in rows}
+def _counted(db: Database, sql: str, list_id: int) -> dict[str, int]:
+    return {row["name"]: row["entries"] for row in db.rows(sql, list_id)}
 
 
 def _list(row: Row) -> HashList:
     flags = {name: bool(row[name]) for name in ("enabled", "governed")}
-    return HashList(**{**row, **flags, "by_algorithm": json.loads(row["by_algorithm"])})
+    named = {name: json.loads(row[name] or "null") for name in ("by_algorithm", "by_category", "categories")}
+    return HashList(**{**row, **flags, **named})
 
 
 def _facts(row: Row) -> EntryFacts:

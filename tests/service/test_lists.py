@@ -67,6 +67,8 @@ def test_an_import_says_what_it_did(db: Database, file: Path) -> None:
         "format": "lines",
         "entries": 4,
         "by_algorithm": {"md5": 1, "pdq": 1, "phash": 1, "sha256": 1},
+        "categories": None,
+        "by_category": {"": 4},
         "unsearchable": 0,
         "near": "confirm",
         "served": 1,

@@ -4,6 +4,10 @@ ALTER TABLE hash_lists ADD COLUMN served_version INTEGER;
 ALTER TABLE hash_lists ADD COLUMN governed INTEGER NOT NULL DEFAULT 0 CHECK (governed IN (0, 1));
 UPDATE hash_lists SET served_version = version;
 
+-- categories: those that the import let count, as a JSON array, NULL for all.  by_category: live entries of each.
+ALTER TABLE list_versions ADD COLUMN categories TEXT;
+ALTER TABLE list_versions ADD COLUMN by_category TEXT NOT NULL DEFAULT '{}';
+
 CREATE TABLE owner_keys (
     name TEXT PRIMARY KEY,
     verify_key BLOB NOT NULL UNIQUE CHECK (length(verify_key) = 32),
