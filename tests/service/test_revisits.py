@@ -67,3 +67,14 @@ def test_pages_come_before_the_roots_of_their_hosts() -> None:
         "https://b.example/",
         "https://a.example/",
     ]
+
+
+def test_changed_thresholds_of_a_campaign_are_on_record(db: Database, tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    for distance in (31, 31, 20):
+        plan = build_plan(80, ["dorp"])
+        path.write_text(campaign_text(plan, "127.0.0.1:53", match={"pdq_distance": distance}))
+        create_campaign(db, ANNA, path, lab=True, replace=True)
+    (event,) = (event for event in audit.events(db) if event["act"] == "campaigns.thresholds")
+    assert (event["object"], event["actor"]) == ("lab", "anna")
+    assert (event["detail"]["before"]["pdq_distance"], event["detail"]["after"]["pdq_distance"]) == (31, 20)
