@@ -63,6 +63,7 @@ def import_(
     from crawler.match.entries import ImportOptions
     from crawler.service import lists as service
     from crawler.service.session import open_session
+    from crawler.service.standing import standing_json
 
     options = ImportOptions(
         format=format_name, kind=kind, categories=frozenset(categories) or None, columns=_columns(columns)
@@ -79,7 +80,7 @@ def import_(
             replace=replace,
             progress=progress,
         )
-        done = service.version_json(version) | service.standing_json(at.db, version.list)
+        done = service.version_json(version) | standing_json(at.db, version.list)
     if as_json:
         emit(done)
         return
@@ -106,10 +107,11 @@ def lists_(globals_: Globals, as_json: bool) -> None:
     from crawler.service import lists as service
     from crawler.service.quarantine import list_quarantines
     from crawler.service.session import open_session
+    from crawler.service.standing import standing_json
 
     with open_session(globals_.open_home(), globals_.user) as at:
         rows = service.all_lists(at.db, at.actor)
-        found = [service.list_json(row) | service.standing_json(at.db, row) for row in rows]
+        found = [service.list_json(row) | standing_json(at.db, row) for row in rows]
         alarms = [row for row in list_quarantines(at.db, at.actor) if row["alert"] is not None]
     if as_json:
         emit(found)

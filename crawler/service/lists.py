@@ -18,7 +18,7 @@ from crawler.match.importers.detect import REPLACING, detect, read
 from crawler.match.index import IndexInfo, build_index, open_index
 from crawler.service import manifests
 from crawler.service.actors import require
-from crawler.store import audit, coverage, floods, indexes, lists
+from crawler.store import audit, floods, indexes, lists
 from crawler.store import manifests as kept_manifests
 from crawler.store.actors import Actor
 from crawler.store.database import Database
@@ -169,26 +169,6 @@ def list_json(row: HashList) -> dict[str, Any]:
         "near": row.near,
         "served": row.served,
     }
-
-
-def standing_json(db: Database, row: HashList) -> dict[str, Any]:
-    """What `hashes lists --json` adds to a list: {"seen", "quarantined"}.
-
-    seen: [{"version", "imported_at", "urls", "known", "share"}], the latest versions first: of the URLs that the
-    largest run of each campaign fetched, how many were fetched by a run with this version or a later one; share is None
-    while no run has finished.  quarantined: entries that wait for a person.
-    """
-    seen = [
-        {
-            "version": each.version,
-            "imported_at": iso(each.imported_at),
-            "urls": each.urls,
-            "known": each.known,
-            "share": None if each.share is None else round(each.share, 4),
-        }
-        for each in coverage.seen_since(db, row.id)
-    ]
-    return {"seen": seen, "quarantined": floods.waiting(db, row.id)}
 
 
 def version_json(version: ListVersion) -> dict[str, Any]:

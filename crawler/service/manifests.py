@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from crawler.errors import HashListInvalid, InvalidInput, NothingToMatch, Refused
 from crawler.match.entries import ImportOptions
-from crawler.match.manifest import parse_manifest, read_public_key, read_signature, read_small, signed_by
+from crawler.match.manifest import Manifest, parse_manifest, read_public_key, read_signature, read_small, signed_by
 from crawler.service.actors import require
 from crawler.store import audit, manifests
 from crawler.store.actors import Actor
@@ -114,6 +114,18 @@ def check_covered(signed: Signed, path: Path, file: Path) -> None:
         raise HashListInvalid(f"{file}: cannot be read: {error.strerror}; check its name and mode") from error
     if digest not in signed.manifest.about.files:
         raise HashListInvalid(f"{file}: the manifest {path} does not cover this file; ask for both again")
+
+
+def manifest_json(manifest: Manifest) -> dict[str, Any]:
+    """{"owner", "purpose", "legal_basis", "expires", "law": {category: what it is in Dutch law}, "disclosure"}."""
+    return {
+        "owner": manifest.about.owner,
+        "purpose": manifest.about.purpose,
+        "legal_basis": manifest.about.legal_basis,
+        "expires": manifest.about.expires.isoformat(),
+        "law": dict(manifest.law),
+        "disclosure": asdict(manifest.disclosure),
+    }
 
 
 def counting(signed: Signed | None, options: ImportOptions, format_name: str) -> ImportOptions:

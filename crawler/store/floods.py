@@ -215,5 +215,5 @@ def _move(db: Database, actor: Actor, hits: Iterable[str], *, status: str, event
     assert isinstance(target, Status), "the table of transitions has these"
     moved = decisions.decide_many(db, actor, list(hits), event=event, before=status, after=target, reason=reason)
     if moved:
-        audit.append(db, actor, f"hits.{event}", "entries in quarantine", detail={"hits": moved, "after": target})
+        audit.append(db, actor, f"hits.{event}", "quarantine", detail={"hits": moved, "after": target})
     return len(moved)

@@ -70,6 +70,15 @@ def test_two_persons_bring_a_list_into_service(production: Run, tmp_path: Path) 
     done = production(*bert, "hashes", "enable", "tulips", "--json").document()
     assert (done["enabled"], done["served"]) == (True, 1)
     assert done["trial"] == {"images": 1, "would_hit": []}
+    (row,) = production("hashes", "lists", "--json").document()
+    assert row["manifest"] == {
+        "owner": "Tulip Hotline",
+        "purpose": "tests",
+        "legal_basis": "none needed: values made in code",
+        "expires": "2099-12-31",
+        "law": {"*": "a test's category"},
+        "disclosure": {"digest": False, "code": False, "list_name": False, "distance": False},
+    }
     assert production(*bert, "hashes", "disable", "tulips").out == "tulips: disabled\n"
     again = production(*anna, "hashes", "enable", "tulips", "--json").document()
     assert (again["enabled"], again["trial"]) == (True, None)
