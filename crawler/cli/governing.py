@@ -170,7 +170,7 @@ def revisit(globals_: Globals, campaign: str, most: int, as_json: bool) -> None:
     if as_json:
         emit(made)
         return
-    click.echo(f"campaign {made['campaign']}: {made['pages']} pages, {made['seeds']} seeds")
+    click.echo(f"campaign {made['campaign']}: {made['seeds']} pages and hosts")
     click.echo(f"start it with `vangnet campaign start {made['campaign']}`; in production somebody approves it first")
 
 

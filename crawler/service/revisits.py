@@ -42,22 +42,29 @@ def revisits(pages: list[HitPage]) -> Iterator[str]:
     yield from seen
 
 
+def promising(db: Database, campaign: Campaign, most: int = MOST) -> list[str]:
+    """The seeds that the best pages of hits stand for, as far as the campaign's scope may admit them, best first.
+
+    most: pages that are looked at.
+    """
+    rules, tables = campaign.plain_rules(), bool(campaign.scope.countries or campaign.scope.asns)
+    found = (url for url in revisits(hit_pages(db, most)) if len(url) <= _LONGEST)
+    return [url for url in found if not rules.objection(url, tables=tables)]
+
+
 def plan_revisit(db: Database, actor: Actor, base: str, *, lab: bool, most: int = MOST) -> dict[str, Any]:
     """Make, or renew, the campaign `BASE-revisit`: scope, identity, limits and thresholds of the campaign `base`, and
     as seeds the pages where something was found and their hosts, by expected yield. It is kept sealed, and in
     production approved and started like any other.
 
     most: pages, up to `MOST`.
-    Returns {"campaign", "pages", "seeds", "changed"}.
+    Returns {"campaign", "seeds", "changed"}.
     Raises CampaignInvalid when there is no campaign `base`, InvalidInput when nothing was found in its scope yet,
     NotAuthorised.
     """
     require(db, actor, "lists.revisit")
     campaign = stored_campaign(db, base, lab=lab)
-    rules, tables = campaign.plain_rules(), bool(campaign.scope.countries or campaign.scope.asns)
-    pages = hit_pages(db, min(most, MOST))
-    found = (url for url in revisits(pages) if len(url) <= _LONGEST)
-    seeds = [url for url in found if not rules.objection(url, tables=tables)]
+    seeds = promising(db, campaign, min(most, MOST))
     if not seeds:
         raise InvalidInput(f"nothing was found in the scope of campaign {base!r} yet; there is nothing to visit again")
     name = base[: 64 - len(SUFFIX)] + SUFFIX
@@ -66,7 +73,7 @@ def plan_revisit(db: Database, actor: Actor, base: str, *, lab: bool, most: int 
     changed = campaigns.save(db, actor, name, text, hashlib.sha256(text.encode()).hexdigest(), replace=True)
     with db.write():
         audit.append(db, actor, "lists.revisit", name, detail={"base": base, "seeds": len(seeds)})
-    return {"campaign": name, "pages": len(pages), "seeds": len(seeds), "changed": changed}
+    return {"campaign": name, "seeds": len(seeds), "changed": changed}
 
 
 def _text(campaign: Campaign, name: str, seeds: list[str]) -> str:

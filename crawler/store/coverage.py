@@ -52,6 +52,24 @@ def note_index(db: Database, run: RunId, index: str) -> None:
     db.execute("INSERT OR IGNORE INTO run_indexes VALUES (?, ?, ?, ?)", *row)
 
 
+def has_grown(db: Database, run: RunId, index: str) -> bool:
+    """Whether a block list of this index file is in a later version, or was not in it at all, when the run before of
+    the same campaign ended. False where no run before is on record with its index."""
+    before = db.value(
+        "SELECT index_sha256 FROM run_indexes WHERE campaign = ? AND run < ? ORDER BY run DESC, at DESC LIMIT 1",
+        run.campaign,
+        run.number,
+    )
+    later = db.value(
+        "SELECT 1 FROM index_lists AS now JOIN hash_lists ON id = now.list_id AND kind = 'block' "
+        "WHERE now.sha256 = ?2 AND NOT EXISTS (SELECT 1 FROM index_lists AS old WHERE old.sha256 = ?1 "
+        "AND old.list_id = now.list_id AND old.version >= now.version)",
+        before,
+        index,
+    )
+    return before is not None and later is not None
+
+
 def seen_since(db: Database, list_id: int, versions: int = 5) -> list[Seen]:
     """The latest versions of a list, the latest first, each with how much was crawled since it came into service.
 
