@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from crawler.store.database import Database
     from crawler.store.lists import HashList
 
+_SOON = 30 * 86_400
 FORMATS = ("auto", "lines", "csv", "vics", "ncmec", "interpol")
 
 
@@ -112,6 +114,7 @@ def lists_(globals_: Globals, as_json: bool) -> None:
     with open_session(globals_.open_home(), globals_.user) as at:
         rows = service.all_lists(at.db, at.actor)
         found = [service.list_json(row) | standing_json(at.db, row) for row in rows]
+        soon = datetime.fromtimestamp(at.db.clock() + _SOON, UTC).date().isoformat()
         alarms = [row for row in list_quarantines(at.db, at.actor) if row["alert"] is not None]
     if as_json:
         emit(found)
@@ -121,6 +124,11 @@ def lists_(globals_: Globals, as_json: bool) -> None:
         map(_row, found),
         empty="no lists; run `vangnet hashes import FILE --list NAME`",
     )
+    for row in found:
+        if row["manifest"] and row["manifest"]["expires"] <= soon:
+            click.echo(
+                f"the manifest of {row['name']} holds until {row['manifest']['expires']}; import it with another"
+            )
     for row in alarms:
         click.echo(
             f"alert of level {row['alert']}: entry {row['entry']} of {row['list']} is in quarantine since "

@@ -3,7 +3,7 @@
 A code that is near to very much (a logo, a placeholder, a plain gradient that an owner listed by mistake) shows itself
 by near matches at many places that have nothing to do with each other. An image that one hoster's customers carry on
 thousands of URLs does not, and is never held back: places that share a registered domain, an ICANN domain or an address
-count as one. Matches that an exact digest confirms (class A) do not count at all.
+count as one. Matches that an exact digest confirms (class A), or a person did, do not count at all.
 """
 
 from __future__ import annotations

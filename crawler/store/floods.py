@@ -27,14 +27,17 @@ _HELD = """
     ) AS decided_by
     FROM hits WHERE id IN (SELECT value FROM json_each(?)) AND status IN ('new', 'claimed', 'quarantined')
 """
+# What a person confirmed was no flood.
 _WIDE = """
     SELECT entry_id FROM near_matches JOIN hits ON hits.id = hit_id
     WHERE entry_id IN (SELECT value FROM json_each(?1)) AND certainty <> 'A' AND found_at >= ?2
+    AND status NOT IN ('confirmed', 'noticed', 'removed', 'still-up', 'moved')
     GROUP BY entry_id HAVING count(DISTINCT coalesce(domain, ip)) >= ?3
 """
 _PLACES = """
     SELECT DISTINCT domain, icann_domain, ip, json_extract(attribution, '$.cdn') AS cdn
     FROM near_matches JOIN hits ON hits.id = hit_id WHERE entry_id = ? AND certainty <> 'A' AND found_at >= ?
+    AND status NOT IN ('confirmed', 'noticed', 'removed', 'still-up', 'moved')
 """
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import stat
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -79,11 +80,22 @@ def test_two_persons_bring_a_list_into_service(production: Run, tmp_path: Path) 
         "law": {"*": "a test's category"},
         "disclosure": {"digest": False, "code": False, "list_name": False, "distance": False},
     }
+    assert "holds until" not in production("hashes", "lists").out
     assert production(*bert, "hashes", "disable", "tulips").out == "tulips: disabled\n"
     again = production(*anna, "hashes", "enable", "tulips", "--json").document()
     assert (again["enabled"], again["trial"]) == (True, None)
     assert production("hashes", "keys", "revoke", "owner").out == "owner: revoked\n"
     assert production("hashes", "keys", "revoke", "owner").code == 2
+
+
+def test_a_manifest_that_expires_soon_is_named(production: Run, tmp_path: Path) -> None:
+    path = tmp_path / "l.txt"
+    path.write_text(production("hashes", "sample", "lines", "--images", 1).out)
+    production("hashes", "keys", "add", "owner", public_pem(tmp_path))
+    soon = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
+    manifest = signed_manifest(tmp_path, expires=soon)
+    assert production("hashes", "import", path, "--list", "tulips", "--manifest", manifest).code == 0
+    assert f"the manifest of tulips holds until {soon}" in production("hashes", "lists").out
 
 
 def test_what_the_trial_found_is_shown(production: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from crawler.errors import InvalidInput, Refused
 from crawler.records import AddressFacts, Attribution, RowMatch
 from crawler.review.quarantine import FloodRule
 from crawler.service import quarantine
+from crawler.service.hits import confirm_hit
 from crawler.service.lists import ensure_index
 from crawler.store import alerts, audit, floods, lists
 from crawler.store.database import Database
@@ -116,6 +117,15 @@ def test_what_a_person_put_in_quarantine_stays_there(db: Database, entry: int) -
         db_decide(db, ANNA, [hit], event="quarantine", before="new", after="quarantined", reason="look at it")
     floods.settle(db, [hit], RULE)
     assert status(db, hit) == "quarantined"
+
+
+def test_what_a_person_confirmed_was_no_flood(db: Database, entry: int) -> None:
+    for hit in flood(db, entry, 4):
+        confirm_hit(db, ANNA, hit, reason="assessed", assessment="A-1")
+    later = flood(db, entry, 4, start=20)
+    assert {status(db, hit) for hit in later} == {"new"}
+    last = seen(db, 30, near(entry))
+    assert [status(db, hit) for hit in (*later, last)] == ["quarantined"] * 5
 
 
 def test_matches_of_long_ago_do_not_count(db: Database, entry: int) -> None:
