@@ -173,7 +173,15 @@ def run(quick: bool) -> Result:
             what = f"{format_name}, memory at {entries} entries against {entries // GROWTH}"
             ratio = peaks[format_name] / before
             rows.append(
-                row(what, peaks[format_name], "MiB", peer=before, peer_name="ours", ratio=ratio, at_most=MOST_GROWTH)
+                row(
+                    what,
+                    peaks[format_name],
+                    "MiB",
+                    peer=before,
+                    peer_name="the smaller",
+                    ratio=ratio,
+                    at_most=MOST_GROWTH,
+                )
             )
     return Result(tuple(rows), "SQLite's index of values, and Python's parsing of each entry")
 
