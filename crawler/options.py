@@ -23,7 +23,7 @@ CHOICES = {"worker_enrolment": ("open", "closed")}
 """Options of type str that have one of a few values."""
 
 
-_MAY_BE_ZERO = frozenset({"min_rate", "screen_margin", "unchanged_mib"})
+_MAY_BE_ZERO = frozenset({"min_rate", "screen_margin", "unchanged_mib", "quarantine_domains"})
 
 
 def _option(default: Any, unit: str, help: str) -> Any:
@@ -74,6 +74,13 @@ class Options:
     unchanged_mib: int = _option(64, "MiB", "Validators (ETag, Last-Modified) of clean images in Redis. 0: none.")
     unchanged_ttl: float = _option(1_209_600.0, "s", "After so long at the latest an image is fetched in full again.")
     seen_ttl: float = _option(2_592_000.0, "s", "How long seen numbers of a finished run are kept.")
+
+    quarantine_domains: int = _option(
+        25, "domains", "Unrelated registered domains with near-only matches that quarantine an entry. 0: never."
+    )
+    quarantine_window: float = _option(2_592_000.0, "s", "How far back such matches count.")
+    alert_escalation: float = _option(14_400.0, "s", "An alert that nobody answers rises a level this often.")
+    checks_per_day: int = _option(500, "values", "Values that one person may look up with `hashes check` in a day.")
 
 
 def environment_name(name: str) -> str:

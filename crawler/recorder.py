@@ -15,7 +15,9 @@ from crawler.bus.envelope import unseal
 from crawler.errors import RecordCorrupt, RedisUnavailable, StoreUnavailable
 from crawler.frontier.base import Frontier, StreamEntry
 from crawler.records import HitReport
+from crawler.review.quarantine import FloodRule
 from crawler.scope import AddressTable
+from crawler.store import floods
 from crawler.store.database import Database
 from crawler.store.hits import record_many
 from crawler.store.workers import verify_keys
@@ -27,13 +29,16 @@ _log = structlog.get_logger()
 
 
 class Recorder:
-    """secret: the recorder's private key, 32 bytes."""
+    """secret: the recorder's private key, 32 bytes.  rule: when an entry's near matches flood."""
 
-    def __init__(self, frontier: Frontier, db: Database, table: AddressTable, secret: bytes) -> None:
+    def __init__(
+        self, frontier: Frontier, db: Database, table: AddressTable, secret: bytes, rule: FloodRule | None = None
+    ) -> None:
         self._frontier = frontier
         self._db = db
         self._table = table
         self._secret = secret
+        self._rule = rule or FloodRule()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Record until `stop` is set; waits out a server or a database that is away for a while."""
@@ -54,7 +59,9 @@ class Recorder:
             return 0
         reports, refused = self._open(entries)
         attributed = [(report, attribute(_served_at(report), report.address, self._table)) for report in reports]
-        record_many(self._db, attributed)
+        recorded = record_many(self._db, attributed)
+        for entry in floods.settle(self._db, sorted({each.hit_id for each in recorded}), self._rule):
+            _log.warning("entry in quarantine", entry=entry)
         if refused:
             await self._frontier.refuse(refused, "refused-results")
         good = [entry for entry in entries if entry not in refused]

@@ -456,3 +456,20 @@ class Attribution:
     icann_domain: str | None
     address: str
     facts: AddressFacts
+
+
+# ---------------------------------------------------------------- what may leave
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """What the owner of a hash list lets a notice say about a match. Nothing, unless the list's manifest says so.
+
+    digest: the image's digests.  code: perceptual codes.  list_name: the list and its entry.  distance: distance,
+    threshold and algorithm of the match.
+    """
+
+    digest: bool = False
+    code: bool = False
+    list_name: bool = False
+    distance: bool = False

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from crawler.cli import governing
 from crawler.cli.context import JSON_OPTION, Globals, emit
 
+if TYPE_CHECKING:
+    from crawler.service.trial import Trial
+    from crawler.store.database import Database
+    from crawler.store.lists import HashList
+
+_SOON = 30 * 86_400
 FORMATS = ("auto", "lines", "csv", "vics", "ncmec", "interpol")
 
 
 @click.group()
 def hashes() -> None:
     """The hash lists that images are matched against."""
+
+
+for _command in (governing.keys, governing.quarantine, governing.feedback, governing.revisit, governing.sample):
+    hashes.add_command(_command)
 
 
 @hashes.command(name="import")
@@ -28,6 +40,8 @@ def hashes() -> None:
 @click.option("--category", "categories", multiple=True, help="A category that counts; may be repeated. Default: all.")
 @click.option("--column", "columns", multiple=True, metavar="ROLE=NAME", help="csv: md5=Hash, category=Cat, id=Key …")
 @click.option("--skip-invalid", is_flag=True, help="Leave out what is malformed, and count it by reason.")
+@click.option("--manifest", type=click.Path(path_type=Path), help="Signed in FILE.sig; required outside of the lab.")
+@click.option("--replace", is_flag=True, help="Also when next to nothing of the list is in the file.")
 @JSON_OPTION
 @click.pass_obj
 def import_(
@@ -40,59 +54,112 @@ def import_(
     categories: tuple[str, ...],
     columns: tuple[str, ...],
     skip_invalid: bool,
+    manifest: Path | None,
+    replace: bool,
     as_json: bool,
 ) -> None:
-    """Import FILE as the next version of a list, all of it or nothing. A new list is enabled at once."""
+    """Import FILE as the next version of a list, all of it or nothing.
+
+    In the lab a new list is enabled at once; elsewhere a second person enables each version.
+    """
     from crawler.match.entries import ImportOptions
     from crawler.service import lists as service
     from crawler.service.session import open_session
+    from crawler.service.standing import standing_json
 
     options = ImportOptions(
         format=format_name, kind=kind, categories=frozenset(categories) or None, columns=_columns(columns)
     )
     with open_session(globals_.open_home(), globals_.user) as at, _progress(file.name) as progress:
         version = service.import_list(
-            at.db, at.actor, file, name=name, options=options, skip_invalid=skip_invalid, progress=progress
+            at.db,
+            at.actor,
+            file,
+            name=name,
+            options=options,
+            skip_invalid=skip_invalid,
+            manifest=manifest,
+            replace=replace,
+            progress=progress,
         )
-    done = service.version_json(version)
+        done = service.version_json(version) | standing_json(at.db, version.list)
     if as_json:
         emit(done)
         return
     state = "enabled" if done["enabled"] else "disabled"
     click.echo(f"{name} version {done['version']} ({done['kind']}, {state}): {done['entries']} entries")
     click.echo(f"{done['added']} new, {done['withdrawn']} withdrawn, {done['duplicates']} duplicates")
+    if any(done["by_category"]):
+        counted = "all" if done["categories"] is None else ", ".join(done["categories"])
+        click.echo(f"categories that count: {counted}; entries: {_counts(done['by_category'])}")
     for reason, count in done["skipped"].items():
         click.echo(f"left out: {count} × {reason}")
+    if done["unsearchable"]:
+        click.echo(f"kept, but nothing can search them yet: {done['unsearchable']}")
+    if done["served"] != done["version"]:
+        click.echo(f"version {done['version']} waits: another person runs `vangnet hashes enable {name}`")
 
 
 @hashes.command(name="lists")
 @JSON_OPTION
 @click.pass_obj
 def lists_(globals_: Globals, as_json: bool) -> None:
-    """List the hash lists."""
+    """List the hash lists, how much was crawled with them, and open alerts."""
     from crawler.cli.tables import print_table
     from crawler.service import lists as service
+    from crawler.service.quarantine import list_quarantines
     from crawler.service.session import open_session
+    from crawler.service.standing import standing_json
 
     with open_session(globals_.open_home(), globals_.user) as at:
-        found = [service.list_json(row) for row in service.all_lists(at.db, at.actor)]
+        rows = service.all_lists(at.db, at.actor)
+        found = [service.list_json(row) | standing_json(at.db, row) for row in rows]
+        soon = datetime.fromtimestamp(at.db.clock() + _SOON, UTC).date().isoformat()
+        alarms = [row for row in list_quarantines(at.db, at.actor) if row["alert"] is not None]
     if as_json:
         emit(found)
         return
     print_table(
-        ("name", "kind", "enabled", "version", "entries", "by algorithm", "imported at"),
-        ([*_first(row), _counts(row["by_algorithm"]), row["imported_at"][:16].replace("T", " ")] for row in found),
+        ("name", "kind", "enabled", "version", "served", "entries", "by algorithm", "seen since", "imported at"),
+        map(_row, found),
         empty="no lists; run `vangnet hashes import FILE --list NAME`",
     )
+    for row in found:
+        if row["manifest"] and row["manifest"]["expires"] <= soon:
+            click.echo(
+                f"the manifest of {row['name']} holds until {row['manifest']['expires']}; import it with another"
+            )
+    for row in alarms:
+        click.echo(
+            f"alert of level {row['alert']}: entry {row['entry']} of {row['list']} is in quarantine since "
+            f"{_minute(row['since'])}, {row['hits']} hits wait; see `vangnet hashes quarantine list`"
+        )
 
 
 @hashes.command()
 @click.argument("name")
+@click.option("--despite", metavar="REASON", help="Enable it although it would hit harmless images.")
 @JSON_OPTION
 @click.pass_obj
-def enable(globals_: Globals, name: str, as_json: bool) -> None:
-    """Match against a list from the next crawl on."""
-    _set_enabled(globals_, name, True, as_json)
+def enable(globals_: Globals, name: str, despite: str | None, as_json: bool) -> None:
+    """Match against a list from the next crawl on.
+
+    Outside of the lab a version is enabled by another person than the one who imported it, and tried on harmless images
+    first.
+    """
+    from crawler.service import enabling
+    from crawler.service import lists as service
+    from crawler.service.session import open_session
+
+    options = globals_.options()
+    with open_session(globals_.open_home(options), globals_.user) as at:
+        waiting = enabling.waiting(at.db, at.actor, name)
+        trial = None if waiting is None else _tried(globals_, at.db, waiting, as_json)
+        row = enabling.enable(at.db, at.actor, name, trial=trial, despite=despite)
+    if as_json:
+        emit(service.list_json(row) | {"trial": trial and trial.to_json()})
+    else:
+        click.echo(f"{name}: enabled")
 
 
 @hashes.command()
@@ -101,7 +168,15 @@ def enable(globals_: Globals, name: str, as_json: bool) -> None:
 @click.pass_obj
 def disable(globals_: Globals, name: str, as_json: bool) -> None:
     """Match against a list no longer."""
-    _set_enabled(globals_, name, False, as_json)
+    from crawler.service import lists as service
+    from crawler.service.session import open_session
+
+    with open_session(globals_.open_home(), globals_.user) as at:
+        row = service.set_enabled(at.db, at.actor, name, False)
+    if as_json:
+        emit(service.list_json(row))
+    else:
+        click.echo(f"{name}: disabled")
 
 
 @hashes.command()
@@ -126,13 +201,19 @@ def drop(globals_: Globals, name: str, as_json: bool) -> None:
 @JSON_OPTION
 @click.pass_obj
 def check(globals_: Globals, values: tuple[str, ...], as_json: bool) -> None:
-    """Look up digests or perceptual hashes (hexadecimal, "pdq:…" or bare) in all lists."""
+    """Look up digests or perceptual hashes (hexadecimal, "pdq:…" or bare) in all lists.
+
+    "-" reads them from stdin, one a line, so that none stands in the list of processes. Every check is on record, and
+    a person may look up only so many in a day.
+    """
     from crawler.cli.tables import print_table
     from crawler.service.checks import check as look_up
     from crawler.service.session import open_session
 
-    with open_session(globals_.open_home(), globals_.user) as at:
-        answers = look_up(at.db, at.actor, values)
+    options = globals_.options()
+    given = tuple(sys.stdin.read().split()) if values == ("-",) else values
+    with open_session(globals_.open_home(options), globals_.user) as at:
+        answers = look_up(at.db, at.actor, given, per_day=options.checks_per_day)
     if as_json:
         emit(answers)
         return
@@ -145,16 +226,21 @@ def check(globals_: Globals, values: tuple[str, ...], as_json: bool) -> None:
     print_table(("value", *names), rows, empty="no list knows any of them")
 
 
-def _set_enabled(globals_: Globals, name: str, enabled: bool, as_json: bool) -> None:
-    from crawler.service import lists as service
-    from crawler.service.session import open_session
+def _tried(globals_: Globals, db: Database, row: HashList, as_json: bool) -> Trial:
+    """Try a list on harmless images, and show what it would hit."""
+    from crawler.cli.printer import use_kernels
+    from crawler.cli.tables import print_table
+    from crawler.lab.corpus import corpus
+    from crawler.service.trial import try_list
 
-    with open_session(globals_.open_home(), globals_.user) as at:
-        row = service.set_enabled(at.db, at.actor, name, enabled)
-    if as_json:
-        emit(service.list_json(row))
-    else:
-        click.echo(f"{name}: {'enabled' if row.enabled else 'disabled'}")
+    use_kernels(globals_, globals_.options())
+    click.echo(f"trying version {row.version} of {row.name} on harmless images …", err=True)
+    trial = try_list(db, row, corpus())
+    if not as_json:
+        names = ("image", "entry", "algorithm", "distance")
+        rows = [[hit[name] for name in names] for hit in trial.to_json()["would_hit"]]
+        print_table(names, rows, empty=f"it would hit none of {trial.images} harmless images")
+    return trial
 
 
 def _columns(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -167,8 +253,20 @@ def _columns(pairs: tuple[str, ...]) -> dict[str, str]:
     return columns
 
 
-def _first(row: Mapping[str, Any]) -> list[object]:
-    return [row["name"], row["kind"], "yes" if row["enabled"] else "no", row["version"], row["entries"]]
+def _row(row: Mapping[str, Any]) -> list[object]:
+    enabled = "yes" if row["enabled"] else "no"
+    first = [row["name"], row["kind"], enabled, row["version"], row["served"], row["entries"]]
+    return [*first, _counts(row["by_algorithm"]), _seen(row["seen"]), _minute(row["imported_at"])]
+
+
+def _minute(text: str) -> str:
+    return text[:16].replace("T", " ")
+
+
+def _seen(versions: Sequence[Mapping[str, Any]]) -> str | None:
+    """Of the latest version."""
+    share = versions[0]["share"] if versions else None
+    return None if share is None else f"{share:.0%}"
 
 
 def _counts(by_algorithm: Mapping[str, int]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,7 +47,24 @@ def keep_file(db: Database, actor: Actor, file: Path, name: str, *, replace: boo
     except (OSError, UnicodeDecodeError) as error:
         raise CampaignInvalid(f"{file}: changed while it was read; try again") from error
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return campaigns.save(db, actor, name, text, digest, replace=replace)
+    with db.write():
+        before = campaigns.file_text(db, name)
+        changed = campaigns.save(db, actor, name, text, digest, replace=replace)
+        if changed and before is not None:
+            _note_thresholds(db, actor, name, before, text)
+    return changed
+
+
+def _note_thresholds(db: Database, actor: Actor, name: str, before: str, after: str) -> None:
+    """What counts as a match is on record in words, not only as another digest of the file."""
+    new = asdict(parse_campaign(after, f"campaign {name}", lab=db.home.lab).match)
+    try:
+        old = asdict(parse_campaign(before, f"campaign {name}", lab=db.home.lab).match)
+    except CampaignInvalid:
+        # Kept by a version that accepted other files; what it said is lost, that it changed is not.
+        old = None
+    if old != new:
+        audit.append(db, actor, "campaigns.thresholds", name, detail={"before": old, "after": new})
 
 
 def approve_campaign(db: Database, actor: Actor, name: str) -> dict[str, Any]:

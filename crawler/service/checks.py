@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from crawler.errors import InvalidInput
+from crawler.errors import InvalidInput, Refused
 from crawler.match.entries import CODE_BYTES, DIGEST_BYTES
 from crawler.service.actors import require
-from crawler.store import audit, lists
+from crawler.store import audit, lists, quotas
 from crawler.store.actors import Actor
 from crawler.store.database import Database
 from crawler.store.lists import HashList
 
 MAX_VALUES: Final = 100
 """Values of one call."""
+
+PER_DAY: Final = 500
+"""Values that one person may look up in a day, where no option says otherwise."""
 
 RADIUS: Final = {"pdq": 31, "phash": 4}
 """Bits up to which a code counts as near."""
@@ -33,19 +37,22 @@ class _Query:
     readings: dict[str, bytes] = field(repr=False)
 
 
-def check(db: Database, actor: Actor, values: Sequence[str]) -> list[dict[str, Any]]:
+def check(db: Database, actor: Actor, values: Sequence[str], *, per_day: int = PER_DAY) -> list[dict[str, Any]]:
     """Which lists know these values, enabled or not.
 
     values: hexadecimal, an algorithm and ":" before it or not; without, the length says what it is (64 digits are
     looked up as sha256 and as PDQ). Codes are found within `RADIUS` bits, exactly, by comparing with every one.
-    Returns {"value", "matches": [{"list", "list_version", "enabled", "kind", "entry", "algorithm", "distance",
-    "category"}]} for each, the nearest first.
-    Raises InvalidInput for a value that is none and for too many of them, NotAuthorised.
+    per_day: values that one person may look up in a day (UTC).
+    Returns {"value", "lists": {name: number of its matches}, "matches": [{"list", "list_version", "enabled", "kind",
+    "entry", "algorithm", "distance", "category"}]} for each, the nearest first; "lists" has every list.
+    Raises InvalidInput for a value that is none and for too many of them, Refused when the day's are used up,
+    NotAuthorised.
     """
     require(db, actor, "lists.check")
     if len(values) > MAX_VALUES:
         raise InvalidInput(f"{len(values)} values are too many for one check; give at most {MAX_VALUES}")
     queries = [_parsed(number, value) for number, value in enumerate(values, 1)]
+    _count(db, actor, len(values), per_day)
     known = lists.all_lists(db)
     found = [_exact(db, known, query) for query in queries]
     for name, radius in RADIUS.items():
@@ -55,7 +62,29 @@ def check(db: Database, actor: Actor, values: Sequence[str]) -> list[dict[str, A
     with db.write():
         detail = {"values": len(values), "found": sum(1 for matches in found if matches)}
         audit.append(db, actor, "lists.check", "", detail=detail)
-    return [{"value": query.text, "matches": matches} for query, matches in zip(queries, found, strict=True)]
+    return [
+        {"value": query.text, "lists": _per_list(known, matches), "matches": matches}
+        for query, matches in zip(queries, found, strict=True)
+    ]
+
+
+def _count(db: Database, actor: Actor, values: int, per_day: int) -> None:
+    """Count before looking: an answer that is interrupted has been given."""
+    with db.write():
+        day = datetime.fromtimestamp(db.clock(), UTC).date().isoformat()
+        counted = quotas.take(db, actor, day, values, per_day)
+        if counted is None:
+            detail = {"why": "quota", "values": values}
+            audit.append(db, actor, "lists.check", "", result="refused", detail=detail)
+    if counted is None:
+        raise Refused(f"{actor.name!r} may look up {per_day} values a day; go on tomorrow, or ask an administrator")
+
+
+def _per_list(known: list[HashList], matches: list[dict[str, Any]]) -> dict[str, int]:
+    counts = dict.fromkeys((row.name for row in known), 0)
+    for match in matches:
+        counts[match["list"]] += 1
+    return counts
 
 
 def _parsed(number: int, text: str) -> _Query:

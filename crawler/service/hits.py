@@ -67,13 +67,13 @@ def confirm_hit(
     not permit it.
     """
     require(db, actor, "hits.confirm")
-    return _decide(db, actor, hit_id, Event.CONFIRM, reason=_given(reason), assessment=assessment)
+    return _decide(db, actor, hit_id, Event.CONFIRM, reason=given(reason), assessment=assessment)
 
 
 def reject_hit(db: Database, actor: Actor, hit_id: str, *, reason: str) -> dict[str, Any]:
     """Reject a hit; as `confirm_hit`."""
     require(db, actor, "hits.reject")
-    return _decide(db, actor, hit_id, Event.REJECT, reason=_given(reason))
+    return _decide(db, actor, hit_id, Event.REJECT, reason=given(reason))
 
 
 def _decide(
@@ -125,7 +125,8 @@ def _state(db: Database, hit_id: str) -> HitState:
     return state
 
 
-def _given(reason: str) -> str:
+def given(reason: str) -> str:
+    """A reason as a person gave it, without white space around it. Raises InvalidInput for an empty or endless one."""
     text = reason.strip()
     if not text or len(text) > MAX_REASON:
         raise InvalidInput(f"a reason has 1 to {MAX_REASON} characters; say in a line why")
@@ -136,7 +137,7 @@ def _reveal(db: Database, actor: Actor, object_id: str, reason: str | None) -> b
     """Whether URLs are shown as they are. Revealing them outside of the lab is an act of its own."""
     if reason is None:
         return db.home.lab
-    text = _given(reason)
+    text = given(reason)
     require(db, actor, "hits.reveal")
     with db.write():
         note = decisions.add_note(db, actor, object_id, "reveal", text)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TextIO
 
 from crawler.bus.control import RunControl
@@ -18,8 +19,10 @@ from crawler.frontier.base import Limits
 from crawler.home import Home
 from crawler.records import Candidate, Discovered, Kind, RunId
 from crawler.service.deployment import Deployment
+from crawler.service.revisits import promising
 from crawler.store import campaigns
 from crawler.store.actors import Actor
+from crawler.store.coverage import has_grown, note_index
 from crawler.store.database import Database
 from crawler.store.keys import key_file
 from crawler.store.workers import add_key, verify_keys
@@ -69,7 +72,10 @@ class Launch:
         A new one begins with what the budgets of earlier runs left out.
         """
         await self._tidy()
-        return await self._resumed() or await self._fresh()
+        run = await self._resumed() or await self._fresh()
+        with self.db.write():
+            note_index(self.db, run, self.index)
+        return run
 
     async def forget(self, run: RunId) -> None:
         """Remove a finished run from Redis."""
@@ -127,10 +133,12 @@ class Launch:
     async def _fill(self, run: RunId) -> None:
         """Put what earlier runs left out and the seeds into the frontier; a second time is harmless.
 
-        What was left out comes first: it is older, and the seeds' pages must not use up the budgets before it.
+        What was left out comes first: it is older, and the seeds' pages must not use up the budgets before it. When a
+        list has grown since the last run, the pages where most was found go before the seeds.
         """
         await self.deployment.frontier.carry_over(run, self.campaign.limits.max_urls_per_host)
-        for chunk in _chunks(self.campaign.seed_urls()):
+        again = promising(self.db, self.campaign) if has_grown(self.db, run, self.index) else []
+        for chunk in _chunks(chain(again, self.campaign.seed_urls())):
             found = Discovered(tuple(Candidate(url, Kind.PAGE, "seed", 0) for url in chunk))
             await self.deployment.frontier.offer(run, [found])
         await self.deployment.control.set_seeded(run)

@@ -10,17 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crawler.errors import HashListInvalid, IndexCorrupt, InvalidInput, NothingToMatch
+from crawler.errors import HashListInvalid, IndexCorrupt, InvalidInput, NothingToMatch, Refused
 from crawler.fingerprint import hashers
 from crawler.home import Home
 from crawler.match.contents import IndexInfo
 from crawler.match.entries import DIGEST_BYTES, BadLine, ImportOptions
 from crawler.match.importers.detect import REPLACING, detect, read
+from crawler.service import manifests
 from crawler.service.actors import require
-from crawler.store import audit, indexes, lists
+from crawler.store import audit, floods, indexes, lists
+from crawler.store import manifests as kept_manifests
 from crawler.store.actors import Actor
 from crawler.store.database import Database
 from crawler.store.lists import HashList, ListVersion
+from crawler.store.manifests import Signed
 from crawler.store.staging import Staging
 from crawler.store.times import iso
 
@@ -29,6 +32,8 @@ Progress = Callable[[int, int], None]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _NAMED_LINES = 5
+_ESTABLISHED = 100
+_KEPT_SHARE = 0.1
 _RAISING = {*DIGEST_BYTES, "pdq"}  # what can raise a hit, beside plug-ins; a pHash only corroborates one
 
 
@@ -49,29 +54,40 @@ def import_list(
     name: str,
     options: ImportOptions,
     skip_invalid: bool = False,
+    manifest: Path | None = None,
+    replace: bool = False,
     progress: Progress | None = None,
 ) -> ListVersion:
     """Import a file as the next version of the list `name`, which is enabled when it is new. All of it, or nothing.
 
+    Outside of the lab it needs a manifest, and the version waits until a second person enables it.
+
     Entries that are there already stay what they are. Formats that hold a whole list (all but ncmec) withdraw what the
     file no longer has; ncmec withdraws what its tombstones name.
     skip_invalid: leave out what is malformed or refused by a poison guard, and count it by reason.
+    manifest: its file, signed in `FILE.sig`; the categories that it names are those that count.
+    replace: also when next to nothing of the list as it stands is in the file.
     Raises HashListInvalid for a file that is not a list, for malformed lines (the first ones named by number) without
-    `skip_invalid`, for a file without an entry, and for a name that is no name or stands with another kind;
-    NotAuthorised; StoreUnavailable.
+    `skip_invalid`, for a file without an entry, for a manifest that does not fit, and for a name that is no name or
+    stands with another kind or other content; Refused without a valid manifest; NotAuthorised; StoreUnavailable.
     """
     require(db, actor, "lists.import")
     if not _NAME.match(name):
         raise HashListInvalid(f"{name!r} is no name for a list; use up to 64 letters, digits, '.', '-' and '_'")
+    signed = manifests.checked(db, manifest, name, path)
     format_name = detect(path, options)
+    options = manifests.counting(signed, options, format_name)
     with Staging(db) as staging:
         left = _stage(staging, path, options, format_name, progress)
         if left.bad and not skip_invalid:
             raise HashListInvalid(_bad_lines(path, left))
         if not staging.taken and not staging.buried:
             raise HashListInvalid(f"{path}: no entry in it; to empty a list, run `vangnet hashes drop {name}`")
+        if signed and manifest:
+            manifests.check_covered(signed, manifest, path)
         staging.attach()
         with db.write():
+            before = lists.find(db, name)
             version = lists.add_version(
                 db,
                 staging,
@@ -82,8 +98,14 @@ def import_list(
                 format_name=format_name,
                 replaces=format_name in REPLACING,
                 skipped=left.reasons,
+                governed=not db.home.lab,
+                categories=options.categories,
             )
-            audit.append(db, actor, "lists.import", name, detail=_import_detail(version))
+            if before and not replace and _another(before, version):
+                raise HashListInvalid(_stands_otherwise(path, before, version))
+            if signed:
+                kept_manifests.keep(db, version.list.id, version.list.version, signed)
+            audit.append(db, actor, "lists.import", name, detail=_import_detail(version, signed))
     db.shrink_log()
     return version
 
@@ -91,14 +113,18 @@ def import_list(
 def set_enabled(db: Database, actor: Actor, name: str, enabled: bool) -> HashList:
     """Let the crawls that start from now on match against a list, or no longer. Returns the list as it then stands.
 
-    Raises InvalidInput when there is no such list, NotAuthorised.
+    Raises InvalidInput when there is no such list, NotAuthorised; Refused when no version of it has been brought into
+    service as `service.enabling` does.
     """
     act = "lists.enable" if enabled else "lists.disable"
     require(db, actor, act)
     with db.write():
-        changed = lists.set_enabled(db, _known(db, name).id, enabled)
+        row = known(db, name)
+        if enabled and row.governed and not kept_manifests.was_enabled(db, row.id, row.served):
+            raise Refused(f"no version of list {name!r} has been enabled by a second person yet")
+        changed = lists.set_enabled(db, known(db, name).id, enabled)
         audit.append(db, actor, act, name, result="done" if changed else "unchanged")
-        return _known(db, name)
+        return known(db, name)
 
 
 def drop(db: Database, actor: Actor, name: str) -> int:
@@ -109,7 +135,7 @@ def drop(db: Database, actor: Actor, name: str) -> int:
     """
     require(db, actor, "lists.drop")
     with db.write():
-        found = _known(db, name)
+        found = known(db, name)
         entries = lists.drop(db, found.id)
         files = indexes.forget_list(db, found.id)
         audit.append(db, actor, "lists.drop", name, detail={"entries": entries})
@@ -137,8 +163,11 @@ def list_json(row: HashList) -> dict[str, Any]:
         "format": row.format,
         "entries": row.entries,
         "by_algorithm": row.by_algorithm,
+        "categories": row.categories,
+        "by_category": row.by_category,
         "unsearchable": sum(count for name, count in row.by_algorithm.items() if not _searchable(row, name)),
         "near": row.near,
+        "served": row.served,
     }
 
 
@@ -162,7 +191,8 @@ def ensure_index(
 
     chosen = _chosen(db, names)
     plugged = hashers.installed()
-    key = "+".join((indexes.index_key(chosen), *plugged))
+    upheld = [f"without {entry}" for entry in floods.upheld(db)]
+    key = "+".join((indexes.index_key(chosen), *plugged, *upheld))
     index = indexes.built(db, key)
     if index is not None:
         try:
@@ -197,8 +227,23 @@ def _bad_lines(path: Path, left: _Left) -> str:
     return f"{path}: {named}{more}; nothing was imported; mend the file or give --skip-invalid"
 
 
-def _import_detail(version: ListVersion) -> dict[str, Any]:
+def _another(before: HashList, version: ListVersion) -> bool:
+    """Whether the file holds next to nothing of the list as it stood: somebody else's file, under the wrong name."""
+    kept = before.entries - version.withdrawn
+    return before.entries >= _ESTABLISHED and kept < before.entries * _KEPT_SHARE
+
+
+def _stands_otherwise(path: Path, before: HashList, version: ListVersion) -> str:
+    return (
+        f"{path}: has {before.entries - version.withdrawn} of the {before.entries} entries of list {before.name!r}; "
+        "nothing was imported; give another --list, or --replace if the list has really changed so"
+    )
+
+
+def _import_detail(version: ListVersion, signed: Signed | None) -> dict[str, Any]:
     return {
+        "categories": version.list.categories,
+        "key": signed and signed.key,
         "version": version.list.version,
         "kind": version.list.kind,
         "format": version.list.format,
@@ -209,7 +254,8 @@ def _import_detail(version: ListVersion) -> dict[str, Any]:
     }
 
 
-def _known(db: Database, name: str) -> HashList:
+def known(db: Database, name: str) -> HashList:
+    """The list of this name. Raises InvalidInput when there is none, or it was dropped."""
     found = lists.find(db, name)
     if found is None:
         raise InvalidInput(f"there is no list {name!r}; see `vangnet hashes lists`")
@@ -224,6 +270,7 @@ def _chosen(db: Database, names: Sequence[str]) -> list[HashList]:
         if not known[name].enabled:
             raise NothingToMatch(f"list {name!r} is disabled; enable it, or take it out of the campaign's match.lists")
     chosen = [row for row in known.values() if row.enabled and (not names or row.name in names)]
+    manifests.check_valid(db, chosen)
     raising = _RAISING.union(hashers.installed())
     if not any(row.kind == "block" and not raising.isdisjoint(row.by_algorithm) for row in chosen):
         raise NothingToMatch("no enabled list has an entry to match against; run `vangnet hashes import`")

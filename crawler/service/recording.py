@@ -19,6 +19,7 @@ from crawler.recorder import Recorder
 from crawler.service.deployment import Deployment
 from crawler.service.enrol import Doorkeeper
 from crawler.service.settle import keep_settled
+from crawler.service.watch import flood_rule, keep_watch
 from crawler.store.database import open_store
 from crawler.store.keys import key_file
 
@@ -51,10 +52,10 @@ async def _record(client: Client, options: Options, home: Home, stop: asyncio.Ev
         options = replace(options, partitions=await control.agree_partitions(options.partitions))
         with open_store(home) as db:
             frontier = frontier_of(client, options)
-            recorder = Recorder(frontier, db, tables_of(home), secret)
+            recorder = Recorder(frontier, db, tables_of(home), secret, flood_rule(options))
             keeper = Doorkeeper(db, control, joining, public_key(secret), options.worker_enrolment == "open")
             settling = [keep_settled(db, Deployment(control, frontier), stop)] if alone else []
-            await asyncio.gather(recorder.run(stop), keeper.run(stop), *settling)
+            await asyncio.gather(recorder.run(stop), keeper.run(stop), keep_watch(db, options, stop), *settling)
     finally:
         await client.aclose()
 

@@ -13,8 +13,8 @@ from crawler.store.lists import HashList
 
 
 def index_key(lists: Sequence[HashList]) -> str:
-    """The key under which an index of these lists, as they stand, is remembered."""
-    return sha256(json.dumps(sorted((row.id, row.version, row.kind) for row in lists)).encode()).hexdigest()
+    """The key under which an index of these lists, as they are served, is remembered."""
+    return sha256(json.dumps(sorted((row.id, row.served or 0, row.kind) for row in lists)).encode()).hexdigest()
 
 
 def built(db: Database, key: str) -> IndexInfo | None:
@@ -32,7 +32,7 @@ def note(db: Database, key: str, index: IndexInfo, lists: Sequence[HashList]) ->
     row = (key, index.sha256, counts, left_out, db.clock())
     db.execute("INSERT OR REPLACE INTO index_files VALUES (?, ?, ?, ?, ?)", *row)
     for each in lists:
-        db.execute("INSERT OR REPLACE INTO index_lists VALUES (?, ?, ?)", index.sha256, each.id, each.version)
+        db.execute("INSERT OR REPLACE INTO index_lists VALUES (?, ?, ?)", index.sha256, each.id, each.served or 0)
 
 
 def forget_list(db: Database, list_id: int) -> list[Path]:

@@ -7,7 +7,8 @@ again. Values are sensitive: nothing here prints one. Every function that writes
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,7 +28,10 @@ class HashList:
 
     near: what an analyst may do with hits of it that rest on no exact digest: "confirm" them, or only with an
     assessment made elsewhere ("assess").  version: the latest, counted from 1.  imported_at: seconds since the epoch.
-    entries: live ones.  by_algorithm: live ones of each algorithm.
+    entries: live ones.  by_algorithm, by_category: live ones of each; "" stands for no category, and of very many
+    categories the rarest are left out.  categories: those that the import let count, None for all.
+    served: the version that is matched against; None until a second person has enabled one.
+    governed: it came with a manifest, so that two persons bring a version into service.
     """
 
     id: int
@@ -40,6 +44,10 @@ class HashList:
     format: str
     entries: int
     by_algorithm: dict[str, int]
+    by_category: dict[str, int]
+    categories: list[str] | None
+    served: int | None
+    governed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +80,18 @@ class EntryFacts:
 
 
 _LISTS = """
-    SELECT hash_lists.id, name, kind, enabled, near, hash_lists.version, imported_at, format, entries, by_algorithm
+    SELECT hash_lists.id, name, kind, enabled, near, hash_lists.version, imported_at, format, entries,
+        by_algorithm, by_category, categories, served_version AS served, governed
     FROM hash_lists JOIN list_versions ON list_id = hash_lists.id AND list_versions.version = hash_lists.version
     WHERE dropped_at IS NULL AND (?1 IS NULL OR name = ?1) ORDER BY name
 """
+_BY_ALGORITHM = """
+    SELECT algorithm AS name, count(*) AS entries FROM hash_entries WHERE list_id = ? AND withdrawn_version IS NULL
+    GROUP BY algorithm ORDER BY algorithm
+"""
+_CATEGORIES = "SELECT category FROM hash_entries NOT INDEXED WHERE list_id = ? AND withdrawn_version IS NULL"
+_MOST_CATEGORIES = 10_000
+_SHOWN_CATEGORIES = 50
 
 
 def all_lists(db: Database) -> list[HashList]:
@@ -100,14 +116,18 @@ def add_version(
     format_name: str,
     replaces: bool,
     skipped: Mapping[str, int],
+    governed: bool = False,
+    categories: Collection[str] | None = None,
 ) -> ListVersion:
     """Make what `staged` holds the next version of the list `name`, which is made and enabled when it is new.
 
+    governed: the version waits for a second person to enable it; meanwhile the one before goes on being served.
     near: taken for a new list only.  replaces: entries of the version before that are not among the staged ones are
     withdrawn; else only what the tombstones name.
+    categories: those that count, None for all.
     Raises HashListInvalid when the name stands with the other kind.
     """
-    list_id, version = _next_version(db, name, kind, near)
+    list_id, version = _next_version(db, name, kind, near, governed)
     highest = int(db.value("SELECT coalesce(max(id), 0) FROM hash_entries"))
     staged.merge(list_id, version)
     if replaces:
@@ -121,7 +141,7 @@ def add_version(
     gone = "SELECT count(*) FROM hash_entries WHERE list_id = ? AND withdrawn_version = ?"
     added = int(db.value("SELECT count(*) FROM hash_entries WHERE list_id = ? AND id > ?", list_id, highest))
     withdrawn = int(db.value(gone, list_id, version))
-    by_algorithm = _by_algorithm(db, list_id)
+    by_algorithm = {each["name"]: each["entries"] for each in db.rows(_BY_ALGORITHM, list_id)}
     duplicates = staged.taken - int(db.value(taken, list_id, version))
     row = {
         "list_id": list_id,
@@ -135,6 +155,8 @@ def add_version(
         "duplicates": duplicates,
         "skipped": json.dumps(dict(skipped)),
         "by_algorithm": json.dumps(by_algorithm),
+        "categories": None if categories is None else json.dumps(sorted(categories)),
+        "by_category": json.dumps(_by_category(db, list_id)),
     }
     register(db, actor)
     db.insert("list_versions", row)
@@ -151,19 +173,27 @@ def set_enabled(db: Database, list_id: int, enabled: bool) -> bool:
 def drop(db: Database, list_id: int) -> int:
     """Delete every entry of a list and forget its name. Returns how many there were; its hits keep what they say."""
     deleted = db.execute("DELETE FROM hash_entries WHERE list_id = ?", list_id)
-    db.execute("UPDATE hash_lists SET dropped_at = ?, enabled = 0 WHERE id = ?", db.clock(), list_id)
+    sql = "UPDATE hash_lists SET dropped_at = ?, enabled = 0, served_version = NULL WHERE id = ?"
+    db.execute(sql, db.clock(), list_id)
     return deleted
 
 
 def index_rows(db: Database, lists: Sequence[HashList]) -> Iterator[IndexRow]:
-    """The live entries of `lists`, for an index builder, by number."""
+    """The entries of the served versions of `lists`, for an index builder, by number."""
     benign_lists = {row.id for row in lists if row.kind == "benign"}
     for entry, algorithm, value, list_id in db.stream(
-        "SELECT id, algorithm, value, list_id FROM hash_entries WHERE withdrawn_version IS NULL "
-        "AND list_id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        "SELECT id, algorithm, value, list_id FROM served_entries "
+        "WHERE list_id IN (SELECT value FROM json_each(?)) ORDER BY id",
         json.dumps([row.id for row in lists]),
     ):
         yield IndexRow(entry, algorithm, value, list_id in benign_lists)
+
+
+def latest_rows(db: Database, row: HashList) -> Iterator[IndexRow]:
+    """The entries of a list's latest version, whether it is served or not."""
+    sql = "SELECT id, algorithm, value FROM hash_entries WHERE withdrawn_version IS NULL AND list_id = ? ORDER BY id"
+    for entry, algorithm, value in db.stream(sql, row.id):
+        yield IndexRow(entry, algorithm, value, row.kind == "benign")
 
 
 def entry_facts(db: Database, entries: Sequence[int]) -> dict[int, EntryFacts]:
@@ -198,34 +228,38 @@ def codes(db: Database, algorithm: str) -> Iterator[tuple[int, str, str | None, 
     )
 
 
-def _next_version(db: Database, name: str, kind: ListKind, near: Near) -> tuple[int, int]:
+def _next_version(db: Database, name: str, kind: ListKind, near: Near, governed: bool) -> tuple[int, int]:
     found = db.row("SELECT id, kind, version, dropped_at FROM hash_lists WHERE name = ?", name)
     if found is None:
-        row = {"name": name, "kind": kind, "enabled": 1, "near": near, "version": 1, "created_at": db.clock()}
-        return db.insert("hash_lists", row), 1
+        row = {"name": name, "kind": kind, "near": near, "version": 1, "created_at": db.clock()}
+        waits = {"enabled": 0, "governed": 1} if governed else {"enabled": 1, "served_version": 1}
+        return db.insert("hash_lists", row | waits), 1
     if found["dropped_at"] is None and found["kind"] != kind:
         raise HashListInvalid(f"list {name!r} is a {found['kind']} list; give --kind {found['kind']} or another name")
     # A name that was dropped comes back enabled, as a new list would be; its versions go on counting.
-    db.execute(
-        "UPDATE hash_lists SET version = version + 1, kind = ?, enabled = enabled OR dropped_at IS NOT NULL, "
-        "dropped_at = NULL WHERE id = ?",
-        kind,
-        found["id"],
+    sql = (
+        "UPDATE hash_lists SET version = version + 1, kind = ?, governed = 1, dropped_at = NULL WHERE id = ?"
+        if governed
+        else "UPDATE hash_lists SET version = version + 1, served_version = version + 1, kind = ?, "
+        "enabled = enabled OR dropped_at IS NOT NULL, dropped_at = NULL WHERE id = ?"
     )
+    db.execute(sql, kind, found["id"])
     return found["id"], found["version"] + 1
 
 
-def _by_algorithm(db: Database, list_id: int) -> dict[str, int]:
-    rows = db.rows(
-        "SELECT algorithm, count(*) AS entries FROM hash_entries WHERE list_id = ? AND withdrawn_version IS NULL "
-        "GROUP BY algorithm ORDER BY algorithm",
-        list_id,
-    )
-    return {row["algorithm"]: row["entries"] for row in rows}
+def _by_category(db: Database, list_id: int) -> dict[str, int]:
+    """The commonest categories. Counted here, because SQLite would sort all entries, in memory."""
+    counts = Counter[str]()
+    for (category,) in db.stream(_CATEGORIES, list_id):
+        if (category or "") in counts or len(counts) < _MOST_CATEGORIES:
+            counts[category or ""] += 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN_CATEGORIES])
 
 
 def _list(row: Row) -> HashList:
-    return HashList(**{**row, "enabled": bool(row["enabled"]), "by_algorithm": json.loads(row["by_algorithm"])})
+    flags = {name: bool(row[name]) for name in ("enabled", "governed")}
+    named = {name: json.loads(row[name] or "null") for name in ("by_algorithm", "by_category", "categories")}
+    return HashList(**{**row, **flags, **named})
 
 
 def _facts(row: Row) -> EntryFacts:

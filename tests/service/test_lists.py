@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import md5, sha256
 from pathlib import Path
 
 import pytest
 
-from crawler.errors import HashListInvalid, InvalidInput, NothingToMatch
+from crawler.errors import HashListInvalid, InvalidInput, NothingToMatch, Refused, StoreUnavailable
 from crawler.match.entries import ImportOptions
+from crawler.match.importers.synthetic import WRITERS, pictures
 from crawler.match.index import open_index
 from crawler.service.checks import MAX_VALUES, check
 from crawler.service.lists import all_lists, drop, ensure_index, import_list, list_json, set_enabled, version_json
@@ -15,6 +17,7 @@ from crawler.store import audit
 from crawler.store.database import Database
 from crawler.store.lists import ListVersion
 from tests.fingerprint.plugged import install
+from tests.service.governed import register, signed_manifest
 from tests.store.factories import ANNA, store_at
 
 
@@ -66,8 +69,11 @@ def test_an_import_says_what_it_did(db: Database, file: Path) -> None:
         "format": "lines",
         "entries": 4,
         "by_algorithm": {"md5": 1, "pdq": 1, "phash": 1, "sha256": 1},
+        "categories": None,
+        "by_category": {"": 4},
         "unsearchable": 0,
         "near": "confirm",
+        "served": 1,
         "added": 4,
         "withdrawn": 0,
         "duplicates": 0,
@@ -121,7 +127,10 @@ def test_a_file_without_an_entry_does_not_empty_a_list(db: Database, file: Path,
 
 def test_production_lists_want_an_assessment_of_near_hits(tmp_path: Path, file: Path) -> None:
     with store_at(tmp_path, lab=False) as db:
-        assert list_json(imported(db, file).list)["near"] == "assess"
+        signed = signed_manifest(tmp_path)
+        register(db, tmp_path)
+        done = import_list(db, ANNA, file, name="tulips", options=ImportOptions(), manifest=signed)
+        assert list_json(done.list)["near"] == "assess"
 
 
 def test_enable_and_disable(db: Database, file: Path) -> None:
@@ -246,3 +255,64 @@ def test_checks_are_capped_and_parsed(db: Database) -> None:
     for value in ("", "abc", "sha1:" + digest("a"), "md4:" + "0" * 32, "http://x.example/"):
         with pytest.raises(InvalidInput, match="value 2 is no md5"):
             check(db, ANNA, [digest("a"), value])
+
+
+def test_a_day_has_so_many_checks(db: Database, file: Path) -> None:
+    imported(db, file)
+    now = db.clock()
+    db.clock = lambda: now
+    assert len(check(db, ANNA, [digest("a"), digest("b")], per_day=3)) == 2
+    with pytest.raises(Refused, match="3 values a day"):
+        check(db, ANNA, [digest("a"), digest("b")], per_day=3)
+    *_, event = audit.events(db)
+    assert (event["act"], event["result"], event["detail"]) == ("lists.check", "refused", {"why": "quota", "values": 2})
+    (answer,) = check(db, ANNA, [digest("a")], per_day=3)
+    assert answer["lists"] == {"tulips": 1}
+    check(db, replace(ANNA, name="bert"), [digest("a")], per_day=3)
+    db.clock = lambda: now + 86_400.0
+    check(db, ANNA, [digest("a")], per_day=3)
+
+
+def synthetic(path: Path, count: int, seed: int = 0) -> Path:
+    path.write_text("".join(WRITERS["lines"](pictures(count, seed, ("sha256",)))))
+    return path
+
+
+def test_another_file_under_the_name_of_a_list_is_refused(db: Database, tmp_path: Path) -> None:
+    imported(db, synthetic(tmp_path / "a.txt", 200))
+    other = synthetic(tmp_path / "b.txt", 500, seed=1)
+    with pytest.raises(HashListInvalid, match="has 0 of the 200 entries of list 'tulips'"):
+        imported(db, other)
+    (row,) = all_lists(db, ANNA)
+    assert (row.version, row.entries) == (1, 200)
+    half = other.with_name("half.txt")
+    half.write_text(other.read_text() + "".join((tmp_path / "a.txt").read_text().splitlines(keepends=True)[:100]))
+    assert imported(db, half).list.entries == 599
+    done = import_list(db, ANNA, synthetic(other, 300, seed=2), name="tulips", options=ImportOptions(), replace=True)
+    assert (done.list.version, done.list.entries) == (3, 300)
+
+
+def test_an_import_that_fails_on_its_way_leaves_the_version_before(
+    db: Database, tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported(db, file)
+    before = ensure_index(db.home, db)
+
+    def full(*_: object, **__: object) -> None:
+        raise StoreUnavailable("database: database or disk is full; make room on the disk")
+
+    with monkeypatch.context() as patched, pytest.raises(StoreUnavailable, match="full"):
+        patched.setattr(audit, "append", full)
+        imported(db, synthetic(tmp_path / "b.txt", 50))
+    (row,) = all_lists(db, ANNA)
+    assert (row.version, row.entries) == (1, 4)
+    assert ensure_index(db.home, db) == before
+    assert list(db.home.root.glob("import-*")) == []
+
+
+def test_categories_are_named_and_counted(db: Database, tmp_path: Path) -> None:
+    path = tmp_path / "set.json"
+    path.write_text("".join(WRITERS["vics"](pictures(30))), "utf-8")
+    row = imported(db, path, categories=frozenset({"1", "2"})).list
+    assert (row.categories, row.by_category) == (["1", "2"], {"1": 20, "2": 20})
+    assert list(audit.events(db))[-1]["detail"]["categories"] == ["1", "2"]
