@@ -32,7 +32,8 @@ class Bench:
         self.completer = Completer(frontier)
         self.bell = asyncio.Event()
         digger = Digger(frontier, Runs(served()))
-        self.lane = PageLane(self.completer, digger, bell=self.bell, concurrency=16, memory=ByteBudget(1_000))
+        self.memory = ByteBudget(1_000)
+        self.lane = PageLane(self.completer, digger, bell=self.bell, concurrency=16, memory=self.memory)
         self.crawled: list[LeasedRequest] = []
         self.lane.open(SimpleNamespace(crawl=self.crawled.append))
 
@@ -77,3 +78,14 @@ async def test_what_the_frontier_did_not_take_is_no_find() -> None:
         await bench.lane.drain()
         assert bench.frontier.finds == []
         assert bench.lane.room == 16
+
+
+async def test_pages_share_a_budget_of_bytes_and_give_their_part_back() -> None:
+    async with working(Frontier()) as bench:
+        bench.take(1)
+        [request] = bench.crawled
+        assert request.hold is not None
+        request.hold.take(1_000)
+        assert (bench.lane.room, bench.lane.hungry, bench.lane.idle) == (0, False, False)
+        await bench.end(1)
+        assert (bench.memory.used, bench.lane.room, bench.lane.idle) == (0, 16, True)

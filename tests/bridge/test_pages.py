@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from crawler.bridge.answers import Answered, Unsent
 from crawler.bridge.pages import PageJudge
 from crawler.bridge.rules import pack_unreachable, unpack_rules
+from crawler.fetch.budget import ByteBudget
 from crawler.fetch.failures import failure
 from crawler.fetch.robots import RobotsRules
 from crawler.frontier.base import Completion
-from crawler.records import Done, Fetched, Kind, Rekind, Retry
+from crawler.records import Done, Examination, Fetched, Kind, Rekind, Retry
 from tests.bridge.parts import ADDRESS, HOST, Names, Runs, answer, lease, served
 
 ROBOTS = lease(f"{HOST}/robots.txt", Kind.ROBOTS)
@@ -69,3 +75,23 @@ def test_no_answer() -> None:
     assert judge.unanswered(ROBOTS, failure("reset")).completion.robots == pack_unreachable("reset")
     assert judge.unanswered(lease(), failure("reset")).completion.robots is None
     assert judge.unanswered(ROBOTS, Unsent(1.0)).completion == Completion(ROBOTS, None, park=1.0)
+
+
+async def test_images_in_a_page_are_paid_for_beside_the_page() -> None:
+    seen: list[int] = []
+    memory = ByteBudget(10_000)
+
+    async def examine(body: bytes) -> Examination:
+        seen.append(memory.used)
+        return Examination(True)
+
+    outside: Any = SimpleNamespace(examine=examine)
+    judge = PageJudge(Runs(replace(served(), sandbox=outside)), 100)
+    shown = f'<img src="data:image/png;base64,{b64encode(bytes(3_000)).decode()}">'
+    fetched = answer(200, body=shown.encode(), kind="html")
+    with memory.hold() as hold:
+        ended = (await judge.answered(lease(), Answered(fetched), hold)).completion
+    assert isinstance(ended.outcome, Done)
+    assert ended.outcome.tally["data-images"] == 1
+    assert seen == [3_000]
+    assert memory.used == 0

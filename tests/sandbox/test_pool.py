@@ -16,7 +16,7 @@ import pytest
 import uvloop
 
 from crawler.errors import SandboxUnavailable
-from crawler.records import Examination
+from crawler.records import Digests, Examination
 from crawler.sandbox import launcher, pool
 from crawler.sandbox.pool import Sandbox
 from crawler.sandbox.settings import SandboxSettings
@@ -540,3 +540,15 @@ async def test_the_zygote_keeps_nothing_of_its_children(start: Start) -> None:
     links = descriptors(zygote_pid(sandbox))
     assert sum(link.startswith("socket:") for link in links) == 1
     assert not [link for link in links if "memfd:image" in link]
+
+
+async def test_digests_are_looked_up_among_images(start: Start) -> None:
+    sandbox = await start(processes=1)
+    digests = Digests(b"m" * 16, b"1" * 20, b"s" * 32)
+    answers = await asyncio.gather(
+        sandbox.examine(b"clean"), sandbox.look_up(digests, 7), sandbox.look_up(digests, 8), sandbox.examine(b"clean")
+    )
+    assert answers == [Examination(True), Examination(True, found=FOUND), Examination(True), Examination(True)]
+    await sandbox.close()
+    with pytest.raises(SandboxUnavailable):
+        await sandbox.look_up(digests, 7)

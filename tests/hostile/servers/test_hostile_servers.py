@@ -131,7 +131,7 @@ def test_hostile_server(night: Night, hostile: Hostile) -> None:
 
 
 def test_healthy_servers_beside_them_keep_their_rate(night: Night) -> None:
-    assert len(night.healthy) > 20
+    assert len(night.healthy) >= 10
     assert sum(night.healthy) >= 0.9 * len(night.healthy)
 
 
