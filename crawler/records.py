@@ -225,6 +225,7 @@ class FetchOrder:
     digest_bodies: kinds of which only the digests are wanted; the bytes are hashed and dropped.
     max_bytes: cap on the body after decompression.  deadline: monotonic seconds at which all must be over.
     allow_partial: a body that broke off is handed over with `truncated` set, in place of a FetchFailed.
+    connect: seconds until TCP stands, where the fetcher's own limit is too long; None: that limit.
     ready: asked once the connection stands, right before the request is sent; False: it is not sent ("late").
     """
 
@@ -236,6 +237,7 @@ class FetchOrder:
     accept_bodies: frozenset[str] | None = None
     digest_bodies: frozenset[str] = frozenset()
     allow_partial: bool = False
+    connect: float | None = None
     ready: Callable[[], Awaitable[bool]] | None = field(default=None, repr=False, compare=False)
 
 

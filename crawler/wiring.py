@@ -33,6 +33,7 @@ from crawler.bridge.lanes import LeasedRequest, PageLane
 from crawler.bridge.pages import PageJudge
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bridge.spider import LeaseSpider
+from crawler.bridge.sweeping import Sweeper
 from crawler.bridge.worker import Worker, attach
 from crawler.bus.client import Client, connect
 from crawler.bus.control import Control, RunControl
@@ -40,6 +41,7 @@ from crawler.bus.envelope import Sealer
 from crawler.bus.hosts import HostBook
 from crawler.bus.joining import Joining, host_name
 from crawler.bus.membership import Membership
+from crawler.bus.sweeps import SweepBook
 from crawler.campaign import Campaign, check_startable
 from crawler.errors import HomeUnusable, OptionInvalid, RedisUnavailable, VangnetError
 from crawler.fetch.fetcher import Fetcher
@@ -67,7 +69,7 @@ def frontier_of(client: Client, options: Options) -> RedisFrontier:
     settings = FrontierSettings(
         prefix=options.key_prefix,
         partitions=options.partitions,
-        consumer=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+        consumer=_consumer(),
         lease_seconds=options.lease_seconds,
         send_window=options.send_window,
         lookahead=options.claim_lookahead,
@@ -76,6 +78,11 @@ def frontier_of(client: Client, options: Options) -> RedisFrontier:
         keep=options.seen_ttl,
     )
     return RedisFrontier(client, settings)
+
+
+def _consumer() -> str:
+    """A name that no other process has."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 def tables_of(home: Home) -> TableSet:
@@ -220,6 +227,7 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
         claimer=Claimer(frontier, runs, pages, images, bell=bell, request=request, backlog_limit=options.backlog_limit),
         close=client.aclose,
         ending=ending,
+        sweeper=Sweeper(frontier, runs, SweepBook(client, options.key_prefix, _consumer())),
     )
     return Built(worker, lambda: membership.check(number_key, lambda run: runs.get(run) is not None))
 

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from time import time
 
+from crawler.bridge import swept
 from crawler.bridge.answers import Answered, NotAnswered, concluded, unanswered
 from crawler.bridge.examine import Findings, examine
 from crawler.bridge.outcomes import broken_off, unsupported, unusable
@@ -55,12 +56,15 @@ class PageJudge:
         """An answer arrived. Raises SandboxUnavailable when an image in it could not be looked at."""
         return PageOutcome(concluded(await self._answered(lease, answered.fetched), answered))
 
-    def unanswered(self, lease: Lease, sent: NotAnswered) -> PageOutcome:
+    async def unanswered(self, lease: Lease, sent: NotAnswered) -> PageOutcome:
         """No answer arrived."""
         completion = unanswered(lease, sent)
         if lease.item.kind is Kind.ROBOTS and isinstance(sent, FetchFailed):
+            served = self._runs.get(lease.item.run)
+            if served is not None and swept.is_swept(served, lease):
+                completion = await swept.unreachable(served, lease, sent) or completion
             completion = replace(completion, robots=pack_unreachable(sent.reason))
-        return PageOutcome(completion)
+        return PageOutcome(swept.ended(completion) if lease.item.kind is Kind.SWEEP else completion)
 
     async def _answered(self, lease: Lease, fetched: Fetched) -> Completion:
         served = self._runs.get(lease.item.run)
@@ -69,10 +73,11 @@ class PageJudge:
             return Completion(lease, Retry("run-renewed", 0.0))
         ended = broken_off(lease, fetched)
         if ended is None and lease.item.kind is Kind.ROBOTS:
-            return await self._robots(served, lease, fetched)
+            ended = await self._robots(served, lease, fetched)
+            return await swept.with_names(served, lease, fetched, ended) if swept.is_swept(served, lease) else ended
         ended = ended or unusable(lease, fetched, time()) or unsupported(lease, fetched)
         if ended is not None:
-            return ended
+            return swept.ended(ended) if lease.item.kind is Kind.SWEEP else ended
         if fetched.kind == "image":
             return image_completion(lease, await examine_lease(served, lease, fetched.body))
         return await self._page(served, lease, fetched)

@@ -20,6 +20,7 @@ from crawler.bridge.images import ImageLane
 from crawler.bridge.lanes import PageLane
 from crawler.bridge.pages import PageJudge
 from crawler.bridge.runs import RunBook
+from crawler.bridge.sweeping import Sweeper
 from crawler.errors import RedisUnavailable, VangnetError
 from crawler.frontier.base import Frontier
 
@@ -46,6 +47,7 @@ class Worker:
     claimer: Claimer
     close: Callable[[], Awaitable[None]]
     ending: Ending
+    sweeper: Sweeper
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
@@ -55,6 +57,7 @@ class Worker:
             self.completer.run(),
             self.admitter.run(),
             self.claimer.run(),
+            self.sweeper.run(),
             self._every(_REFRESH, self.runs.refresh),
             self._every(_REFRESH, self._heed),
             self._every(_REAP, self.frontier.reap),

@@ -162,7 +162,7 @@ class _Watched:
         marker = await self.deployment.control.require(self.run)
         stops = await self.deployment.control.stops()
         counts = await self.deployment.frontier.counts(self.run)
-        return marker.state, stops, counts, marker.seeded and counts.unfinished == 0
+        return marker.state, stops, counts, marker.filled and counts.unfinished == 0
 
 
 async def _watch(

@@ -94,7 +94,10 @@ class Launch:
             campaigns.finish_run(self.db, self.actor, unfinished.id, {"lost": True})
             return None
         # What matches may have changed meanwhile, a replaced file may have another scope, keys may be others.
-        await control.announce(replace(self._marker(found.run), started_at=found.started_at, seeded=found.seeded))
+        marker = self._marker(found.run)
+        # Another file may sweep other prefixes; where it does not, the feeder sees at once that all is done.
+        swept = marker.swept or (found.swept and found.campaign == marker.campaign)
+        await control.announce(replace(marker, started_at=found.started_at, seeded=found.seeded, swept=swept))
         await self.deployment.frontier.hold(found.run, False)
         if not found.seeded:
             await self._fill(found.run)
@@ -118,6 +121,7 @@ class Launch:
             recorder=public_key(key_file(self.home.keys, "recorder")),
             started_at=time.time(),
             workers=tuple(sorted(verify_keys(self.db))),
+            swept=not self.campaign.seeds.sweep,
         )
 
     async def _fill(self, run: RunId) -> None:
