@@ -34,6 +34,7 @@ from crawler.bridge.pages import PageJudge
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bridge.spider import LeaseSpider
 from crawler.bridge.sweeping import Sweeper
+from crawler.bridge.sweeplane import SweepLane
 from crawler.bridge.worker import Worker, attach
 from crawler.bus.client import Client, connect
 from crawler.bus.control import Control, RunControl
@@ -124,7 +125,8 @@ class RunMaker:
             fetcher=Fetcher(
                 permitted=lambda address: scope.judge(address).in_scope,
                 limits=self._limits(campaign),
-                max_sockets=2 * (self._options.page_concurrency + self._options.image_concurrency),
+                max_sockets=2 * (self._options.page_concurrency + self._options.image_concurrency)
+                + self._options.sweep_concurrency,
                 source_addresses=campaign.identity.source_addresses,
             ),
             sandbox=await self._sandbox(control, campaign),
@@ -210,6 +212,9 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
         memory=options.image_memory_mib << 20,
     )
 
+    judge = PageJudge(runs, options.max_discoveries)
+    sweeps = SweepLane(courier, completer, judge, runs, ending, bell=bell, concurrency=options.sweep_concurrency)
+
     def request(lease: Lease) -> LeasedRequest:
         spider = crawler.spider
         assert isinstance(spider, LeaseSpider)
@@ -222,12 +227,22 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
         completer=completer,
         pages=pages,
         images=images,
-        judge=PageJudge(runs, options.max_discoveries),
+        judge=judge,
         admitter=admitter,
-        claimer=Claimer(frontier, runs, pages, images, bell=bell, request=request, backlog_limit=options.backlog_limit),
+        claimer=Claimer(
+            frontier,
+            runs,
+            pages,
+            images,
+            bell=bell,
+            request=request,
+            backlog_limit=options.backlog_limit,
+            sweeps=sweeps,
+        ),
         close=client.aclose,
         ending=ending,
         sweeper=Sweeper(frontier, runs, SweepBook(client, options.key_prefix, _consumer())),
+        sweeps=sweeps,
     )
     return Built(worker, lambda: membership.check(number_key, lambda run: runs.get(run) is not None))
 

@@ -21,6 +21,7 @@ from crawler.bridge.lanes import PageLane
 from crawler.bridge.pages import PageJudge
 from crawler.bridge.runs import RunBook
 from crawler.bridge.sweeping import Sweeper
+from crawler.bridge.sweeplane import SweepLane
 from crawler.errors import RedisUnavailable, VangnetError
 from crawler.frontier.base import Frontier
 
@@ -48,6 +49,7 @@ class Worker:
     close: Callable[[], Awaitable[None]]
     ending: Ending
     sweeper: Sweeper
+    sweeps: SweepLane
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
@@ -68,7 +70,7 @@ class Worker:
         """Claim nothing more, let what is at work end, send every completion. The admitter works until then."""
         self.claimer.stop()
         await self.claimer.stopped()
-        await asyncio.gather(self.images.drain(), self.pages.drain())
+        await asyncio.gather(self.images.drain(), self.pages.drain(), self.sweeps.drain())
         self.completer.close()
         await asyncio.wait(self._tasks[:1])
         for task in self._tasks:
