@@ -43,6 +43,7 @@ from crawler.bus.hosts import HostBook
 from crawler.bus.joining import Joining, host_name
 from crawler.bus.membership import Membership
 from crawler.bus.sweeps import SweepBook
+from crawler.bus.traps import TrapBook
 from crawler.campaign import Campaign, check_startable
 from crawler.errors import HomeUnusable, OptionInvalid, RedisUnavailable, VangnetError
 from crawler.fetch.fetcher import Fetcher
@@ -198,7 +199,8 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
     completer = Completer(frontier)
     courier = Courier(frontier, runs, options.max_page_bytes)
     hosts = HostBook(client, options.key_prefix, number_key)
-    admitter = Admitter(frontier, runs, hosts, number_key, patience=options.dns_patience)
+    traps = TrapBook(client, options.key_prefix, number_key)
+    admitter = Admitter(frontier, runs, hosts, number_key, patience=options.dns_patience, traps=traps)
     digger, bell = Digger(frontier, runs), admitter.admitted
     pages = PageLane(completer, digger, bell=bell, concurrency=options.page_concurrency)
     images = ImageLane(
@@ -212,7 +214,7 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
         memory=options.image_memory_mib << 20,
     )
 
-    judge = PageJudge(runs, options.max_discoveries)
+    judge = PageJudge(runs, options.max_discoveries, traps)
     sweeps = SweepLane(courier, completer, judge, runs, ending, bell=bell, concurrency=options.sweep_concurrency)
 
     def request(lease: Lease) -> LeasedRequest:

@@ -11,6 +11,7 @@ import structlog
 
 from crawler.attribute.domain import registered_domains
 from crawler.bridge.runs import RunBook, ServedRun
+from crawler.bridge.suspects import Traps, within_budgets
 from crawler.bus.hosts import HostBook
 from crawler.errors import InvalidInput, RecordCorrupt, RedisUnavailable
 from crawler.fetch.failures import FAILURES
@@ -52,7 +53,7 @@ class Placed:
 class Admitter:
     """One per worker; any number of them share the stream.
 
-    number_key: keys the 63-bit seen numbers.  patience: see DNS_PATIENCE.
+    number_key: keys the 63-bit seen numbers.  patience: see DNS_PATIENCE.  traps: None lets everything through.
     """
 
     def __init__(
@@ -63,11 +64,13 @@ class Admitter:
         number_key: bytes,
         *,
         patience: float = DNS_PATIENCE,
+        traps: Traps | None = None,
     ) -> None:
         self._frontier = frontier
         self._runs = runs
         self._hosts = hosts
         self._number_key = number_key
+        self._traps = traps
         self._delays = tuple(share * patience for share in _AGAIN)
         self.admitted = asyncio.Event()
 
@@ -121,10 +124,13 @@ class Admitter:
         for candidate, url in zip(found.candidates, urls, strict=True):
             deep = _too_deep(limits.max_depth, found.depth, candidate.kind)
             judged.append(self._judge(candidate, url, page_site, places[url.host, url.port], deep))
+        kept = tuple(judged)
+        if self._traps is not None:
+            kept = await within_budgets(served, self._traps, kept)
         return Admission(
             entry=entry,
             discovered=found,
-            urls=tuple(judged),
+            urls=kept,
             limits=lambda politeness: Limits(*served.campaign.limits_for(politeness)),
             urls_per_host=limits.max_urls_per_host,
             robots=True,
@@ -169,7 +175,7 @@ class Admitter:
         address = next((each for each in resolved.addresses if served.scope.judge(each).in_scope), None)
         if address is None:
             return Placed(skip="out-of-scope")
-        agreed = await self._hosts.agree(host, address)
+        agreed = address if address == host else await self._hosts.agree(host, address)
         if agreed != address and served.scope.judge(agreed).in_scope:
             address = agreed
         return Placed(address, politeness_key(address))

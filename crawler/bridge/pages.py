@@ -13,7 +13,9 @@ from crawler.bridge.examine import Findings, examine
 from crawler.bridge.outcomes import broken_off, unsupported, unusable
 from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable
 from crawler.bridge.runs import RunBook, ServedRun
+from crawler.bridge.suspects import Traps, repeated
 from crawler.discover.page import discover
+from crawler.errors import RedisUnavailable
 from crawler.fetch.robots import parse_robots
 from crawler.frontier.base import Completion
 from crawler.records import (
@@ -46,11 +48,15 @@ class PageOutcome:
 
 
 class PageJudge:
-    """Turns answers on the page lane into outcomes. most: candidates taken from one page."""
+    """Turns answers on the page lane into outcomes.
 
-    def __init__(self, runs: RunBook, most: int) -> None:
+    most: candidates taken from one page.  traps: what pages said before; None: nobody remembers.
+    """
+
+    def __init__(self, runs: RunBook, most: int, traps: Traps | None = None) -> None:
         self._runs = runs
         self._most = most
+        self._traps = traps
 
     async def answered(self, lease: Lease, answered: Answered) -> PageOutcome:
         """An answer arrived. Raises SandboxUnavailable when an image in it could not be looked at."""
@@ -88,6 +94,7 @@ class PageJudge:
         tally = Counter({f"rejected:{reason}": n for reason, n in content.rejected.items()})
         tally["pages"] += 1
         tally["truncated"] += fetched.truncated is not None
+        content = await self._suspected(lease, content, tally)
         results: list[bytes] = []
         for image in content.data_images:
             findings = await examine(served, lease, image.body, f"{item.url}#data-{image.number}", item.url)
@@ -95,7 +102,21 @@ class PageJudge:
             tally.update(findings.tally)
             tally["data-images"] += 1
         found = _discovered(lease, content)
-        return Completion(lease, Done(found, tuple(results), dict(tally)))
+        return Completion(lease, Done(found, tuple(results), {name: n for name, n in tally.items() if n}))
+
+    async def _suspected(self, lease: Lease, content: PageContent, tally: Counter[str]) -> PageContent:
+        """The content, its links marked when other pages said the same: they are worth less than those of others."""
+        sketch = content.sketch
+        if sketch is None or self._traps is None or lease.item.kind is not Kind.PAGE:
+            return content
+        tally["soft-404"] += sketch.missing
+        tally["consent-wall"] += sketch.wall
+        try:
+            marked = await repeated(self._traps, lease.item.run, lease.item.address, content)
+        except RedisUnavailable:
+            return content  # which is a hint the less, and no reason to ask for the page again
+        tally["repeated-pages"] += marked is not None
+        return marked or content
 
     async def _discover(self, lease: Lease, fetched: Fetched) -> PageContent:
         most = _FEED_FACTOR * self._most if lease.item.kind is Kind.FEED else self._most
