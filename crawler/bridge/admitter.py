@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from crawler.attribute.domain import registered_domains
+from crawler.bridge.answers import LED_BACK
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bridge.suspects import Traps, within_budgets
 from crawler.bus.hosts import HostBook
@@ -23,8 +24,9 @@ from crawler.urls import UrlParts, parts, url_number
 
 DNS_PATIENCE: Final = 155.0
 """Seconds for which a name that the DNS cannot tell us now is asked again: after 5, 30 and 120 of them."""
-OWN_PAGE, FOREIGN_PAGE = 0, 1
-"""Context classes (docs/adr/0010): an image that a page of its own domain showed, and one that no such page did."""
+OWN_PAGE, FOREIGN_PAGE, WITH_COOKIE = 0, 1, 2
+"""Context classes (docs/adr/0010): an image that a page of its own domain showed, one that no such page did, and what a
+redirect led back to after it had set a cookie."""
 
 _AGAIN = (1 / 31, 6 / 31, 24 / 31)
 _SLOW = 2.0
@@ -143,6 +145,8 @@ class Admitter:
     ) -> Judged:
         site = _site(url)
         context = FOREIGN_PAGE if candidate.kind is Kind.IMAGE and page_site != site else OWN_PAGE
+        if candidate.source == LED_BACK:
+            context = WITH_COOKIE
         number = url_number(candidate.url, context, self._number_key)
         domain = "" if url.is_address else site
         if place.passing and deep is None:

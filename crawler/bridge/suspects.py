@@ -20,6 +20,8 @@ from crawler.records import Candidate, Kind, PageContent, RunId
 
 REPEAT: Final = "repeat"
 """The source of links on pages that were seen before but for details."""
+FEEDS: Final = "feeds"
+"""Sitemaps and feeds, which name others of their kind: few on any honest host, and worth their turn."""
 LAST: Final = 9
 SHARE: Final = 0.1
 LEAST: Final = 50
@@ -28,7 +30,9 @@ LEAST: Final = 50
 _SEEN_BEFORE: Final = 2
 """Pages that say the same, from which on another one repeats them."""
 _LINKS: Final = frozenset({Kind.PAGE, Kind.FEED})
-_MEANT: Final = frozenset({"seed", "sweep", "certificate", "reverse", "robots", "redirect", "frame", "refresh"})
+_MEANT: Final = frozenset(
+    {"seed", "sweep", "certificate", "reverse", "robots", "redirect", "redirect-back", "frame", "refresh"}
+)
 """Sources that people or servers named on purpose, or that belong to the page itself."""
 
 
@@ -50,6 +54,8 @@ def suspicion(candidate: Candidate) -> str | None:
         return None
     if candidate.source == REPEAT:
         return REPEAT
+    if candidate.kind is Kind.FEED:
+        return FEEDS
     return trap_of(candidate.url, datetime.now(UTC).year)
 
 
@@ -61,7 +67,8 @@ async def within_budgets(served: ServedRun, traps: Traps, urls: tuple[Judged, ..
         kind = suspicion(url.candidate)
         if kind is None or url.address is None or url.later:
             continue
-        found[place] = replace(url, candidate=replace(url.candidate, priority=LAST))
+        if kind != FEEDS:
+            found[place] = replace(url, candidate=replace(url.candidate, priority=LAST))
         groups[kind, (url.politeness or "") if kind == REPEAT else url.host].append(place)
     budget = max(LEAST, int(SHARE * served.campaign.limits.max_urls_per_host))
     for (kind, where), places in groups.items():
