@@ -79,7 +79,7 @@ def concluded(completion: Completion, answered: Answered) -> Completion:
 
 
 def _led_back(outcome: Outcome | None) -> Outcome | None:
-    """A redirect that sets a cookie and leads back to where it came from: a visitor would see another page there now."""
+    """A redirect that sets a cookie and leads back to where it came from: another page may be shown there now."""
     found = outcome.discovered if isinstance(outcome, Done) else None
     if not isinstance(outcome, Done) or found is None or found.via.count(found.candidates[0].url) != 1:
         return outcome

@@ -30,10 +30,8 @@ LEAST: Final = 50
 _SEEN_BEFORE: Final = 2
 """Pages that say the same, from which on another one repeats them."""
 _LINKS: Final = frozenset({Kind.PAGE, Kind.FEED})
-_MEANT: Final = frozenset(
-    {"seed", "sweep", "certificate", "reverse", "robots", "redirect", "redirect-back", "frame", "refresh"}
-)
-"""Sources that people or servers named on purpose, or that belong to the page itself."""
+_MEANT: Final = frozenset({"seed", "sweep", "certificate", "reverse", "robots", "redirect", "redirect-back"})
+"""Sources that people or servers named on purpose."""
 
 
 class Traps(Protocol):
@@ -52,11 +50,9 @@ def suspicion(candidate: Candidate) -> str | None:
     """The kind of trap that a candidate may belong to, None for one above suspicion."""
     if candidate.kind not in _LINKS or candidate.source in _MEANT:
         return None
-    if candidate.source == REPEAT:
-        return REPEAT
     if candidate.kind is Kind.FEED:
         return FEEDS
-    return trap_of(candidate.url, datetime.now(UTC).year)
+    return trap_of(candidate.url, datetime.now(UTC).year) or (REPEAT if candidate.source == REPEAT else None)
 
 
 async def within_budgets(served: ServedRun, traps: Traps, urls: tuple[Judged, ...]) -> tuple[Judged, ...]:

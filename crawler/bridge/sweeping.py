@@ -86,10 +86,10 @@ class Sweeper:
             if turn is None or turn.wait > 0:
                 break
             n = await self._feed_some(served.run, plan, turn, min(room, plan.burst()))
+            room, fed = room - n, fed + n
             if turn.cursor + n >= plan.order.positions:
                 self._done[served.run] = plan.digest
                 break
-            room, fed = room - n, fed + n
         return fed
 
     async def _room(self, run: RunId, plan: _Plan) -> int:

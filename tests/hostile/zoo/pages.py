@@ -135,7 +135,7 @@ def random_words(ask: Ask) -> Reply | None:
     words = " ".join("".join(random.choices("bdeklmnoprstaiou", k=random.randint(3, 9))) for _ in range(120))
     links = [f"/{random.getrandbits(50):x}.html" for _ in range(8)]
     front = ("/fotos.html",) if ask.path == "/" else ()
-    # Two steps away it would be above the budget: what the words name is known by then, and none of it looks like a trap.
+    # Two steps away it would be above the budget, which what the words name has used up by then.
     return page("Woorden", *front, *links, text=words, show=ask.path == "/fotos.html")
 
 
