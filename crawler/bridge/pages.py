@@ -10,6 +10,7 @@ from time import time
 from crawler.bridge import swept
 from crawler.bridge.answers import Answered, NotAnswered, concluded, unanswered
 from crawler.bridge.examine import Findings, examine
+from crawler.bridge.guesses import is_guess, no_sitemap, unnamed_sitemaps
 from crawler.bridge.outcomes import broken_off, unsupported, unusable
 from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable
 from crawler.bridge.runs import RunBook, ServedRun
@@ -83,7 +84,9 @@ class PageJudge:
             return await swept.with_names(served, lease, fetched, ended) if swept.is_swept(served, lease) else ended
         ended = ended or unusable(lease, fetched, time()) or unsupported(lease, fetched)
         if ended is not None:
-            return swept.ended(ended) if lease.item.kind is Kind.SWEEP else ended
+            if lease.item.kind is Kind.SWEEP:
+                return swept.ended(ended)
+            return no_sitemap(ended) if is_guess(lease.item) else ended
         if fetched.kind == "image":
             return image_completion(lease, await examine_lease(served, lease, fetched.body))
         return await self._page(served, lease, fetched)
@@ -136,8 +139,8 @@ class PageJudge:
         rules = parse_robots(fetched.body, fetched.status)
         sitemaps = [canonical(url, lease.item.url) for url in rules.sitemaps]
         named = tuple(Candidate(url, Kind.FEED, "robots", 4) for url in sitemaps if isinstance(url, str))
-        found = Discovered(named, 1, None) if named else None
-        outcome = Done(found, tally={f"robots:http-{fetched.status}": 1})
+        found = Discovered(named or unnamed_sitemaps(lease.item.url), 1, None)
+        outcome = Done(found if found.candidates else None, tally={f"robots:http-{fetched.status}": 1})
         return Completion(lease, outcome, pack_rules(rules), delay=crawl_delay(rules, served.campaign))
 
     async def _robots_moved(self, served: ServedRun, lease: Lease, fetched: Fetched) -> Completion:
