@@ -1,7 +1,7 @@
 """Pictures found per 1,000 requests in a zoo of traps, beside breadth-first without budgets.
 
 The zoo (`tests/hostile/zoo`) has some forty sites, each with one picture and a trap: calendars, faceted lists,
-sessions, endless paths, copies, farms of hosts. Ours is `vangnet crawl` of all of them, with a budget per host. The peer
+sessions, endless paths, copies, farms of hosts. Ours is `vangnet crawl` of all of them, with budgets. The peer
 asks for what pages name in the order in which it was named, each URL once, images like pages, with the cookies of each
 host, until it has made as many requests as ours; it reads pages with the same discovery, so that only the order and the
 budgets differ. Politeness is off, and speed is not compared.

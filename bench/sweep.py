@@ -76,9 +76,19 @@ def listening(addresses: list[str]) -> Iterator[None]:
     thread = Thread(target=loop.run_forever, daemon=True)
     thread.start()
     asyncio.run_coroutine_threadsafe(asyncio.start_server(answer, addresses, PORT), loop).result(30)
-    yield
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
+    try:
+        yield
+    finally:
+        asyncio.run_coroutine_threadsafe(_cancelled(), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+async def _cancelled() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def ours(bench: Product, prefix: str, addresses: int, rate: float) -> Ours:

@@ -27,7 +27,7 @@ _ASIDE: Final = re.compile(
     r"<(script|style|svg|template)\b[^>]*+>.*?(?:</\1\s*+>|\Z)|<!--.*?(?:-->|\Z)|<[^>]*+>?", re.S | re.I
 )
 _WORD: Final = re.compile(r"[^\W\d_]+")
-_HEADS: Final = re.compile(r"<(?:title|h1)\b[^>]*+>([^<]{1,200}+)", re.I)
+_HEADS: Final = re.compile(r"<(?:title|h1)\b[^<>]*+>([^<]{1,200}+)", re.I)
 _MISSING: Final = re.compile(
     r"\b404\b|not found|niet gevonden|bestaat niet|no longer (?:exists|available)|nicht gefunden|page introuvable", re.I
 )
