@@ -7,6 +7,7 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import blake2b
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -26,6 +27,9 @@ _AHEAD: Final = 1.0
 """Seconds whose worth may wait to be asked; what lies between a worker that stops and the pace that it keeps."""
 _LEAST, _MOST = 16, 1_000
 """Addresses that may wait, however slow or fast the campaign would have it."""
+_BEHIND: Final = 2_000
+"""Addresses that are due, above which a sweep holds back; it goes on at a tenth of its pace."""
+_LOOK: Final = 1.0
 _STREAM: Final = 50
 """Unread entries of discoveries, of this run, above which admission is behind."""
 _KEPT: Final = 16
@@ -58,6 +62,7 @@ class Sweeper:
         self._book = book
         self._plans: OrderedDict[tuple[RunId, str], _Plan] = OrderedDict()
         self._done: dict[RunId, str] = {}
+        self._known_due, self._looked_at = 0, -_LOOK
 
     async def run(self) -> None:
         """Feed until cancelled."""
@@ -98,7 +103,16 @@ class Sweeper:
         if waiting.get("disc", 0) > _STREAM:
             return 0
         hosts = waiting.get("robots_queued", 0) + waiting.get("robots_leased", 0)
-        return plan.ahead() - hosts // len(plan.ports)
+        room = plan.ahead() - hosts // len(plan.ports)
+        # New addresses are due before all others: where the workers are behind, those would have no turn any more.
+        return max(room // 10, 0) if await self._due() > _BEHIND else room
+
+    async def _due(self) -> int:
+        """Addresses that may be asked now, as of a moment ago."""
+        now = monotonic()
+        if now >= self._looked_at + _LOOK:
+            self._known_due, self._looked_at = (await self._frontier.state()).due, now
+        return self._known_due
 
     async def _feed_some(self, run: RunId, plan: _Plan, turn: Turn, n: int) -> int:
         """Put the next n positions into the discoveries, then move the cursor; how many positions that were."""

@@ -11,7 +11,7 @@ from crawler.bridge.sweeping import Sweeper
 from crawler.bus.stops import Stop, StopKind, Stops
 from crawler.bus.sweeps import Turn
 from crawler.errors import RedisUnavailable
-from crawler.frontier.base import RunCounts
+from crawler.frontier.base import FrontierState, RunCounts
 from crawler.records import Discovered, Kind, RunId
 from tests.bridge.parts import RUN, Runs, served
 
@@ -44,16 +44,20 @@ class Book:
 
 @dataclass
 class Frontier:
-    """Takes what is offered. waiting: what the counters say."""
+    """Takes what is offered. waiting: what the counters say.  due: addresses that wait for a worker."""
 
     offered: list[Discovered] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=dict)
+    due: int = 0
 
     async def offer(self, run: RunId, discovered: list[Discovered]) -> None:
         self.offered += discovered
 
     async def counts(self, run: RunId) -> RunCounts:
         return RunCounts(waiting=self.waiting)
+
+    async def state(self) -> FrontierState:
+        return FrontierState(due=self.due)
 
     def urls(self) -> list[str]:
         return [candidate.url for found in self.offered for candidate in found.candidates]
@@ -110,6 +114,9 @@ async def test_no_more_is_fed_than_may_wait() -> None:
     assert await b.sweeper.step() == 0
     b.frontier.waiting = {"disc": 100}
     assert await b.sweeper.step() == 0
+    busy = bench(rate=10.0)
+    busy.frontier.due = 5_000
+    assert await busy.sweeper.step() == 4
 
 
 async def test_a_feeder_that_is_killed_before_its_cursor_moves_loses_nothing() -> None:
