@@ -3,7 +3,7 @@
 Ours is `vangnet crawl --workers 2` of a campaign that sweeps a /16 at one port: a connection to every address,
 robots.txt, the root page, names from the reverse DNS. Beside it, what connecting alone costs: one process of plain
 asyncio that opens a TCP connection to the same addresses, some hundreds at once. Start-up is excluded: ours is taken
-from the first address that has ended. Redis's memory is that at its highest, less what it had before.
+from the first answer or refusal. Redis's memory is that at its highest, less what it had before.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _timed(redis: Redis, addresses: int) -> float:
             int(n) for row in counts.values() for name, n in row.items() if name[:2] == b"s:" or name == b"fetched"
         )
         now = time.monotonic()
-        if ended and begun is None:
+        if begun is None and any(name.startswith(b"t:swept:") for name, _ in counts):
             begun = now
         if ended >= addresses:
             return now - (begun or now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 from crawler.lab.html import document, img, link
@@ -74,6 +75,17 @@ def _nested() -> bytes:
 @animal()
 def nested_tags(ask: Ask) -> Reply | None:
     return Reply(_nested()) if ask.path == "/" else None
+
+
+def _megabytes() -> Iterator[bytes]:
+    yield document("Groot", img(PICTURE)).removesuffix(b"</body></html>\n")
+    for _ in range(50):
+        yield b"<p class=x>y" * 87_382
+
+
+@animal()
+def fifty_megabytes(ask: Ask) -> Reply | None:
+    return Reply(_megabytes) if ask.path == "/" else None
 
 
 @animal()
