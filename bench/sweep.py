@@ -107,10 +107,8 @@ def ours(bench: Product, prefix: str, addresses: int, rate: float) -> Ours:
 def _timed(redis: Redis, addresses: int) -> float:
     begun, told, most = None, 0.0, time.monotonic() + 580
     while time.monotonic() < most:
-        counts = {key: redis.hgetall(key) for key in redis.scan_iter("*:cnt:*")}
-        ended = sum(
-            int(n) for row in counts.values() for name, n in row.items() if name[:2] == b"s:" or name == b"fetched"
-        )
+        counts = [pair for key in redis.scan_iter("*:cnt:*") for pair in redis.hgetall(key).items()]
+        ended = sum(int(n) for name, n in counts if name[:2] == b"s:" or name == b"fetched")
         now = time.monotonic()
         if begun is None and any(name.startswith(b"t:swept:") for name, _ in counts):
             begun = now

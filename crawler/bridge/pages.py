@@ -32,6 +32,7 @@ from crawler.records import (
     Rejected,
     Rekind,
     Retry,
+    Skipped,
 )
 from crawler.urls import canonical, parts
 
@@ -94,6 +95,9 @@ class PageJudge:
     async def _page(self, served: ServedRun, lease: Lease, fetched: Fetched) -> Completion:
         item = lease.item
         content = await self._discover(lease, fetched)
+        if content.sketch is not None and is_guess(item):
+            # A page in the place of a sitemap is what such a server says to everything.
+            return Completion(lease, Skipped("no-sitemap"))
         tally = Counter({f"rejected:{reason}": n for reason, n in content.rejected.items()})
         tally["pages"] += 1
         tally["truncated"] += fetched.truncated is not None
@@ -110,7 +114,7 @@ class PageJudge:
     async def _suspected(self, lease: Lease, content: PageContent, tally: Counter[str]) -> PageContent:
         """The content, its links marked when other pages said the same: they are worth less than those of others."""
         sketch = content.sketch
-        if sketch is None or self._traps is None or lease.item.kind is not Kind.PAGE:
+        if sketch is None or self._traps is None or lease.item.kind not in (Kind.PAGE, Kind.FEED):
             return content
         tally["soft-404"] += sketch.missing
         tally["consent-wall"] += sketch.wall

@@ -38,6 +38,9 @@ async def test_they_are_tried_where_robots_names_none() -> None:
 async def test_a_wrong_guess_is_no_failure() -> None:
     for status in (403, 404, 410, 401):
         assert await ended(f"{HOST}/sitemap.xml", Kind.FEED, status) == Skipped("no-sitemap")
+    page = b"<!doctype html><title>x</title><a href=/y>y</a>"
+    assert await ended(f"{HOST}/sitemap.xml", Kind.FEED, body=page) == Skipped("no-sitemap")
+    assert isinstance(await ended(f"{HOST}/sitemap.xml", Kind.FEED, body=b"<urlset></urlset>"), Done)
     assert isinstance(await ended(f"{HOST}/sitemap.xml", Kind.FEED, 503), Retry)
     # What somebody named is one, and so is everything else.
     assert isinstance(await ended(f"{HOST}/sitemap.xml", Kind.FEED, 404, referrer=f"{HOST}/"), Failed)
