@@ -28,8 +28,8 @@ def test_the_zoo_is_crawled_within_its_budget_and_every_picture_found(tmp_path: 
     assert hits == set(ANIMALS)
     assert park.seen is not None
     assert park.seen.trespasses == []
-    # A find lifts its host's budget by half; robots.txt and the like come on top.
-    assert max(park.seen.asked.values()) <= 1.5 * PER_HOST + 5
+    # A find lifts its host's budget by half; a farm has some dozens of hosts, each with a robots.txt.
+    assert max(park.seen.asked.values()) <= 2 * PER_HOST
     assert urls["fetched"] <= 60 * len(ANIMALS)
     assert urls["pending"] == 0
     assert set(NAMED) <= set(urls["skipped"])
