@@ -20,7 +20,7 @@ from crawler.campaign_checks import prefix_objection, sweep_objection
 from crawler.campaign_sections import About, AddressLimit, Identity, Limits, MatchRules, Network, ScopeRules, Seeds
 from crawler.errors import CampaignExpired, CampaignInvalid, RecordCorrupt
 from crawler.plain_rules import PlainRules
-from crawler.ranges import PrefixSet, unwrapped
+from crawler.ranges import PrefixSet, parse_address, unwrapped
 from crawler.records import Rejected
 from crawler.sections import file_names, read, section
 from crawler.seeds import seed_lines, seed_urls
@@ -68,6 +68,13 @@ class Campaign:
             allow_private=self.network.allow_private,
         )
 
+    def is_swept(self, host: str, port: int) -> bool:
+        """Whether a host (an IP address, IPv6 without brackets) and port are asked by the campaign's sweep."""
+        if port not in self.seeds.sweep_ports or not self.seeds.sweep:
+            return False
+        address = parse_address(host)
+        return not isinstance(address, Rejected) and self._sweep_prefixes.around(address) is not None
+
     def seed_urls(self) -> Iterator[str]:
         """Canonical URLs of all seeds but pointers and sweeps: urls, then domains, then files, read as a stream.
 
@@ -100,6 +107,10 @@ class Campaign:
     @cached_property
     def _overrides(self) -> dict[Any, AddressLimit]:
         return {ip_network(limit.prefix): limit for limit in self.limits.address}
+
+    @cached_property
+    def _sweep_prefixes(self) -> PrefixSet:
+        return PrefixSet(map(ip_network, self.seeds.sweep))
 
     @cached_property
     def _override_prefixes(self) -> PrefixSet:
@@ -207,12 +218,20 @@ def _seeds_objection(campaign: Campaign) -> Rejected | None:
     for position, name in enumerate(seeds.domains):
         if not rules.judge_host_name(name).in_scope:
             return Rejected(f"seeds.domains[{position}]", "is in scope.exclude_domains")
+    return _sweep_objection(campaign, rules, tables=tables)
+
+
+def _sweep_objection(campaign: Campaign, rules: PlainRules, *, tables: bool) -> Rejected | None:
+    seeds, scope = campaign.seeds, campaign.scope
     admitted, excluded = [*map(ip_network, scope.prefixes)], [*map(ip_network, scope.exclude_prefixes)]
     for position, swept in enumerate(seeds.sweep):
         private = campaign.network.allow_private
         why = sweep_objection(swept, admitted, excluded, tables=tables, allow_private=private)
         if why:
             return Rejected(f"seeds.sweep[{position}]", why)
+    for position, port in enumerate(seeds.sweep_ports if seeds.sweep else ()):
+        if not rules.permits_port(port):
+            return Rejected(f"seeds.sweep_ports[{position}]", f"port {port} is not in scope.ports")
     return None
 
 

@@ -79,7 +79,8 @@ class Limits:
     max_depth: links followed from a seed; 0 fetches the seeds and the images on them.  max_urls_per_host,
     max_urls_per_domain: in one run; a domain is a registered one, as in "example.nl".  max_image_bytes: after
     decompression.  digest_only: videos, archives and PDF files are asked for, hashed whole and looked up by their
-    digests; max_digest_bytes: of one of them.  address: overrides, in the file's order.
+    digests; max_digest_bytes: of one of them.  sweep_rate: addresses of one /24 (in IPv6, /120) that a sweep begins
+    with in a second.  address: overrides, in the file's order.
     """
 
     requests_per_second: Annotated[float, number(0.001, 1_000)] = 4.0
@@ -94,6 +95,7 @@ class Limits:
     robots_basis: Annotated[str, text(empty=True)] = ""
     render: Annotated[Literal["never", "auto", "always"], choice("never", "auto", "always")] = "auto"
     session: Annotated[Literal["none", "host"], choice("none", "host")] = "host"
+    sweep_rate: Annotated[float, number(0.001, 10_000)] = 2.0
     address: Annotated[tuple[AddressLimit, ...], each(section(AddressLimit), longest=10_000)] = ()
 
 

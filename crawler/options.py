@@ -54,6 +54,7 @@ class Options:
 
     page_concurrency: int = _option(32, "requests", "Pages in flight in one worker process.")
     image_concurrency: int = _option(64, "requests", "Images in flight in one worker process.")
+    sweep_concurrency: int = _option(256, "requests", "Swept addresses in flight in one worker process.")
     image_memory_mib: int = _option(256, "MiB", "Bytes of images and pages in flight in one worker process.")
 
     connect_timeout: float = _option(10.0, "s", "TCP and TLS set-up.")

@@ -16,12 +16,17 @@ from crawler.home import Home
 from crawler.options import Options
 
 
+def process_name() -> str:
+    """A name that no other process has, on any machine."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
 def frontier_of(client: Client, options: Options) -> RedisFrontier:
     """The frontier of a deployment, for this process."""
     settings = FrontierSettings(
         prefix=options.key_prefix,
         partitions=options.partitions,
-        consumer=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+        consumer=process_name(),
         lease_seconds=options.lease_seconds,
         send_window=options.send_window,
         lookahead=options.claim_lookahead,

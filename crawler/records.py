@@ -75,15 +75,34 @@ class DataImage:
 
 
 @dataclass(frozen=True, slots=True)
+class PageSketch:
+    """What a page says and shows, small enough to be compared with others.
+
+    text: the smallest hashes of its sequences of words, 4 bytes each.  images: digest of the set of its images, 8
+    bytes.  missing: it says that there is no such page.  wall: it asks for consent to cookies, and shows nothing else.
+    """
+
+    text: bytes = field(repr=False)
+    images: bytes = field(repr=False)
+    missing: bool = False
+    wall: bool = False
+
+    def packed(self) -> bytes:
+        """For comparing with others."""
+        return self.images + self.text
+
+
+@dataclass(frozen=True, slots=True)
 class PageContent:
     """What discovery made of one page.
 
-    rejected: reason -> number of references that are no crawlable URL (for the counters).
+    rejected: reason -> number of references that are no crawlable URL (for the counters).  sketch: of an HTML page.
     """
 
     candidates: tuple[Candidate, ...] = ()
     data_images: tuple[DataImage, ...] = ()
     rejected: dict[str, int] = field(default_factory=dict)
+    sketch: PageSketch | None = None
 
 
 # ---------------------------------------------------------------- frontier
@@ -227,6 +246,7 @@ class FetchOrder:
     digest_bodies: kinds of which only the digests are wanted; the bytes are hashed and dropped.
     max_bytes: cap on the body after decompression.  deadline: monotonic seconds at which all must be over.
     allow_partial: a body that broke off is handed over with `truncated` set, in place of a FetchFailed.
+    connect: seconds until TCP stands, where the fetcher's own limit is too long; None: that limit.
     ready: asked once the connection stands, right before the request is sent; False: it is not sent ("late").
     """
 
@@ -238,6 +258,7 @@ class FetchOrder:
     accept_bodies: frozenset[str] | None = None
     digest_bodies: frozenset[str] = frozenset()
     allow_partial: bool = False
+    connect: float | None = None
     ready: Callable[[], Awaitable[bool]] | None = field(default=None, repr=False, compare=False)
 
 

@@ -6,8 +6,10 @@ length does not matter.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from crawler.errors import CampaignInvalid
 from crawler.records import Rejected
@@ -15,6 +17,9 @@ from crawler.urls import canonical, parts
 
 MAX_LINE = 8_192
 """Longest line of a seed file, in bytes."""
+
+
+_PLAIN_NAME: Final = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}\Z")
 
 
 def seed_urls(text: str) -> tuple[str, ...] | Rejected:
@@ -31,6 +36,8 @@ def seed_urls(text: str) -> tuple[str, ...] | Rejected:
 
 def domain_name(text: str) -> str | Rejected:
     """A DNS name in the form in which it is resolved and compared: lower case, IDNA, without a trailing dot."""
+    if _PLAIN_NAME.match(text) and "xn--" not in text:
+        return text  # as most lines of most lists are, of which there are millions
     url = canonical(f"http://{text}/") if not set(text) & set("/?#@:\\ ") else Rejected("host")
     if isinstance(url, Rejected):
         return Rejected("domain", "is not a domain name")

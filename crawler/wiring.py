@@ -33,6 +33,8 @@ from crawler.bridge.places import Places
 from crawler.bridge.revisiting import Revisiting
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bridge.spider import LeaseSpider
+from crawler.bridge.sweeping import Sweeper
+from crawler.bridge.sweeplane import SweepLane
 from crawler.bridge.worker import Worker, attach
 from crawler.bus.client import Client, connect
 from crawler.bus.control import Control, RunControl
@@ -41,6 +43,8 @@ from crawler.bus.hosts import HostBook
 from crawler.bus.joining import Joining, host_name
 from crawler.bus.membership import Membership
 from crawler.bus.revisits import Revisits
+from crawler.bus.sweeps import SweepBook
+from crawler.bus.traps import TrapBook
 from crawler.campaign import Campaign, check_startable
 from crawler.errors import HomeUnusable, OptionInvalid, RedisUnavailable, VangnetError
 from crawler.fetch.budget import ByteBudget
@@ -51,7 +55,7 @@ from crawler.fingerprint.options import FingerprintOptions
 from crawler.home import Home, open_home
 from crawler.match.thresholds import Thresholds
 from crawler.options import Options, options_from
-from crawler.parts import frontier_of, tables_of
+from crawler.parts import frontier_of, process_name, tables_of
 from crawler.records import Lease
 from crawler.sandbox.pool import Sandbox
 from crawler.sandbox.settings import SandboxSettings
@@ -98,7 +102,8 @@ class RunMaker:
             fetcher=Fetcher(
                 permitted=lambda address: scope.judge(address).in_scope,
                 limits=self._limits(campaign),
-                max_sockets=2 * (self._options.page_concurrency + self._options.image_concurrency),
+                max_sockets=2 * (self._options.page_concurrency + self._options.image_concurrency)
+                + self._options.sweep_concurrency,
                 source_addresses=campaign.identity.source_addresses,
             ),
             sandbox=await self._sandbox(control, campaign),
@@ -174,7 +179,8 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
     places = Places(frontier, HostBook(client, options.key_prefix, number_key))
     courier = Courier(frontier, runs, places, options.max_page_bytes, revisiting)
     memory = ByteBudget(options.image_memory_mib << 20)
-    admitter = Admitter(frontier, runs, places, number_key, patience=options.dns_patience)
+    traps = TrapBook(client, options.key_prefix, number_key)
+    admitter = Admitter(frontier, runs, places, number_key, patience=options.dns_patience, traps=traps)
     digger, bell = Digger(frontier, runs), admitter.admitted
     pages = PageLane(completer, digger, bell=bell, concurrency=options.page_concurrency, memory=memory)
     images = ImageLane(
@@ -189,6 +195,9 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
         revisiting=revisiting,
     )
 
+    judge = PageJudge(runs, options.max_discoveries, traps)
+    sweeps = SweepLane(courier, completer, judge, runs, ending, bell=bell, concurrency=options.sweep_concurrency)
+
     def request(lease: Lease) -> LeasedRequest:
         spider = crawler.spider
         assert isinstance(spider, LeaseSpider)
@@ -201,11 +210,22 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
         completer=completer,
         pages=pages,
         images=images,
-        judge=PageJudge(runs, options.max_discoveries),
+        judge=judge,
         admitter=admitter,
-        claimer=Claimer(frontier, runs, pages, images, bell=bell, request=request, backlog_limit=options.backlog_limit),
+        claimer=Claimer(
+            frontier,
+            runs,
+            pages,
+            images,
+            bell=bell,
+            request=request,
+            backlog_limit=options.backlog_limit,
+            sweeps=sweeps,
+        ),
         close=client.aclose,
         ending=ending,
+        sweeper=Sweeper(frontier, runs, SweepBook(client, options.key_prefix, process_name())),
+        sweeps=sweeps,
     )
     return Built(worker, lambda: membership.check(number_key, lambda run: runs.get(run) is not None))
 

@@ -9,8 +9,10 @@ from typing import Final
 import structlog
 
 from crawler.attribute.domain import registered_domains
+from crawler.bridge.answers import LED_BACK
 from crawler.bridge.places import Placed, Places
 from crawler.bridge.runs import RunBook, ServedRun
+from crawler.bridge.suspects import Traps, within_budgets
 from crawler.errors import InvalidInput, RecordCorrupt, RedisUnavailable
 from crawler.frontier.base import Admission, Frontier, Judged, Limits, StreamEntry
 from crawler.frontier.codec import unpack_discovered
@@ -19,8 +21,9 @@ from crawler.urls import UrlParts, parts, url_number
 
 DNS_PATIENCE: Final = 155.0
 """Seconds for which a name that the DNS cannot tell us now is asked again: after 5, 30 and 120 of them."""
-OWN_PAGE, FOREIGN_PAGE = 0, 1
-"""Context classes (docs/adr/0010): an image that a page of its own domain showed, and one that no such page did."""
+OWN_PAGE, FOREIGN_PAGE, WITH_COOKIE = 0, 1, 2
+"""Context classes (docs/adr/0010): an image that a page of its own domain showed, one that no such page did, and what a
+redirect led back to after it had set a cookie."""
 
 _AGAIN = (1 / 31, 6 / 31, 24 / 31)
 _BATCH = 64
@@ -35,7 +38,7 @@ _log = structlog.get_logger()
 class Admitter:
     """One per worker; any number of them share the stream.
 
-    number_key: keys the 63-bit seen numbers.  patience: see DNS_PATIENCE.
+    number_key: keys the 63-bit seen numbers.  patience: see DNS_PATIENCE.  traps: None lets everything through.
     """
 
     def __init__(
@@ -46,11 +49,13 @@ class Admitter:
         number_key: bytes,
         *,
         patience: float = DNS_PATIENCE,
+        traps: Traps | None = None,
     ) -> None:
         self._frontier = frontier
         self._runs = runs
         self._places = places
         self._number_key = number_key
+        self._traps = traps
         self._delays = tuple(share * patience for share in _AGAIN)
         self.admitted = asyncio.Event()
 
@@ -104,10 +109,13 @@ class Admitter:
         for candidate, url in zip(found.candidates, urls, strict=True):
             deep = _too_deep(limits.max_depth, found.depth, candidate.kind)
             judged.append(self._judge(candidate, url, page_site, places[url.host, url.port], deep))
+        kept = tuple(judged)
+        if self._traps is not None:
+            kept = await within_budgets(served, self._traps, kept)
         return Admission(
             entry=entry,
             discovered=found,
-            urls=tuple(judged),
+            urls=kept,
             limits=lambda politeness: Limits(*served.campaign.limits_for(politeness)),
             urls_per_host=limits.max_urls_per_host,
             robots=True,
@@ -120,6 +128,8 @@ class Admitter:
     ) -> Judged:
         site = _site(url)
         context = FOREIGN_PAGE if candidate.kind is Kind.IMAGE and page_site != site else OWN_PAGE
+        if candidate.source == LED_BACK:
+            context = WITH_COOKIE
         number = url_number(candidate.url, context, self._number_key)
         domain = "" if url.is_address else site
         if place.passing and deep is None:

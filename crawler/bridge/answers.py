@@ -12,6 +12,9 @@ from crawler.records import Done, Failed, Fetched, FetchFailed, FrontierUrl, Lea
 from crawler.urls import canonical
 
 UNCHANGED = 304
+LED_BACK = "redirect-back"
+"""The source of a URL that is asked for once more because a cookie was set since."""
+
 _NOTHING_SENT = frozenset({"blocked-scope", "invalid-request", "local-address", "local-resources"})
 """Failures of a fetch before anything reached the server."""
 
@@ -67,6 +70,8 @@ def concluded(completion: Completion, answered: Answered) -> Completion:
     elif answered.fetched.status == UNCHANGED and not answered.conditional:
         outcome = Failed(f"http-{UNCHANGED}")  # "as you know it", to a question that asked for all of it
     else:
+        if answered.session is not None:
+            outcome = _led_back(outcome)
         marks = {"robots:disallowed": answered.disallowed, "cloaked?": answered.cloaked}
         outcome = _tallied(outcome, {name: 1 for name, holds in marks.items() if holds})
     return replace(
@@ -75,6 +80,15 @@ def concluded(completion: Completion, answered: Answered) -> Completion:
         session=answered.session,
         latency=None if timings is None else timings.header,
     )
+
+
+def _led_back(outcome: Outcome | None) -> Outcome | None:
+    """A redirect that sets a cookie and leads back to where it came from: another page may be shown there now."""
+    found = outcome.discovered if isinstance(outcome, Done) else None
+    if not isinstance(outcome, Done) or found is None or found.via.count(found.candidates[0].url) != 1:
+        return outcome
+    back = tuple(replace(candidate, source=LED_BACK) for candidate in found.candidates)
+    return replace(outcome, discovered=replace(found, candidates=back))
 
 
 def _leads_to_itself(item: FrontierUrl, fetched: Fetched) -> bool:

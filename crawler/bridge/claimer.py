@@ -14,6 +14,7 @@ import structlog
 from crawler.bridge.images import ImageLane
 from crawler.bridge.lanes import LeasedRequest, PageLane
 from crawler.bridge.runs import RunBook
+from crawler.bridge.sweeplane import SweepLane
 from crawler.errors import RedisUnavailable
 from crawler.frontier.base import Claimed, Frontier
 from crawler.records import Lease
@@ -33,7 +34,7 @@ _log = structlog.get_logger()
 class Claimer:
     """request: makes the engine's request for a page lease.  backlog_limit: unread stream entries that stop claims.
 
-    bell: set by whoever made room or work.
+    bell: set by whoever made room or work.  sweeps: takes leases of sweeps out of the page lane's way.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Claimer:
         bell: asyncio.Event,
         request: Callable[[Lease], LeasedRequest],
         backlog_limit: int,
+        sweeps: SweepLane | None = None,
     ) -> None:
         self._frontier = frontier
         self._runs = runs
@@ -54,6 +56,7 @@ class Claimer:
         self._bell = bell
         self._request = request
         self._backlog_limit = backlog_limit
+        self._sweeps = sweeps
         self._stopped = False
         self._sated = (False, False)
         self._idle = asyncio.Event()
@@ -113,7 +116,7 @@ class Claimer:
         for lease in claimed.leases:
             if lease.item.kind.on_image_lane:
                 self._images.take(lease)
-            else:
+            elif self._sweeps is None or not self._sweeps.takes(lease):
                 self._pages.take(lease, self._request(lease))
         return self._until_due(claimed)
 

@@ -13,6 +13,7 @@ from crawler.bridge.places import NOBODY_THERE, Places
 from crawler.bridge.revisiting import Revisiting
 from crawler.bridge.rules import product_token
 from crawler.bridge.runs import RunBook, ServedRun
+from crawler.bridge.swept import CONNECT_SECONDS, is_swept
 from crawler.bus.stops import StopKind
 from crawler.errors import RedisUnavailable
 from crawler.fetch.budget import Hold
@@ -228,6 +229,7 @@ class Courier:
             digest_bodies=OPAQUE if campaign.limits.digest_only else frozenset(),
             # A page that breaks off still has links; of an image, half is better than none once it was tried again.
             allow_partial=not item.kind.on_image_lane or item.attempts > 0,
+            connect=CONNECT_SECONDS if is_swept(served, lease) else None,
             ready=gate.ready,
         )
 

@@ -12,6 +12,7 @@ from crawler.records import (
     Failed,
     Fetched,
     FetchFailed,
+    Kind,
     Lease,
     Outcome,
     Rejected,
@@ -85,7 +86,9 @@ def _redirected(lease: Lease, fetched: Fetched) -> Outcome:
         return Failed("redirect-without-target")
     if len(item.via) >= MAX_REDIRECTS:
         return Failed("too-many-redirects")
-    candidate = redirect_candidate(fetched.location, item.url, item.kind)
+    # Where the root of an address leads to is a page like any other.
+    kind = Kind.PAGE if item.kind is Kind.SWEEP else item.kind
+    candidate = redirect_candidate(fetched.location, item.url, kind)
     if isinstance(candidate, Rejected):
         return Done(tally={f"rejected:{candidate.reason}": 1})
     # A redirect stays at its depth and keeps the page that led to it: it is the same link, one step on.

@@ -7,12 +7,16 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from time import time
 
+from crawler.bridge import swept
 from crawler.bridge.answers import Answered, NotAnswered, concluded, unanswered
 from crawler.bridge.examine import Findings, examine, look_up
+from crawler.bridge.guesses import is_guess, no_sitemap, unnamed_sitemaps
 from crawler.bridge.outcomes import broken_off, unsupported, unusable
 from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable
 from crawler.bridge.runs import RunBook, ServedRun
+from crawler.bridge.suspects import Traps, repeated
 from crawler.discover.page import discover
+from crawler.errors import RedisUnavailable
 from crawler.fetch.budget import Hold
 from crawler.fetch.robots import parse_robots
 from crawler.frontier.base import Completion
@@ -29,6 +33,7 @@ from crawler.records import (
     Rejected,
     Rekind,
     Retry,
+    Skipped,
 )
 from crawler.urls import canonical, parts
 
@@ -46,11 +51,15 @@ class PageOutcome:
 
 
 class PageJudge:
-    """Turns answers on the page lane into outcomes. most: candidates taken from one page."""
+    """Turns answers on the page lane into outcomes.
 
-    def __init__(self, runs: RunBook, most: int) -> None:
+    most: candidates taken from one page.  traps: what pages said before; None: nobody remembers.
+    """
+
+    def __init__(self, runs: RunBook, most: int, traps: Traps | None = None) -> None:
         self._runs = runs
         self._most = most
+        self._traps = traps
 
     async def answered(self, lease: Lease, answered: Answered, hold: Hold | None = None) -> PageOutcome:
         """An answer arrived. Raises SandboxUnavailable when an image in it could not be looked at.
@@ -59,12 +68,15 @@ class PageJudge:
         """
         return PageOutcome(concluded(await self._answered(lease, answered.fetched, hold), answered))
 
-    def unanswered(self, lease: Lease, sent: NotAnswered) -> PageOutcome:
+    async def unanswered(self, lease: Lease, sent: NotAnswered) -> PageOutcome:
         """No answer arrived."""
         completion = unanswered(lease, sent)
         if lease.item.kind is Kind.ROBOTS and isinstance(sent, FetchFailed):
+            served = self._runs.get(lease.item.run)
+            if served is not None and swept.is_swept(served, lease):
+                completion = await swept.unreachable(served, lease, sent) or completion
             completion = replace(completion, robots=pack_unreachable(sent.reason))
-        return PageOutcome(completion)
+        return PageOutcome(swept.ended(completion) if lease.item.kind is Kind.SWEEP else completion)
 
     async def _answered(self, lease: Lease, fetched: Fetched, hold: Hold | None) -> Completion:
         served = self._runs.get(lease.item.run)
@@ -73,10 +85,13 @@ class PageJudge:
             return Completion(lease, Retry("run-renewed", 0.0))
         ended = broken_off(lease, fetched)
         if ended is None and lease.item.kind is Kind.ROBOTS:
-            return await self._robots(served, lease, fetched)
+            ended = await self._robots(served, lease, fetched)
+            return await swept.with_names(served, lease, fetched, ended) if swept.is_swept(served, lease) else ended
         ended = ended or unusable(lease, fetched, time()) or unsupported(lease, fetched)
         if ended is not None:
-            return ended
+            if lease.item.kind is Kind.SWEEP:
+                return swept.ended(ended)
+            return no_sitemap(ended) if is_guess(lease.item) else ended
         if fetched.kind == "image" or fetched.digests is not None:
             return image_completion(lease, await examine_lease(served, lease, fetched))
         return await self._page(served, lease, fetched, hold)
@@ -84,11 +99,15 @@ class PageJudge:
     async def _page(self, served: ServedRun, lease: Lease, fetched: Fetched, hold: Hold | None) -> Completion:
         item = lease.item
         content = await self._discover(served, lease, fetched)
+        if content.sketch is not None and is_guess(item):
+            # A page in the place of a sitemap is what such a server says to everything.
+            return Completion(lease, Skipped("no-sitemap"))
         if hold is not None:
             hold.take(sum(len(image.body) for image in content.data_images))
         tally = Counter({f"rejected:{reason}": n for reason, n in content.rejected.items()})
         tally["pages"] += 1
         tally["truncated"] += fetched.truncated is not None
+        content = await self._suspected(lease, content, tally)
         results: list[bytes] = []
         for image in content.data_images:
             findings = await examine(served, lease, image.body, f"{item.url}#data-{image.number}", item.url)
@@ -96,7 +115,21 @@ class PageJudge:
             tally.update(findings.tally)
             tally["data-images"] += 1
         found = _discovered(lease, content)
-        return Completion(lease, Done(found, tuple(results), dict(tally)))
+        return Completion(lease, Done(found, tuple(results), {name: n for name, n in tally.items() if n}))
+
+    async def _suspected(self, lease: Lease, content: PageContent, tally: Counter[str]) -> PageContent:
+        """The content, its links marked when other pages said the same: they are worth less than those of others."""
+        sketch = content.sketch
+        if sketch is None or self._traps is None or lease.item.kind not in (Kind.PAGE, Kind.FEED):
+            return content
+        tally["soft-404"] += sketch.missing
+        tally["consent-wall"] += sketch.wall
+        try:
+            marked = await repeated(self._traps, lease.item.run, lease.item.address, content)
+        except RedisUnavailable:
+            return content  # which is a hint the less, and no reason to ask for the page again
+        tally["repeated-pages"] += marked is not None
+        return marked or content
 
     async def _discover(self, served: ServedRun, lease: Lease, fetched: Fetched) -> PageContent:
         most = _FEED_FACTOR * self._most if lease.item.kind is Kind.FEED else self._most
@@ -117,8 +150,8 @@ class PageJudge:
         rules = parse_robots(fetched.body, fetched.status)
         sitemaps = [canonical(url, lease.item.url) for url in rules.sitemaps]
         named = tuple(Candidate(url, Kind.FEED, "robots", 4) for url in sitemaps if isinstance(url, str))
-        found = Discovered(named, 1, None) if named else None
-        outcome = Done(found, tally={f"robots:http-{fetched.status}": 1})
+        found = Discovered(named or unnamed_sitemaps(lease.item.url), 1, None)
+        outcome = Done(found if found.candidates else None, tally={f"robots:http-{fetched.status}": 1})
         return Completion(lease, outcome, pack_rules(rules), delay=crawl_delay(rules, served.campaign))
 
     async def _robots_moved(self, served: ServedRun, lease: Lease, fetched: Fetched) -> Completion:

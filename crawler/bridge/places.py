@@ -62,7 +62,8 @@ class Places:
         addresses = [each for each in resolved.addresses if served.scope.judge(each).in_scope]
         if not addresses:
             return Placed(skip="out-of-scope")
-        agreed = await self._agreed(host, addresses)
+        # An address is where it is.
+        agreed = host if host in addresses else await self._agreed(host, addresses)
         if agreed not in addresses and not served.scope.judge(agreed).in_scope:
             agreed = addresses[0]
         return Placed(agreed, politeness_key(agreed))

@@ -83,6 +83,10 @@ class RunBook:
         """A run that is served, None when it is unknown here."""
         return self._runs.get(run)
 
+    def served(self) -> tuple[ServedRun, ...]:
+        """The runs that are served here."""
+        return tuple(self._runs.values())
+
     async def close(self) -> None:
         """Let go of everything that the runs hold."""
         while self._runs:

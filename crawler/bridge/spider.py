@@ -58,15 +58,15 @@ class LeaseSpider(Spider):
         """A leased request without an answer."""
         request = getattr(problem, "request", None)
         assert isinstance(request, LeasedRequest)
-        yield self._unanswered(request, problem.value)
+        yield await self._unanswered(request, problem.value)
 
-    def _unanswered(self, request: LeasedRequest, error: BaseException | None) -> PageOutcome:
+    async def _unanswered(self, request: LeasedRequest, error: BaseException | None) -> PageOutcome:
         if isinstance(error, NotFetched):
-            return self._worker.judge.unanswered(request.lease, error.outcome)
+            return await self._worker.judge.unanswered(request.lease, error.outcome)
         if isinstance(error, RedisUnavailable):
             return PageOutcome(Completion(request.lease, None))
         _log.error("request failed", error=type(error).__name__)
-        outcome = self._worker.judge.unanswered(request.lease, failure("local-resources"))
+        outcome = await self._worker.judge.unanswered(request.lease, failure("local-resources"))
         # Nobody knows how far it came, so it counts as sent.
         return PageOutcome(replace(outcome.completion, unsent=False))
 

@@ -20,6 +20,8 @@ from crawler.bridge.images import ImageLane
 from crawler.bridge.lanes import PageLane
 from crawler.bridge.pages import PageJudge
 from crawler.bridge.runs import RunBook
+from crawler.bridge.sweeping import Sweeper
+from crawler.bridge.sweeplane import SweepLane
 from crawler.errors import RedisUnavailable, VangnetError
 from crawler.frontier.base import Frontier
 
@@ -46,6 +48,8 @@ class Worker:
     claimer: Claimer
     close: Callable[[], Awaitable[None]]
     ending: Ending
+    sweeper: Sweeper
+    sweeps: SweepLane
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
@@ -55,6 +59,7 @@ class Worker:
             self.completer.run(),
             self.admitter.run(),
             self.claimer.run(),
+            self.sweeper.run(),
             self._every(_REFRESH, self.runs.refresh),
             self._every(_REFRESH, self._heed),
             self._every(_REAP, self.frontier.reap),
@@ -65,7 +70,7 @@ class Worker:
         """Claim nothing more, let what is at work end, send every completion. The admitter works until then."""
         self.claimer.stop()
         await self.claimer.stopped()
-        await asyncio.gather(self.images.drain(), self.pages.drain())
+        await asyncio.gather(self.images.drain(), self.pages.drain(), self.sweeps.drain())
         self.completer.close()
         await asyncio.wait(self._tasks[:1])
         for task in self._tasks:

@@ -3,7 +3,8 @@
 PREFIX:{ctl}:format    "format:partitions" of the frontier that lies in this server
 PREFIX:{ctl}:number-key   random bytes: the key of seen numbers, and what tells these data from any before or after
 PREFIX:{ctl}:runs      set of active runs
-PREFIX:{ctl}:run:RUN   hash: campaign (canonical JSON), index, recorder, state, seeded, started, workers
+PREFIX:{ctl}:run:RUN   hash: campaign (canonical JSON), index, recorder, state, seeded, swept, started, workers
+PREFIX:{ctl}:sweep:RUN hash: how far the sweep of a run is; see `bus/sweeps.py`
 PREFIX:{ctl}:stops     hash: emergency stops, what is stopped -> since when
 """
 
@@ -43,8 +44,8 @@ class RunControl:
     """The marker of an active run.
 
     campaign: its canonical JSON.  index: sha256 (hex) of the index file.  recorder: public key (32 bytes) that results
-    are sealed to.  seeded: all seeds are in the frontier.  started_at: epoch seconds.  workers: verify keys (32 bytes
-    each) of those whose results are believed.
+    are sealed to.  seeded: all seeds are in the frontier.  swept: so are all addresses of the sweep, if there is one.
+    started_at: epoch seconds.  workers: verify keys (32 bytes each) of those whose results are believed.
     """
 
     run: RunId
@@ -55,6 +56,12 @@ class RunControl:
     state: RunState = RunState.RUNNING
     seeded: bool = False
     workers: tuple[bytes, ...] = field(default=(), repr=False)
+    swept: bool = True
+
+    @property
+    def filled(self) -> bool:
+        """Whether nothing is to come but what pages name."""
+        return self.seeded and self.swept
 
 
 class Control:
@@ -62,6 +69,7 @@ class Control:
 
     def __init__(self, client: Redis, prefix: str) -> None:
         self._client = client
+        self._prefix = prefix
         self._base = f"{prefix}:{{ctl}}"
 
     async def check_format(self, partitions: int) -> None:
@@ -118,6 +126,7 @@ class Control:
             "recorder": control.recorder,
             "state": control.state.value,
             "seeded": int(control.seeded),
+            "swept": int(control.swept),
             "started": repr(control.started_at),
             "workers": b"".join(control.workers),
         }
@@ -160,7 +169,7 @@ class Control:
     async def retire(self, run: RunId) -> None:
         """Forget a finished run."""
         await answered(self._client.srem(f"{self._base}:runs", str(run)))
-        await answered(self._client.delete(self._key(run)))
+        await answered(self._client.delete(self._key(run), sweep_key(self._prefix, run)))
 
     async def stops(self) -> Stops:
         """The emergency stops in force. Raises RecordCorrupt for one that cannot be read."""
@@ -181,7 +190,17 @@ class Control:
         return bool(await answered(script))
 
     def _key(self, run: RunId) -> str:
-        return f"{self._base}:run:{run}"
+        return marker_key(self._prefix, run)
+
+
+def marker_key(prefix: str, run: RunId) -> str:
+    """The key of a run's marker."""
+    return f"{prefix}:{{ctl}}:run:{run}"
+
+
+def sweep_key(prefix: str, run: RunId) -> str:
+    """The key of how far a run's sweep is."""
+    return f"{prefix}:{{ctl}}:sweep:{run}"
 
 
 def _run(text: str) -> RunId:
@@ -200,6 +219,7 @@ def _control(run: RunId, values: dict[bytes, bytes]) -> RunControl:
             recorder=values[b"recorder"],
             state=RunState(values[b"state"].decode()),
             seeded=values[b"seeded"] == b"1",
+            swept=values.get(b"swept", b"1") == b"1",
             started_at=float(values[b"started"]),
             workers=tuple(values[b"workers"][i : i + 32] for i in range(0, len(values[b"workers"]), 32)),
         )

@@ -43,6 +43,22 @@ def create(globals_: Globals, file: Path, *, replace: bool, as_json: bool) -> No
 
 
 @campaign.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@JSON_OPTION
+@click.pass_obj
+def plan(globals_: Globals, file: Path, *, as_json: bool) -> None:
+    """Count what FILE would have a crawl ask for, before anything is sent."""
+    from crawler.service.plan import plan_campaign
+
+    options = globals_.options()
+    found = plan_campaign(globals_.open_home(options), file, lab=options.lab, progress=_told)
+    if as_json:
+        emit(found)
+    else:
+        _print_plan(found)
+
+
+@campaign.command()
 @_NAME
 @JSON_OPTION
 @click.pass_obj
@@ -197,6 +213,22 @@ def _line(row: dict[str, Any]) -> list[object]:
     last = row["last_run"]
     shown = None if last is None else last["finished_at"] or f"since {last['started_at']}"
     return [row["name"], row["state"], row["runs"], shown, row["changed_at"]]
+
+
+def _told(seeds: int) -> None:
+    click.echo(f"{seeds:,} seeds read", err=True)
+
+
+def _print_plan(found: dict[str, Any]) -> None:
+    from crawler.cli.tables import print_facts
+
+    print_facts((key, found[key]) for key in ("campaign", "seeds", "hosts", "addresses"))
+    print_facts((f"requests, {key}", n) for key, n in found["requests"].items())
+    print_facts((f"hours, {key}", n) for key, n in found["hours"].items())
+    print_facts((f"excluded {key}", ", ".join(values) or None) for key, values in found["exclusions"].items())
+    if found["sweep"]:
+        print_facts((f"sweep: {key}", value) for key, value in found["sweep"].items() if key != "out_of_scope")
+        print_facts((f"sweep: out of scope, {key}", value) for key, value in found["sweep"]["out_of_scope"].items())
 
 
 def _print_campaign(found: dict[str, Any]) -> None:

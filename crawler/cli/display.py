@@ -108,9 +108,10 @@ def print_summary(summary: CrawlSummary) -> None:
 
 
 def _held(progress: Progress) -> str:
-    """What keeps the crawl from going on."""
+    """What is still to come, and what keeps the crawl from going on."""
+    seeds = "" if progress.seeds is None else f", {progress.seeds:,} seeds read"
     stops = f", {progress.stops} emergency stops in force" if progress.stops else ""
-    return f"{', paused' if progress.paused else ''}{stops}"
+    return f"{seeds}{', paused' if progress.paused else ''}{stops}"
 
 
 def _ended(progress: Progress) -> int:

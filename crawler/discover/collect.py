@@ -9,6 +9,7 @@ from crawler.discover.dataimages import DataImages
 from crawler.discover.endings import BINARY_ENDINGS, FILE_ENDINGS, IMAGE_ENDINGS, PAGE_ENDINGS, ending_of
 from crawler.discover.resolve import Resolver
 from crawler.discover.sources import IMAGE_LINK_PRIORITY, SOURCES, Source
+from crawler.discover.traps import without_session
 from crawler.records import Candidate, Kind, PageContent, Rejected
 from crawler.urls import canonical
 
@@ -124,6 +125,11 @@ class Collector:
             image = canonical(held)
             if isinstance(image, str):
                 self._keep(image, IMAGE_LINK_PRIORITY, Kind.IMAGE, source.name)
+        if source.kind is not Kind.IMAGE and (plain := without_session(url)) != url:
+            self.count("session")
+            url = plain
+            if url == self.url:
+                return
         if acts(url, self.url):
             self.count("acts")
         elif ending in IMAGE_ENDINGS:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from crawler.discover import css, encoding, feed, html, links, listing, originals, scripts, sitemap, sniff
 from crawler.discover.acts import acts
 from crawler.discover.collect import MAX_CANDIDATES, Collector
+from crawler.discover.sketch import sketch
 from crawler.discover.sources import SOURCES
 from crawler.records import Candidate, Kind, PageContent, Rejected
 from crawler.urls import canonical
@@ -38,10 +40,12 @@ def discover(
         collector.count(problem)
     for raw, name in links.from_headers(headers):
         collector.add(raw, name)
-    _READERS[sniff.form_of(text, content_type, url)](text, collector)
+    form = sniff.form_of(text, content_type, url)
+    _READERS[form](text, collector)
     for guess in originals.guesses(collector.urls()):
         collector.put(guess, "guess")
-    return collector.content()
+    content = collector.content()
+    return replace(content, sketch=sketch(text, content.candidates)) if form == "html" else content
 
 
 def redirect_candidate(

@@ -168,7 +168,9 @@ class BodyReader:
         else:
             self._skipped = kind
             return None
-        if self._size > self._most or (not self._unpack and (self._length or 0) > self._most):
+        # Where a part is of use, what the server announces is no reason to read less of it than the cap allows.
+        announced = 0 if self._unpack or self._order.allow_partial else self._length or 0
+        if max(self._size, announced) > self._most:
             return Rejected("too-large")
         return None
 

@@ -111,7 +111,8 @@ class Fetcher:
         if not self._permitted(target.key.address):
             return failure("blocked-scope")
         exchange = _Exchange(order, target, monotonic(), hold)
-        watch = Watchdog(self._limits, order.deadline)
+        limits = self._limits if order.connect is None else replace(self._limits, connect=order.connect)
+        watch = Watchdog(limits, order.deadline)
         with watch:
             async with self._slots:
                 try:

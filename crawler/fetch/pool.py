@@ -141,7 +141,7 @@ class Pool:
     async def _opened(self, sock: socket.socket, key: Key, watch: Watchdog) -> Connection | FetchFailed:
         loop = asyncio.get_running_loop()
         begun = monotonic()
-        watch.begin("connect-timeout", self._limits.connect)
+        watch.begin("connect-timeout", watch.connect)
         try:
             await loop.sock_connect(sock, (key.address, key.port))
             if canonical_address(sock.getpeername()[0]) != key.address:

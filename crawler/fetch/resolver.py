@@ -24,6 +24,7 @@ from crawler.records import Rejected
 
 _MAX_CHAIN: Final = 16
 _MAX_ADDRESSES: Final = 32
+_MAX_POINTERS: Final = 8
 _NAME: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\Z")
 _REASONS: Final = {
     ares.ARES_ENOTFOUND: "dns-nxdomain",
@@ -132,6 +133,21 @@ class Resolver:
             self._asked[name] = task
             task.add_done_callback(lambda _: self._asked.pop(name, None))
         return await asyncio.shield(task)
+
+    async def reverse(self, address: str) -> tuple[str, ...] | Rejected:
+        """The names that the DNS gives an IP address, at most _MAX_POINTERS, in lower case; or why there is none.
+
+        They are claims of whoever holds the address's reverse zone, and resolve to anything or nothing. Not cached:
+        who asks, asks once. Raises ValueError when `address` is none.
+        """
+        async with self._slots:
+            try:
+                answer = await self._dns.query_dns(ip_address(address).reverse_pointer, "PTR")
+            except aiodns.error.DNSError as error:
+                return Rejected(_REASONS.get(error.args[0], "dns-servfail"))
+        found = (each.data.dname for each in answer.answer if isinstance(each.data, pycares.PTRRecordData))
+        names = dict.fromkeys(name.rstrip(".").lower() for name in found)
+        return tuple(name for name in names if _NAME.match(name))[:_MAX_POINTERS]
 
     async def _ask(self, name: str) -> Resolved | Rejected:
         async with self._slots:

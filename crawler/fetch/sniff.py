@@ -110,6 +110,9 @@ def sniff(head: bytes, content_type: str | None) -> str:
     if text is not head and b"\x00" in text:
         text = text.replace(b"\x00", b"")
     if _BINARY.search(text):
+        # A browser believes a server that says HTML, and passes over what cannot stand in it.
+        if declared == "html" and _HTML.match(_BINARY.sub(b"", text)):
+            return "html"
         return declared if declared in ("image", "video", "archive", "pdf") else "other"
     return _textual(text, declared)
 

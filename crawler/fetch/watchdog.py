@@ -82,6 +82,11 @@ class Watchdog:
         ours_only = self._task.uncancel() <= self._cancelling
         return ours_only and kind is not None and issubclass(kind, asyncio.CancelledError)
 
+    @property
+    def connect(self) -> float:
+        """Seconds that a connection may take."""
+        return self._limits.connect
+
     def begin(self, reason: str, seconds: float) -> None:
         """A phase begins; when it lasts longer than `seconds`, the fetch ends with the failure class `reason`."""
         self._reason = reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,9 @@ from crawler.store.database import Database
 from crawler.store.hit_views import run_counts
 
 _POLL = 0.1
+_AGAIN = 1.0
+_SHARE = 10
+"""Seeds wait while unread entries are above this part of what stops claims."""
 _PATIENCE = 90.0
 _TROUBLE = frozenset({"refused-results", "corrupt-record", "corrupt-discoveries"})
 _LETTERS = 50
@@ -41,7 +45,8 @@ _LETTERS = 50
 class Progress:
     """What a display shows while a crawl runs.
 
-    seconds: since this call.  paused: by another command.  stops: emergency stops in force.
+    seconds: since this call.  paused: by another command.  stops: emergency stops in force.  seeds: that were put into
+    the frontier so far, None when all are there.
     """
 
     run: RunId
@@ -49,6 +54,7 @@ class Progress:
     seconds: float
     paused: bool = False
     stops: int = 0
+    seeds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +129,12 @@ class _Crawl:
     async def run(self, progress: Callable[[Progress], None]) -> CrawlSummary:
         async with joined(Server(self.options, self.order.redis_url)) as deployment:
             launch = Launch(self.home, self.db, self.actor, self.campaign, self.index, deployment)
-            run = await launch.begin()
-            watched = _Watched(deployment, run)
+            run = await launch.announce()
+            watched = _Watched(deployment, run, _Filling(launch, run, self.options.backlog_limit // _SHARE))
             started = time.monotonic()
             with Crew(self.home, self.order.settings, self.order.redis_url, self.order.workers) as crew:
-                finished = await _watch(watched, crew, started, progress)
+                async with watched.filling:
+                    finished = await _watch(watched, crew, started, progress)
             seconds = time.monotonic() - started
             if finished is None:
                 return await self._stopped(watched, seconds)
@@ -152,17 +159,59 @@ class _Crawl:
         return summary
 
 
+class _Filling:
+    """The seeds of a run on their way into the frontier, while its workers are at it; a server that is away is waited
+    for. Leaving the block ends it, and the next call begins again, which changes nothing.
+
+    most: unread entries above which it waits.  seeds: how many are there.
+    """
+
+    def __init__(self, launch: Launch, run: RunId, most: int) -> None:
+        self._launch = launch
+        self._run = run
+        self._most = most
+        self.seeds: int | None = None
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.create_task(self._fill())
+
+    async def __aexit__(self, *error: object) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError, VangnetError):
+            await self._task
+
+    def check(self) -> None:
+        """Raises what ended it: CampaignInvalid for a seed file that changed, FrontierLost."""
+        if self._task.done():
+            self._task.result()
+
+    async def _fill(self) -> None:
+        while True:
+            try:
+                if not (await self._launch.deployment.control.require(self._run)).seeded:
+                    await self._launch.fill(self._run, most=self._most, told=self._told)
+            except RedisUnavailable:
+                await asyncio.sleep(_AGAIN)
+                continue
+            self.seeds = None
+            return
+
+    def _told(self, seeds: int) -> None:
+        self.seeds = seeds
+
+
 @dataclass(frozen=True, slots=True)
 class _Watched:
     deployment: Deployment
     run: RunId
+    filling: _Filling
 
     async def look(self) -> tuple[RunState, Stops, RunCounts, bool]:
         """State, stops and counters of the run, and whether everything in it has ended."""
         marker = await self.deployment.control.require(self.run)
         stops = await self.deployment.control.stops()
         counts = await self.deployment.frontier.counts(self.run)
-        return marker.state, stops, counts, marker.seeded and counts.unfinished == 0
+        return marker.state, stops, counts, marker.filled and counts.unfinished == 0
 
 
 async def _watch(
@@ -187,7 +236,8 @@ async def _watch(
         if state is RunState.STOPPED:
             return None
         seconds = time.monotonic() - started
-        progress(Progress(watched.run, counts, seconds, state is RunState.PAUSED, len(stops)))
+        progress(Progress(watched.run, counts, seconds, state is RunState.PAUSED, len(stops), watched.filling.seeds))
+        watched.filling.check()
         if idle and counts == before:
             return counts
         before = counts if idle else None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -29,6 +30,7 @@ from crawler.store.workers import add_key, verify_keys
 
 _SEED_CHUNK = 500
 _LOCK_POLL = 0.05
+_FILL_POLL = 0.05
 
 
 @contextmanager
@@ -71,6 +73,13 @@ class Launch:
 
         A new one begins with what the budgets of earlier runs left out.
         """
+        run = await self.announce()
+        if not (await self.deployment.control.require(run)).seeded:
+            await self.fill(run)
+        return run
+
+    async def announce(self) -> RunId:
+        """The same, but for the seeds, which `fill` brings."""
         await self._tidy()
         run = await self._resumed() or await self._fresh()
         with self.db.write():
@@ -101,20 +110,18 @@ class Launch:
             campaigns.finish_run(self.db, self.actor, unfinished.id, {"lost": True})
             return None
         # What matches may have changed meanwhile, a replaced file may have another scope, keys may be others.
-        await control.announce(replace(self._marker(found.run), started_at=found.started_at, seeded=found.seeded))
-        await self.deployment.frontier.limit(
-            found.run, lambda politeness: Limits(*self.campaign.limits_for(politeness))
-        )
+        marker = self._marker(found.run)
+        # Another file may sweep other prefixes; where it does not, the feeder sees at once that all is done.
+        swept = marker.swept or (found.swept and found.campaign == marker.campaign)
+        await control.announce(replace(marker, started_at=found.started_at, seeded=found.seeded, swept=swept))
+        await self.deployment.frontier.limit(found.run, lambda key: Limits(*self.campaign.limits_for(key)))
         await self.deployment.frontier.hold(found.run, False)
-        if not found.seeded:
-            await self._fill(found.run)
         return found.run
 
     async def _fresh(self) -> RunId:
-        """A new run, announced and seeded."""
+        """A new run, announced."""
         run = campaigns.start_run(self.db, self.actor, self.campaign.name)
         await self.deployment.control.announce(self._marker(run))
-        await self._fill(run)
         return run
 
     def _marker(self, run: RunId) -> RunControl:
@@ -128,20 +135,36 @@ class Launch:
             recorder=public_key(key_file(self.home.keys, "recorder")),
             started_at=time.time(),
             workers=tuple(sorted(verify_keys(self.db))),
+            swept=not self.campaign.seeds.sweep,
         )
 
-    async def _fill(self, run: RunId) -> None:
+    async def fill(self, run: RunId, *, most: int | None = None, told: Callable[[int], None] | None = None) -> None:
         """Put what earlier runs left out and the seeds into the frontier; a second time is harmless.
 
         What was left out comes first: it is older, and the seeds' pages must not use up the budgets before it. When a
         list has grown since the last run, the pages where most was found go before the seeds.
+        most: unread entries of both streams while which nothing is added, where workers are at it; None: go on.
+        told: how many seeds are there by now.
         """
+        seeds = 0
         await self.deployment.frontier.carry_over(run, self.campaign.limits.max_urls_per_host)
         again = promising(self.db, self.campaign) if has_grown(self.db, run, self.index) else []
         for chunk in _chunks(chain(again, self.campaign.seed_urls())):
+            if most is not None:
+                await self._read_up_to(most)
             found = Discovered(tuple(Candidate(url, Kind.PAGE, "seed", 0) for url in chunk))
             await self.deployment.frontier.offer(run, [found])
+            seeds += len(chunk)
+            if told is not None:
+                told(seeds)
         await self.deployment.control.set_seeded(run)
+
+    async def _read_up_to(self, most: int) -> None:
+        """Wait until no more entries than that are unread."""
+        while True:
+            if await self.deployment.frontier.backlog() <= most:
+                return
+            await asyncio.sleep(_FILL_POLL)
 
 
 def _chunks(urls: Iterator[str]) -> Iterator[list[str]]:

@@ -82,8 +82,8 @@ async def _in_motion(db: Database, deployment: Deployment, campaign: str) -> Run
     """The marker of the unfinished run, None when there is none that could have ended."""
     unfinished = campaigns.unfinished_run(db, campaign)
     marker = None if unfinished is None else await deployment.control.find(unfinished.id)
-    # A stopped run is somebody's to resume; one without all of its seeds has yet to begin.
-    return None if marker is None or not marker.seeded or marker.state is RunState.STOPPED else marker
+    # A stopped run is somebody's to resume; one that is not filled yet goes on.
+    return None if marker is None or not marker.filled or marker.state is RunState.STOPPED else marker
 
 
 async def _idle(deployment: Deployment, run: RunId) -> RunCounts | None:

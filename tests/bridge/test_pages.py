@@ -70,11 +70,11 @@ async def test_a_page_tells_its_latency_and_its_session_too() -> None:
     assert (ended.session, ended.latency) == (b"jar", 0.25)
 
 
-def test_no_answer() -> None:
+async def test_no_answer() -> None:
     judge = PageJudge(Runs(served()), 100)
-    assert judge.unanswered(ROBOTS, failure("reset")).completion.robots == pack_unreachable("reset")
-    assert judge.unanswered(lease(), failure("reset")).completion.robots is None
-    assert judge.unanswered(ROBOTS, Unsent(1.0)).completion == Completion(ROBOTS, None, park=1.0)
+    assert (await judge.unanswered(ROBOTS, failure("reset"))).completion.robots == pack_unreachable("reset")
+    assert (await judge.unanswered(lease(), failure("reset"))).completion.robots is None
+    assert (await judge.unanswered(ROBOTS, Unsent(1.0))).completion == Completion(ROBOTS, None, park=1.0)
 
 
 async def test_images_in_a_page_are_paid_for_beside_the_page() -> None:

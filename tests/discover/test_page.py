@@ -107,6 +107,8 @@ HOSTILE = {
     "nested formatting": ("<b><i><p>", "", ""),
     "nested tables": ("<table><tr><td>", "", ""),
     "unclosed tags": ("<a ", "", ""),
+    "unclosed headings": ("<h1 x", "", ""),
+    "words": ("ab cd ", "<p>", ""),
     "unclosed values": ("<a href='", "", ""),
     "unclosed comments": ("<!--", "", ""),
     "less-than signs": ("<", "", ""),
