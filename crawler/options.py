@@ -70,6 +70,8 @@ class Options:
     recycle_after: int = _option(5_000, "images", "A sandbox process is replaced after so many images.")
     screen_margin: int = _option(10, "bits", "The fast codes screen at the campaign's distance plus this.")
 
+    data_sources: str = _option("", "URLs", "Where `vangnet data update` fetches from. Empty: docs/address-tables.md.")
+
     robots_ttl: float = _option(86_400.0, "s", "How long robots rules are believed (at most a day).")
     seen_ttl: float = _option(2_592_000.0, "s", "How long seen numbers of a finished run are kept.")
 

@@ -81,12 +81,16 @@ class Scope:
 class CachedScope(Scope):
     """A Scope that remembers its last verdicts; for the hot path, where few addresses come back often.
 
-    size: verdicts kept. Make a new one when the tables change.
+    size: verdicts kept.
     """
 
     def __init__(self, campaign: Campaign, table: AddressTable, *, size: int = 65_536) -> None:
         super().__init__(campaign, table)
         self._remembered = lru_cache(maxsize=size)(super().judge)
+
+    def forget(self) -> None:
+        """Judge anew from now on, since the tables have changed."""
+        self._remembered.cache_clear()
 
     def judge(self, address: str) -> ScopeVerdict:
         return self._remembered(address)

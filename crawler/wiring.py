@@ -21,7 +21,7 @@ from scrapy import Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider, DontCloseSpider
 
-from crawler.attribute.tables import TableSet, open_tables
+from crawler.attribute.live import LiveBook
 from crawler.bridge.admitter import Admitter
 from crawler.bridge.claimer import Claimer
 from crawler.bridge.completer import Completer
@@ -78,9 +78,9 @@ def frontier_of(client: Client, options: Options) -> RedisFrontier:
     return RedisFrontier(client, settings)
 
 
-def tables_of(home: Home) -> TableSet:
-    """The address tables of a home: its own in `tables/`, then, outside the lab, those of the package."""
-    return open_tables(home.root / "tables", snapshot=not home.lab)
+def tables_of(home: Home) -> LiveBook:
+    """The address tables of a home, which takes new ones while `watch` runs."""
+    return LiveBook(home)
 
 
 def membership_of(client: Client, options: Options, home: Home) -> Membership:
@@ -96,7 +96,7 @@ class RunMaker:
         self._options = options
         self._home = home
         self._membership = membership
-        self._tables = tables_of(home)
+        self.tables = tables_of(home)
         self._signing = key_file(home.keys, "worker")
 
     async def prepare(self, control: RunControl) -> ServedRun:
@@ -104,7 +104,8 @@ class RunMaker:
         campaign = Campaign.from_json(control.campaign)
         check_startable(campaign, datetime.now(UTC).date())
         await self._membership.join(control)
-        scope = CachedScope(campaign, self._tables)
+        scope = CachedScope(campaign, self.tables)
+        self.tables.follow(scope)
         return ServedRun(
             control=control,
             campaign=campaign,
@@ -185,7 +186,14 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
     membership = membership_of(client, options, home)
     frontier = frontier_of(client, options)
     ending = Ending()
-    runs = RunBook(control, RunMaker(options, home, membership).prepare)
+    maker = RunMaker(options, home, membership)
+    runs = RunBook(control, maker.prepare)
+    watch = asyncio.create_task(maker.tables.watch())
+
+    async def close() -> None:
+        watch.cancel()
+        await client.aclose()
+
     completer = Completer(frontier)
     courier = Courier(frontier, runs, options.max_page_bytes)
     hosts = HostBook(client, options.key_prefix, number_key)
@@ -218,7 +226,7 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
         judge=PageJudge(runs, options.max_discoveries),
         admitter=admitter,
         claimer=Claimer(frontier, runs, pages, images, bell=bell, request=request, backlog_limit=options.backlog_limit),
-        close=client.aclose,
+        close=close,
         ending=ending,
     )
     return Built(worker, lambda: membership.check(number_key, lambda run: runs.get(run) is not None))

@@ -28,6 +28,8 @@ PERMITS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "lists.disable": frozenset({Role.OPERATOR, Role.ADMIN}),
         "lists.drop": frozenset({Role.OPERATOR, Role.ADMIN}),
         "lists.check": frozenset({Role.OPERATOR, Role.ANALYST, Role.ADMIN}),
+        "data.load": frozenset({Role.OPERATOR, Role.ADMIN}),
+        "data.update": frozenset({Role.OPERATOR, Role.ADMIN}),
         "hits.read": _ALL,
         "hits.reveal": _DESK,
         "hits.confirm": _DESK,

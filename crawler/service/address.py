@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import importlib.metadata
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from crawler.attribute.book import home_tables
 from crawler.attribute.chain import attribute, cdn_json, evidence_json, hoster_json
-from crawler.attribute.tables import OLD_DAYS, TableSet, home_tables, status
 from crawler.campaign import Campaign
 from crawler.campaign_sections import About, ScopeRules, Seeds
 from crawler.errors import InvalidInput, OutOfScope, Unavailable
@@ -107,22 +106,6 @@ def attribute_target(home: Home, target: Target, nameservers: Sequence[str] = ()
         "hoster": hoster_json(found),
         "cdn": cdn_json(found),
     }
-
-
-def data_status(home: Home, *, today: datetime.date) -> dict[str, Any]:
-    """The data that verdicts and attributions rest on: {"tables": [...], "suffixes": {"source", "version"},
-    "warnings": [...]}, tables in their order of precedence."""
-    tables: TableSet = home_tables(home)
-    rows = [asdict(row) for row in status(tables, today)]
-    warnings = [
-        f"{row['name']} is {row['age_days']} days old (more than {OLD_DAYS}); load current data"
-        for row in rows
-        if row["old"]
-    ]
-    if not rows:
-        warnings.append(f"no address table in {home.root / 'tables'}; only prefixes can admit an address")
-    suffixes = {"source": "Public Suffix List in tldextract", "version": importlib.metadata.version("tldextract")}
-    return {"tables": rows, "suffixes": suffixes, "warnings": warnings}
 
 
 def _resolve(host: str, nameservers: Sequence[str]) -> tuple[str, ...] | Rejected:

@@ -47,15 +47,18 @@ async def _record(client: Client, options: Options, home: Home, stop: asyncio.Ev
     """alone: no crawl started this process, and would close its own run."""
     secret = key_file(home.keys, "recorder")
     control, joining = Control(client, options.key_prefix), Joining(client, options.key_prefix)
+    book = tables_of(home)
+    watch = asyncio.create_task(book.watch())
     try:
         options = replace(options, partitions=await control.agree_partitions(options.partitions))
         with open_store(home) as db:
             frontier = frontier_of(client, options)
-            recorder = Recorder(frontier, db, tables_of(home), secret)
+            recorder = Recorder(frontier, db, book, secret)
             keeper = Doorkeeper(db, control, joining, public_key(secret), options.worker_enrolment == "open")
             settling = [keep_settled(db, Deployment(control, frontier), stop)] if alone else []
             await asyncio.gather(recorder.run(stop), keeper.run(stop), *settling)
     finally:
+        watch.cancel()
         await client.aclose()
 
 
