@@ -10,12 +10,11 @@ import asyncio
 
 import structlog
 
-from crawler.attribute.chain import attribute
+from crawler.attributing import Attributing
 from crawler.bus.envelope import unseal
 from crawler.errors import RecordCorrupt, RedisUnavailable, StoreUnavailable
 from crawler.frontier.base import Frontier, StreamEntry
 from crawler.records import HitReport
-from crawler.scope import AddressTable
 from crawler.store.database import Database
 from crawler.store.hits import record_many
 from crawler.store.workers import verify_keys
@@ -29,10 +28,10 @@ _log = structlog.get_logger()
 class Recorder:
     """secret: the recorder's private key, 32 bytes."""
 
-    def __init__(self, frontier: Frontier, db: Database, table: AddressTable, secret: bytes) -> None:
+    def __init__(self, frontier: Frontier, db: Database, attributing: Attributing, secret: bytes) -> None:
         self._frontier = frontier
         self._db = db
-        self._table = table
+        self._attributing = attributing
         self._secret = secret
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -53,8 +52,7 @@ class Recorder:
         if not entries:
             return 0
         reports, refused = self._open(entries)
-        attributed = [(report, attribute(_served_at(report), report.address, self._table)) for report in reports]
-        record_many(self._db, attributed)
+        record_many(self._db, await self._attributing.attributed(self._db, reports))
         if refused:
             await self._frontier.refuse(refused, "refused-results")
         good = [entry for entry in entries if entry not in refused]
@@ -75,8 +73,3 @@ class Recorder:
                 _log.error("result refused", error=str(error), run=str(entry.run))
                 refused.append(entry)
         return reports, refused
-
-
-def _served_at(report: HitReport) -> str:
-    """The URL that was fetched: an image inside of a page (`PAGE#data-N`) came with the page."""
-    return report.image_url.partition("#")[0]
