@@ -23,7 +23,7 @@ from crawler.attribute.snapshot import NAMES, snapshot_bytes, snapshot_file
 from crawler.attribute.systems import Systems
 from crawler.attribute.tables import TableSet, open_table
 from crawler.home import Home
-from crawler.records import AddressFacts
+from crawler.records import AddressFacts, Evidence
 
 SNAPSHOT: Final = "snapshot"
 """Directory, below that of the tables, of the expanded tables of the package."""
@@ -77,6 +77,7 @@ class Attributor:
     def _combine(self, version: int, piece: int, row: int, address: str) -> AddressFacts:
         del piece  # part of the key: addresses of one piece and one network have the same facts
         found, own = self._book.tables.lookup(address), self._book.registry.facts(version, row)
+        said = {_key(each) for each in own.evidence}
         return replace(
             found,
             prefix=own.prefix,
@@ -84,8 +85,12 @@ class Attributor:
             holder=found.holder or own.holder,
             sponsor=own.sponsor,
             abuse_contact=found.abuse_contact or own.abuse_contact,
-            evidence=(*found.evidence, *own.evidence),
+            evidence=(*(each for each in found.evidence if _key(each) not in said), *own.evidence),
         )
+
+
+def _key(evidence: Evidence) -> tuple[str, str]:
+    return evidence.fact, evidence.source
 
 
 def open_book(directory: Path | None, *, packaged: bool = True) -> AddressBook:

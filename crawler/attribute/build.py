@@ -43,7 +43,8 @@ def build(kind: str, source: Source, work: Path, stated_kind: str | None, stated
     Raises AddressDataInvalid naming file, line and reason.
     """
     maker = _MAKERS.get(kind, _registry)
-    return maker(_Job(kind, source, work, stated_kind, stated_date))
+    with Scratch(work) as scratch:
+        return maker(_Job(kind, source, work, scratch, stated_kind, stated_date))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,12 @@ class _Job:
     kind: str
     source: Source
     work: Path
+    scratch: Scratch
     stated_kind: str | None
     stated_date: str | None
 
     def builder(self) -> TableBuilder:
-        return TableBuilder(Scratch(self.work))
+        return TableBuilder(self.scratch)
 
     def day(self, found: str | None) -> str:
         return self.stated_date or found or self.source.day()
@@ -92,7 +94,9 @@ def _mmdb(job: _Job) -> list[Made]:
 def _cdn_json(job: _Job) -> list[Made]:
     builder = job.builder()
     found = cdn.read_json(job.source, builder)
-    return job.table(found.name, builder, TableInfo(f"published list {found.name}", job.day(found.day), _UNSTATED))
+    return job.table(
+        found.name, builder, TableInfo(f"addresses published by {found.whose}", job.day(found.day), _UNSTATED)
+    )
 
 
 def _prefixes(job: _Job) -> list[Made]:
@@ -108,7 +112,7 @@ def _prefixes(job: _Job) -> list[Made]:
         name, values = "cdn-cloudflare", Values(cdn="Cloudflare", anycast=True)
     builder = job.builder()
     versions = cdn.read_bare(job.source, builder, values)
-    info = TableInfo(f"published list {name}", job.day(None), _UNSTATED)
+    info = TableInfo(f"list of addresses, {values.cdn or 'anycast'}", job.day(None), _UNSTATED)
     return job.table(name + _FAMILY.get(versions, ""), builder, info)
 
 
@@ -123,8 +127,7 @@ def _suffixes(job: _Job) -> list[Made]:
 def _as_names(job: _Job) -> list[Made]:
     names = routes.read_names(job.source)
     info = TableInfo("AS names of the RIPE NCC", job.day(None), "RIPE NCC's terms")
-    scratch, path = Scratch(job.work), job.work / "names.vga"
-    texts = scratch.texts()
+    path, texts = job.work / "names.vga", job.scratch.texts()
     rows = sorted((handle_hash(f"AS{asn}"), f"AS{asn}", *said) for asn, said in names.items())
     cells = [(0, 0, 0), *(tuple(texts.add(text) for text in row[1:]) for row in rows)]
     sections = {
@@ -137,7 +140,7 @@ def _as_names(job: _Job) -> list[Made]:
 
 
 def _registry(job: _Job) -> list[Made]:
-    path, scratch = job.work / "objects.vga", Scratch(job.work)
+    path, scratch = job.work / "objects.vga", job.scratch
     if job.kind not in ("inetnum", "inet6num"):
         built = build_handles(job.source, job.kind, path, scratch, job.stated_date)
         return [Made(job.kind, job.kind, path, built.info, built.objects)]

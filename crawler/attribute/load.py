@@ -84,7 +84,7 @@ def load_files(
                 refused[file.name] = error
                 fresh = {name: entry for name, entry in fresh.items() if entry.origin != file.name}
         generation = swap(tables, place, fresh.values()) if fresh else before
-    return Outcome(generation, tuple(fresh.values()), refused)
+    return Outcome(generation, tuple(generation.entries[name] for name in fresh), refused)
 
 
 def _load(work: Path, file: Incoming, stated: Stated, now: datetime.datetime) -> list[Entry]:

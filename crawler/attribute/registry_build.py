@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
+from socket import AF_INET, inet_pton
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +24,14 @@ from crawler.ranges import parse_prefix
 from crawler.records import Rejected
 
 LICENCE: Final = "RIPE Database Terms and Conditions"
-_EMPTY: Final = re.compile("(?:IANA-BLK|IANA-BLOCK|(?:IPV6-)?NON-RIPE-NCC-MANAGED-ADDRESS-BLOCK)")
+_EMPTY: Final = frozenset(
+    (
+        "IANA-BLK",
+        "IANA-BLOCK",
+        "NON-RIPE-NCC-MANAGED-ADDRESS-BLOCK",
+        "IPV6-NON-RIPE-NCC-MANAGED-ADDRESS-BLOCK",
+    )
+)
 """Objects that stand for all addresses that the RIPE NCC does not manage: nobody's network."""
 
 _COUNTRY: Final = re.compile("[A-Z]{2}")
@@ -84,7 +91,7 @@ def build_networks(
         seen += 1
         latest = max(latest, found.get("last-modified", ""))
         first, last = _range(source, version, found[kind])
-        if _EMPTY.fullmatch(found.get("netname", "")):
+        if found.get("netname") in _EMPTY:
             continue
         bounds.extend((first >> 64, first & LOW, last >> 64, last & LOW))
         cells.extend(tuple(texts.add(found.get(name)) for name in columns))
@@ -133,16 +140,15 @@ def _countries(version: int, segments: Swept, held: npt.NDArray[Any], codes: lis
 
 
 def _range(source: Source, version: int, text: str) -> tuple[int, int]:
-    try:
-        if version == 4:
-            start, dash, end = text.partition("-")
-            if dash:
-                first, last = int(IPv4Address(start.strip())), int(IPv4Address(end.strip()))
-                if first > last:
-                    raise source.wrong(f"the range {text[:60]!r} runs backwards")
-                return first, last
-    except AddressValueError as error:
-        raise source.wrong(f"{text[:60]!r} is no range such as 192.0.2.0 - 192.0.2.255") from error
+    start, dash, end = text.partition("-")
+    if version == 4 and dash:
+        try:
+            first, last = inet_pton(AF_INET, start.strip()), inet_pton(AF_INET, end.strip())
+        except (OSError, ValueError) as error:
+            raise source.wrong(f"{text[:60]!r} is no range such as 192.0.2.0 - 192.0.2.255") from error
+        if first > last:
+            raise source.wrong(f"the range {text[:60]!r} runs backwards")
+        return int.from_bytes(first, "big"), int.from_bytes(last, "big")
     network = parse_prefix(text)
     if isinstance(network, Rejected) or network.version != version:
         raise source.wrong(f"{text[:60]!r} is no IPv{version} range")
@@ -151,8 +157,9 @@ def _range(source: Source, version: int, text: str) -> tuple[int, int]:
 
 def _country(source: Source, found: Object, codes: dict[str, int]) -> int:
     text = found.get("country", "").upper()
-    if not text:
-        return 0
+    known = codes.get(text) if text else 0
+    if known is not None:
+        return known
     if not _COUNTRY.fullmatch(text):
         raise source.wrong(f"country {text[:20]!r} is not a code of two letters")
     return codes.setdefault(text, len(codes) + 1)

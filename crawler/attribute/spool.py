@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final
 
 import numpy as np
@@ -39,6 +40,10 @@ class Column:
         self._pending.extend(numbers)
         if len(self._pending) >= _BUFFERED:
             self._flush()
+
+    def close(self) -> None:
+        """Stop, whatever was written."""
+        self._stream.close()
 
     def finish(self) -> npt.NDArray[Any]:
         """All of it, mapped."""
@@ -85,6 +90,10 @@ class Texts:
         self._known[text] = place
         return place
 
+    def close(self) -> None:
+        """Stop, whatever was written."""
+        self._stream.close()
+
     def finish(self) -> npt.NDArray[Any]:
         """All of them, mapped, as the section `texts`."""
         self._stream.close()
@@ -92,21 +101,35 @@ class Texts:
 
 
 class Scratch:
-    """Working files in a directory, which whoever made it removes."""
+    """Working files in a directory, which whoever made it removes; open for the length of a block."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._made = 0
+        self._open: list[Column | Texts] = []
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for each in self._open:
+            each.close()
 
     def column(self, code: str) -> Column:
-        return Column(self._path(), code)
+        """A new column; see `Column`."""
+        made = Column(self._path(), code)
+        self._open.append(made)
+        return made
 
     def texts(self) -> Texts:
-        return Texts(self._path())
+        """New texts."""
+        made = Texts(self._path())
+        self._open.append(made)
+        return made
 
     def _path(self) -> Path:
-        self._made += 1
-        return self._directory / f"scratch-{self._made}"
+        return self._directory / f"scratch-{len(self._open)}"
 
 
 def text_at(texts: memoryview, number: int) -> str | None:

@@ -10,7 +10,7 @@ import click
 
 from crawler.cli.context import JSON_OPTION, Globals, emit
 
-_COLUMNS = ("name", "source", "date", "age_days", "ranges", "bytes", "licence")
+_COLUMNS = ("name", "source", "date", "age_days", "ranges", "bytes")
 _LOADED = ("name", "source", "date", "rows", "bytes", "origin")
 _FAILED = 1
 

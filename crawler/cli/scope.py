@@ -42,15 +42,16 @@ def scope(ctx: click.Context, *, target: str, file: Path | None, as_json: bool) 
 @click.command()
 @click.argument("target", metavar="ADDRESS|HOST|URL")
 @click.option("--nameserver", multiple=True, metavar="ADDRESS:PORT", help="Resolve there; default: the system's.")
+@click.option("--reverse/--no-reverse", default=True, help="Ask the DNS for the address's name.")
 @JSON_OPTION
 @click.pass_obj
-def attribute(globals_: Globals, *, target: str, nameserver: tuple[str, ...], as_json: bool) -> None:
+def attribute(globals_: Globals, *, target: str, nameserver: tuple[str, ...], reverse: bool, as_json: bool) -> None:
     """Say who is answerable for an address or URL: domain, network, hoster, abuse contact, each with its source."""
     from crawler.cli.attribution import print_attribution
     from crawler.service import address as service
     from crawler.service.attribution import attribute_target
 
-    found = attribute_target(globals_.open_home(), service.read_target(target), nameserver)
+    found = attribute_target(globals_.open_home(), service.read_target(target), nameserver, reverse=reverse)
     if as_json:
         emit(found)
     else:

@@ -23,13 +23,16 @@ from crawler.store.database import Database, open_store
 _NOWHERE: Final = ("dns-nxdomain", "dns-no-address", "dns-bad-name")
 
 
-def attribute_target(home: Home, target: Target, nameservers: Sequence[str] = ()) -> dict[str, Any]:
+def attribute_target(
+    home: Home, target: Target, nameservers: Sequence[str] = (), *, reverse: bool = True
+) -> dict[str, Any]:
     """Who is answerable for a target now; every key is present, null means unknown.
 
     {"domain", "icann_domain", "ip", "addresses", "hoster", "cdn"} as in a hit, and {"brand", "sponsor", "anycast",
     "countries": [{"country", "source", "date", "prefix"}], "abuse": {"contact", "found", "rejected": []},
     "reverse_dns", "cohosted": {"domains": [], "total"}}.
     A name is resolved and its first address is attributed; "addresses" has them all.
+    reverse: whether to ask for the name of the address.
     Raises Unavailable when it cannot be resolved, OutOfScope when there is no such name.
     """
     addresses = (target.host,) if target.is_address else resolve_host(target.host, nameservers)
@@ -38,7 +41,7 @@ def attribute_target(home: Home, target: Target, nameservers: Sequence[str] = ()
         raise kind(f"{target.host} has no address now ({addresses.reason}); give the address that it had")
     book, address = home_book(home), addresses[0]
     found = attribute(target.url, address, Attributor(book), book.domains)
-    names = asyncio.run(_reverse(address, nameservers))
+    names = asyncio.run(_reverse(address, nameservers)) if reverse else {}
     day = datetime.now(UTC).date().isoformat()
     with ExitStack() as stack:
         db = stack.enter_context(open_store(home)) if home.database.exists() else None

@@ -25,6 +25,12 @@ NO_CDN: Final = "-"
 CLOUDFLARE: Final = frozenset(("104.16.0.0/13", "173.245.48.0/20", "2400:cb00::/32", "2606:4700::/32"))
 """Prefixes by which a bare list is recognised as Cloudflare's."""
 
+_WHOSE: Final = {
+    "cdn-fastly": "Fastly",
+    "cdn-aws": "Amazon Web Services",
+    "cdn-google": "Google",
+    "cdn-google-cloud": "Google Cloud",
+}
 _AWS: Final = {
     "CLOUDFRONT": Values(cdn="Amazon CloudFront"),
     "GLOBALACCELERATOR": Values(cdn="AWS Global Accelerator", anycast=True),
@@ -33,9 +39,10 @@ _AWS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class CdnList:
-    """name: of the table.  day: ISO day that the list states, None for one that states none."""
+    """name: of the table.  whose: the company.  day: ISO day that the list states, None for one that states none."""
 
     name: str
+    whose: str
     day: str | None
 
 
@@ -75,7 +82,7 @@ def read_json(source: Source, builder: TableBuilder) -> CdnList:
         count += 1
     if not count:
         raise source.wrong("holds no prefix of a CDN")
-    return CdnList(name, day)
+    return CdnList(name, _WHOSE[name], day)
 
 
 def _rows(source: Source, found: dict[str, Any]) -> tuple[Iterator[tuple[object, Values]], str, str | None]:

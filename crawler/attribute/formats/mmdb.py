@@ -19,7 +19,7 @@ MARKER: Final = b"\xab\xcd\xefMaxMind.com"
 MAX_TAIL: Final = 131_072
 """The metadata stand in the last 128 KiB."""
 
-_KNOWN: Final = ("country", "city", "asn", "ipinfo", "isp", "enterprise", "dbip", "geo", "lite")
+_KNOWN: Final = ("country", "city", "asn", "ipinfo", "isp", "enterprise", "dbip")
 
 
 def is_mmdb(source: Source) -> bool:

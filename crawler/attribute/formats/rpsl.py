@@ -20,6 +20,8 @@ from crawler.attribute.formats.source import Source, clean
 MAX_OBJECT: Final = 4_194_304
 CLASSES: Final = ("inetnum", "inet6num", "aut-num", "organisation", "role", "person")
 FIRST: Final = re.compile(rb"(?:[#%][^\n]*\n|[ \t]*\n)*(inetnum|inet6num|aut-num|organisation|role|person):[ \t]")
+_CONTINUES: Final = (" ", "\t", "+")
+_PLAIN: Final = 200
 _LEAD: Final = re.compile(rb"(?:[#%][^\n]*\n?)*")
 
 Object = dict[str, str]
@@ -32,16 +34,14 @@ def objects(source: Source, wanted: tuple[str, ...]) -> Iterator[Object]:
     `source.line` is the object's first line. Raises AddressDataInvalid for an object that begins otherwise, is longer
     than 4 MiB or lacks `source:`, which every object ends with; for NUL bytes, and a file that is cut off.
     """
-    names = "|".join(map(re.escape, (*wanted, "last-modified", "source")))
-    attributes = re.compile(rf"^({names}):[ \t]*([^\n]*(?:\n[ \t+][^\n]*)*)".encode(), re.MULTILINE)
-    begins = f"{wanted[0]}:".encode()
+    kept = frozenset((*wanted, "last-modified", "source"))
     line = 1
     for text in _pieces(source):
         source.line = line
         body = _LEAD.sub(b"", text, count=1)
         if body.strip():
             source.line += text.count(b"\n", 0, len(text) - len(body))
-            yield _object(source, body, begins, attributes)
+            yield _object(source, body, wanted[0], kept)
         line += text.count(b"\n") + 2
     source.line = 0
 
@@ -61,29 +61,36 @@ def _pieces(source: Source) -> Iterator[bytes]:
         yield rest
 
 
-def _object(source: Source, body: bytes, begins: bytes, attributes: re.Pattern[bytes]) -> Object:
+def _object(source: Source, body: bytes, kind: str, kept: frozenset[str]) -> Object:
     if b"\0" in body:
         raise source.wrong("holds a NUL byte; it is in another encoding (UTF-16?) or damaged")
-    body = body.lstrip(b"\n")
-    if not body.startswith(begins):
-        first = clean(body.partition(b"\n")[0][:40].decode("latin-1"))
-        raise source.wrong(f"{first!r} begins an object of a dump of {begins[:-1].decode()}; it is reordered or cut")
-    found: Object = {}
-    for name, value in attributes.findall(body):
-        key = name.decode()
-        if key not in found:
-            found[key] = _value(value)
+    text = (body.decode("ascii") if body.isascii() else _decoded(body)).lstrip("\n")
+    if not text.startswith(f"{kind}:"):
+        first = clean(text.partition("\n")[0][:40])
+        raise source.wrong(f"{first!r} begins an object of a dump of {kind}; it is reordered or cut off")
+    found = _attributes(text, kept)
     if "source" not in found:
-        raise source.wrong(f"the object {found[begins[:-1].decode()][:60]!r} has no source:, it is cut off")
+        raise source.wrong(f"the object {found[kind][:60]!r} has no source:, it is cut off")
     return found
 
 
-def _value(raw: bytes) -> str:
-    """A value without its comment, continuation lines joined."""
-    text = raw.decode("ascii") if raw.isascii() else _decoded(raw)
-    if "\n" in text:
-        text = re.sub(r"\n[ \t+]", " ", text)
-    return clean(text.partition("#")[0])
+def _attributes(text: str, kept: frozenset[str]) -> Object:
+    """The first values of attributes that are kept, without comments, continuation lines joined."""
+    found: Object = {}
+    goes_on = None
+    for line in text.split("\n"):
+        name, _, value = line.partition(":")
+        if name in kept and name not in found:
+            goes_on = name
+            found[name] = value.strip() if "#" not in value else value.partition("#")[0].strip()
+        elif goes_on is not None and line[:1] in _CONTINUES and line:
+            found[goes_on] += " " + line[1:].partition("#")[0].strip()
+        else:
+            goes_on = None
+    for name, value in found.items():
+        if len(value) > _PLAIN or not value.isprintable() or "  " in value:
+            found[name] = clean(value)
+    return found
 
 
 def _decoded(raw: bytes) -> str:
