@@ -17,6 +17,7 @@ from __future__ import annotations
 import datetime
 from bisect import bisect_right
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +25,7 @@ import numpy.typing as npt
 
 from crawler.attribute.container import Sections, assemble, read_sections
 from crawler.attribute.merged import find6
-from crawler.attribute.rows import Row, TableInfo, Values, flatten
+from crawler.attribute.rows import NO_CDN, Row, TableInfo, Values, flatten
 from crawler.errors import AddressDataInvalid
 
 _LOW: Final = 2**64 - 1
@@ -49,6 +50,7 @@ def pack(info: TableInfo, rows: Iterable[Row]) -> bytes:
         facts[number] = (country, v.asn or 0, *others)
         bounds[number] = (row.first >> 64, row.first & _LOW, row.last >> 64, row.last & _LOW)
     sections: Sections = {"facts": facts, "bounds": bounds, **text_sections([text for text in texts if text])}
+    sections["anycast"] = np.array([False, *(row.values.anycast for row in listed)], dtype="u1")
     for version in (4, 6):
         numbers = [number for number, row in enumerate(listed, 1) if row.version == version]
         starts, owners = flatten([(listed[number - 1].first, listed[number - 1].last) for number in numbers])
@@ -119,6 +121,24 @@ class PackedTable:
         if segment < 0:
             return 0
         return int(self._row4[segment] if version == 4 else self._row6[segment])
+
+    def rows4(self, numbers: npt.NDArray[np.uint32]) -> npt.NDArray[Any]:
+        """The rows of `facts` for many IPv4 addresses; 0 for none."""
+        segments = np.searchsorted(self._sections["start4"], numbers, "right")
+        ranges = np.concatenate([np.zeros(1, "<u4"), self._sections["row4"]])[segments]
+        return ranges if self._named is None else self._sections["named"][ranges]
+
+    @cached_property
+    def judged(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+        """Per row of `facts`, what scope is judged by: country ("" for none), AS number (0 for none), CDN (1 for a
+        front, -1 for what is none, 0 for unknown), anycast."""
+        facts = self._facts
+        texts = {number: self._text(number) or "" for number in np.unique(facts[:, [0, 6]]).tolist()}
+        countries = np.array([texts[number][:2] for number in facts[:, 0].tolist()], dtype="U2")
+        marks = {number: -1 if text == NO_CDN else int(bool(text)) for number, text in texts.items()}
+        cdns = np.array([marks[number] for number in facts[:, 6].tolist()], dtype=np.int8)
+        none = np.zeros(len(facts), dtype=bool)
+        return countries, facts[:, 1], cdns, none if self._anycast is None else self._anycast.astype(bool)
 
     def values(self, row: int) -> Values:
         """What is said of a range."""

@@ -7,6 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from socket import AF_INET, inet_ntop
+from typing import Final
+
+NO_CDN: Final = "-"
+"""Marks a range as no CDN's, against a wider one: Google's list holds its customers' machines too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import mmap
 from bisect import bisect_right
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv6Address
 from operator import itemgetter
@@ -14,10 +15,12 @@ from pathlib import Path
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Final
 
-from crawler.attribute.formats.cdn import NO_CDN
+import numpy as np
+import numpy.typing as npt
+
 from crawler.attribute.merged import Merged4, Merged6
 from crawler.attribute.packed import PackedTable, pack
-from crawler.attribute.rows import Values, range_text
+from crawler.attribute.rows import NO_CDN, Values, range_text
 from crawler.attribute.systems import Systems
 from crawler.attribute.text_table import read_text_table
 from crawler.errors import AddressDataInvalid
@@ -34,6 +37,15 @@ _NO_COUNTRY: Final = frozenset(("AP", "EU", "ZZ", "XX"))
 """Codes that registries use where no country is meant; another source has to say it. XX is nobody's by the standard."""
 
 NOTHING: Final = AddressFacts()
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Of (n,) addresses: country ("" for none), AS number (0 for none), whether it is the front of a CDN or anycast."""
+
+    countries: npt.NDArray[np.str_]
+    asns: npt.NDArray[np.uint32]
+    fronts: npt.NDArray[np.bool_]
 
 
 class TableSet:
@@ -85,6 +97,27 @@ class TableSet:
             return self._index6.piece(number)
         index, block = self._index4, number >> 16
         return bisect_right(index.starts, number, index.blocks[block], index.blocks[block + 1]) - 1
+
+    def columns(self, numbers: npt.NDArray[np.uint32]) -> Columns:
+        """What scope is judged by, of many IPv4 addresses at once; they have to be ascending. Decides as `lookup`."""
+        found = Columns(
+            np.full(len(numbers), "", dtype="U2"),
+            np.zeros(len(numbers), dtype=np.uint32),
+            np.zeros(len(numbers), dtype=bool),
+        )
+        decided = np.zeros(len(numbers), dtype=bool)
+        for table in self.tables:
+            rows = table.rows4(numbers)
+            countries, asns, cdns, anycast = table.judged
+            here = (found.countries == "") & (countries[rows] != "") & ~np.isin(countries[rows], list(_NO_COUNTRY))
+            found.countries[here] = countries[rows][here]
+            asn = (found.asns == 0) & (asns[rows] != 0)
+            found.asns[asn] = asns[rows][asn]
+            front = ~decided & (cdns[rows] != 0)
+            found.fronts[front] = cdns[rows][front] > 0
+            decided |= front
+            np.logical_or(found.fronts, anycast[rows], out=found.fronts)
+        return found
 
     @cached_property
     def _index4(self) -> Merged4:

@@ -14,14 +14,11 @@ from typing import Any, Final
 
 from crawler.attribute.builder import TableBuilder
 from crawler.attribute.formats.source import Source
-from crawler.attribute.rows import Values
+from crawler.attribute.rows import NO_CDN, Values
 from crawler.ranges import Network, parse_prefix
 from crawler.records import Rejected
 
 MAX_LIST: Final = 67_108_864
-NO_CDN: Final = "-"
-"""Marks a range as no CDN's, against a wider list: Google's own list holds its customers' machines too."""
-
 CLOUDFLARE: Final = frozenset(("104.16.0.0/13", "173.245.48.0/20", "2400:cb00::/32", "2606:4700::/32"))
 """Prefixes by which a bare list is recognised as Cloudflare's."""
 
