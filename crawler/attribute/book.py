@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -70,9 +71,15 @@ class Attributor:
     def lookup(self, address: str) -> AddressFacts:
         """All that is known of an address. Raises ValueError when `address` is none."""
         tables, registry = self._book.tables, self._book.registry
+        if not registry.knows_networks:
+            return tables.lookup(address)
         version, number = tables.place(address)
         row = registry.row(version, number)
         return self._combined(version, tables.piece(version, number), row, address) if row else tables.lookup(address)
+
+    def lookup_many(self, addresses: Iterable[str]) -> list[AddressFacts]:
+        """As `lookup`, of each address. Those of one network share their facts."""
+        return [self.lookup(address) for address in addresses]
 
     def _combine(self, version: int, piece: int, row: int, address: str) -> AddressFacts:
         del piece  # part of the key: addresses of one piece and one network have the same facts

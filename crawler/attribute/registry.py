@@ -43,6 +43,11 @@ class Registry:
         self._of_row = lru_cache(_REMEMBERED)(self._facts)
         self.files = dict(files)
 
+    @property
+    def knows_networks(self) -> bool:
+        """Whether any dump of networks was loaded."""
+        return bool(self._networks)
+
     def row(self, version: int, number: int) -> int:
         """The network around an address, as a number; 0 for none. Addresses of one network have the same facts."""
         networks = self._networks.get(version)

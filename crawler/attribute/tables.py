@@ -21,7 +21,7 @@ import numpy.typing as npt
 from crawler.attribute.merged import Merged4, Merged6
 from crawler.attribute.packed import PackedTable, pack
 from crawler.attribute.rows import NO_CDN, Values, range_text
-from crawler.attribute.systems import Systems
+from crawler.attribute.systems import NO_SYSTEM, Systems
 from crawler.attribute.text_table import read_text_table
 from crawler.errors import AddressDataInvalid
 from crawler.ranges import unwrapped
@@ -144,7 +144,7 @@ class TableSet:
                 prefix = range_text(version, first, last)
                 said.append((last - first, prefix, values))
                 evidence += _evidence(values, table, prefix)
-        return self.systems.completed(_merged(said, tuple(evidence))) if said else NOTHING
+        return _merged(said, evidence, self.systems) if said else NOTHING
 
 
 def _number(family: int, address: str) -> int:
@@ -154,7 +154,7 @@ def _number(family: int, address: str) -> int:
         raise ValueError(f"{address[:80]!r} is not an IP address") from error
 
 
-def _merged(said: list[tuple[int, str, Values]], evidence: tuple[Evidence, ...]) -> AddressFacts:
+def _merged(said: list[tuple[int, str, Values]], evidence: list[Evidence], systems: Systems) -> AddressFacts:
     """One answer from several tables: for each fact the first that has it; an AS name only with its own number.
 
     said: size of the range, less one, the range as text, and what is said of it. The prefix is the smallest range.
@@ -162,17 +162,21 @@ def _merged(said: list[tuple[int, str, Values]], evidence: tuple[Evidence, ...])
     values = [each for _, _, each in said]
     asn = next((each.asn for each in values if each.asn), None)
     cdn = next((each.cdn for each in values if each.cdn), None)
+    system = NO_SYSTEM if asn is None else systems.get(asn)
+    hoster = system.hoster
     return AddressFacts(
         country=next((each.country for each in values if each.country and each.country not in _NO_COUNTRY), None),
         prefix=min(said, key=itemgetter(0))[1],
         asn=asn,
-        as_name=next((each.as_name for each in values if each.as_name and each.asn == asn), None),
+        as_name=next((each.as_name for each in values if each.as_name and each.asn == asn), None) or system.name,
         network=next((each.network for each in values if each.network), None),
         holder=next((each.holder for each in values if each.holder), None),
         abuse_contact=next((each.abuse_contact for each in values if each.abuse_contact), None),
         cdn=None if cdn == NO_CDN else cdn,
-        evidence=evidence,
+        evidence=(*evidence, *system.evidence),
         anycast=any(each.anycast for each in values),
+        hoster=hoster.name if hoster else None,
+        hoster_country=hoster.country if hoster else None,
     )
 
 

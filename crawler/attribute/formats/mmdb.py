@@ -40,7 +40,7 @@ def read(source: Source, builder: TableBuilder) -> tuple[str, TableInfo]:
     one whose records do not have the fields that its type promises.
     """
     try:
-        with maxminddb.open_database(source.path, maxminddb.MODE_MMAP) as reader:
+        with maxminddb.open_database(source.path) as reader:
             about = reader.metadata()
             kind = clean(about.database_type, 60)
             if not any(word in kind.lower() for word in _KNOWN):

@@ -9,6 +9,14 @@ from typing import Any
 Node = list[Any]
 
 
+class Short(int):
+    """Written in 16 bits, where the format wants that."""
+
+
+class Long(int):
+    """Written in 64 bits."""
+
+
 def mmdb(kind: str, networks: Mapping[str, Any], *, epoch: int = 1_781_740_800) -> bytes:
     """A database of type `kind`: network -> record, of maps, texts, whole numbers and true/false."""
     root: Node = [None, None]
@@ -38,13 +46,13 @@ def mmdb(kind: str, networks: Mapping[str, Any], *, epoch: int = 1_781_740_800) 
             tree += (count if child is None else below).to_bytes(3, "big")
     about = {
         "node_count": count,
-        "record_size": 24,
-        "ip_version": 6,
+        "record_size": Short(24),
+        "ip_version": Short(6),
         "database_type": kind,
         "languages": [],
-        "binary_format_major_version": 2,
-        "binary_format_minor_version": 0,
-        "build_epoch": epoch,
+        "binary_format_major_version": Short(2),
+        "binary_format_minor_version": Short(0),
+        "build_epoch": Long(epoch),
         "description": {"en": "made by a test"},
     }
     return bytes(tree) + bytes(16) + bytes(data) + b"\xab\xcd\xefMaxMind.com" + _encoded(about)
@@ -62,7 +70,8 @@ def _encoded(value: Any) -> bytes:
         return bytes([int(value), 14 - 7])
     if isinstance(value, int):
         content = value.to_bytes((value.bit_length() + 7) // 8, "big")
-        return _head(6 if value < 2**32 else 9, len(content)) + content
+        kind = 5 if isinstance(value, Short) else 9 if isinstance(value, Long) else 6
+        return _head(kind, len(content)) + content
     if isinstance(value, str):
         return _head(2, len(value.encode())) + value.encode()
     if isinstance(value, list):
