@@ -71,6 +71,8 @@ class Options:
     recycle_after: int = _option(5_000, "images", "A sandbox process is replaced after so many images.")
     screen_margin: int = _option(10, "bits", "The fast codes screen at the campaign's distance plus this.")
 
+    data_sources: str = _option("", "URLs", "Where `vangnet data update` fetches from. Empty: docs/address-tables.md.")
+
     robots_ttl: float = _option(86_400.0, "s", "How long robots rules are believed (at most a day).")
     unchanged_mib: int = _option(64, "MiB", "Validators (ETag, Last-Modified) of clean images in Redis. 0: none.")
     unchanged_ttl: float = _option(1_209_600.0, "s", "After so long at the latest an image is fetched in full again.")

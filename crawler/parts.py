@@ -9,7 +9,7 @@ import os
 import secrets
 import socket
 
-from crawler.attribute.tables import TableSet, open_tables
+from crawler.attribute.live import LiveBook
 from crawler.bus.client import Client
 from crawler.frontier.redis import FrontierSettings, RedisFrontier
 from crawler.home import Home
@@ -37,6 +37,6 @@ def frontier_of(client: Client, options: Options) -> RedisFrontier:
     return RedisFrontier(client, settings)
 
 
-def tables_of(home: Home) -> TableSet:
-    """The address tables of a home: its own in `tables/`, then, outside the lab, those of the package."""
-    return open_tables(home.root / "tables", snapshot=not home.lab)
+def tables_of(home: Home) -> LiveBook:
+    """The address tables of a home, which takes new ones while `watch` runs."""
+    return LiveBook(home)

@@ -103,6 +103,11 @@ def unwrapped(address: Address) -> Address:
     return IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else address
 
 
+def special_networks() -> tuple[Network, ...]:
+    """All special-purpose ranges."""
+    return tuple(special.network for version in (4, 6) for special in _SPECIALS[version])
+
+
 def special_range(address: Address) -> Special | None:
     """The most specific special-purpose range around an address that is already unwrapped; None: global unicast."""
     return next((special for special in _SPECIALS[address.version] if address in special.network), None)

@@ -10,13 +10,12 @@ import asyncio
 
 import structlog
 
-from crawler.attribute.chain import attribute
+from crawler.attributing import Attributing
 from crawler.bus.envelope import unseal
 from crawler.errors import RecordCorrupt, RedisUnavailable, StoreUnavailable
 from crawler.frontier.base import Frontier, StreamEntry
 from crawler.records import HitReport
 from crawler.review.quarantine import FloodRule
-from crawler.scope import AddressTable
 from crawler.store import floods
 from crawler.store.database import Database
 from crawler.store.hits import record_many
@@ -32,11 +31,11 @@ class Recorder:
     """secret: the recorder's private key, 32 bytes.  rule: when an entry's near matches flood."""
 
     def __init__(
-        self, frontier: Frontier, db: Database, table: AddressTable, secret: bytes, rule: FloodRule | None = None
+        self, frontier: Frontier, db: Database, attributing: Attributing, secret: bytes, rule: FloodRule | None = None
     ) -> None:
         self._frontier = frontier
         self._db = db
-        self._table = table
+        self._attributing = attributing
         self._secret = secret
         self._rule = rule or FloodRule()
 
@@ -58,8 +57,7 @@ class Recorder:
         if not entries:
             return 0
         reports, refused = self._open(entries)
-        attributed = [(report, attribute(_served_at(report), report.address, self._table)) for report in reports]
-        recorded = record_many(self._db, attributed)
+        recorded = record_many(self._db, await self._attributing.attributed(self._db, reports))
         for entry in floods.settle(self._db, sorted({each.hit_id for each in recorded}), self._rule):
             _log.warning("entry in quarantine", entry=entry)
         if refused:
@@ -82,8 +80,3 @@ class Recorder:
                 _log.error("result refused", error=str(error), run=str(entry.run))
                 refused.append(entry)
         return reports, refused
-
-
-def _served_at(report: HitReport) -> str:
-    """The URL that was fetched: an image inside of a page (`PAGE#data-N`) came with the page."""
-    return report.image_url.partition("#")[0]

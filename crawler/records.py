@@ -444,7 +444,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class AddressFacts:
-    """What the address tables say of one address; None where no table has it."""
+    """What the address tables say of one address; None where no table has it.
+
+    prefix: the smallest range that anything is said of.  network, holder: of the most specific registered network;
+    sponsor: the organisation that answers for the holder.  hoster, hoster_country: the brand that is known to announce
+    the address, and whose hoster it is.  cdn: the CDN that it is the front of.  anycast: many places announce it.
+    """
 
     country: str | None = None
     prefix: str | None = None
@@ -455,6 +460,10 @@ class AddressFacts:
     abuse_contact: str | None = None
     cdn: str | None = None
     evidence: tuple[Evidence, ...] = ()
+    anycast: bool = False
+    hoster: str | None = None
+    hoster_country: str | None = None
+    sponsor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

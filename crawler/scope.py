@@ -1,8 +1,9 @@
 """Scope: may an address be connected to, and why.
 
 Special ranges are denied before anything else, exclusions win over admissions, and then a prefix, an AS number or a
-country of the campaign admits. Addresses that embed IPv4 are judged as what they lead to. Pure: the tables are passed
-in, nothing is resolved here.
+country of the campaign admits. A country admits what its hosters announce, wherever that is registered, and neither
+fronts of CDNs nor anycast. Addresses that embed IPv4 are judged as what they lead to. Pure: the tables are passed in,
+nothing is resolved here.
 """
 
 from __future__ import annotations
@@ -54,9 +55,11 @@ class Scope:
     def judge(self, address: str) -> ScopeVerdict:
         """The verdict on an IP address in its usual text, with its evidence.
 
-        Reasons in scope: "prefix", "asn", "country". Out of scope: "not-an-address", a special range ("loopback",
+        Reasons in scope: "prefix", "asn", "country", "hoster" (a hoster of a country of the scope announces it). Out of
+        scope: "not-an-address", a special range ("loopback",
         "private", "link-local", "metadata", "cgnat", "documentation", "benchmarking", "multicast", "reserved",
-        "unspecified"), "excluded", "not-admitted" (known, but elsewhere), "unknown" (no table has it).
+        "unspecified"), "excluded", "cdn" and "anycast" (a country admits it, but it may be the front of anything),
+        "not-admitted" (known, but elsewhere), "unknown" (no table has it).
         """
         judged = self._plain.judge_address(address)
         if isinstance(judged, ScopeVerdict):
@@ -70,23 +73,45 @@ class Scope:
                 f"{special.name} range, admitted by no rule within it", "campaign", None, str(special.network)
             )
             return ScopeVerdict(False, special.name, (fact, *facts.evidence))
+        return self._by_tables(facts)
+
+    def _by_tables(self, facts: AddressFacts) -> ScopeVerdict:
         if facts.asn in self._asns:
-            return ScopeVerdict(True, "asn", facts.evidence)
+            rule = Evidence(f"scope.asns has {facts.asn}", "campaign")
+            return ScopeVerdict(True, "asn", (rule, *facts.evidence))
+        admitted = self._by_place(facts)
+        if admitted is None:
+            known = facts.country is not None or facts.asn is not None
+            return ScopeVerdict(False, "not-admitted" if known else "unknown", facts.evidence)
+        reason, rule = admitted
+        if facts.cdn is not None or facts.anycast:
+            # Where such an address is says nothing of where the content is; only a rule that names it admits it.
+            return ScopeVerdict(False, "cdn" if facts.cdn is not None else "anycast", facts.evidence)
+        return ScopeVerdict(True, reason, (rule, *facts.evidence))
+
+    def _by_place(self, facts: AddressFacts) -> tuple[str, Evidence] | None:
+        """The reason and the rule by which a country of the scope admits an address, None when none does."""
         if facts.country in self._countries:
-            return ScopeVerdict(True, "country", facts.evidence)
-        known = facts.country is not None or facts.asn is not None
-        return ScopeVerdict(False, "not-admitted" if known else "unknown", facts.evidence)
+            return "country", Evidence(f"scope.countries has {facts.country}", "campaign")
+        if facts.hoster_country in self._countries:
+            text = f"scope.countries has {facts.hoster_country}, whose hoster {facts.hoster} announces the address"
+            return "hoster", Evidence(text, "campaign")
+        return None
 
 
 class CachedScope(Scope):
     """A Scope that remembers its last verdicts; for the hot path, where few addresses come back often.
 
-    size: verdicts kept. Make a new one when the tables change.
+    size: verdicts kept.
     """
 
     def __init__(self, campaign: Campaign, table: AddressTable, *, size: int = 65_536) -> None:
         super().__init__(campaign, table)
         self._remembered = lru_cache(maxsize=size)(super().judge)
+
+    def forget(self) -> None:
+        """Judge anew from now on, since the tables have changed."""
+        self._remembered.cache_clear()
 
     def judge(self, address: str) -> ScopeVerdict:
         return self._remembered(address)

@@ -81,7 +81,7 @@ class RunMaker:
         self._options = options
         self._home = home
         self._membership = membership
-        self._tables = tables_of(home)
+        self.tables = tables_of(home)
         self._signing = key_file(home.keys, "worker")
 
     async def prepare(self, control: RunControl) -> ServedRun:
@@ -89,7 +89,8 @@ class RunMaker:
         campaign = Campaign.from_json(control.campaign)
         check_startable(campaign, datetime.now(UTC).date())
         await self._membership.join(control)
-        scope = CachedScope(campaign, self._tables)
+        scope = CachedScope(campaign, self.tables)
+        self.tables.follow(scope)
         return ServedRun(
             control=control,
             campaign=campaign,
@@ -172,7 +173,14 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
     membership = membership_of(client, options, home)
     frontier = frontier_of(client, options)
     ending = Ending()
-    runs = RunBook(control, RunMaker(options, home, membership).prepare)
+    maker = RunMaker(options, home, membership)
+    runs = RunBook(control, maker.prepare)
+    watch = asyncio.create_task(maker.tables.watch())
+
+    async def close() -> None:
+        watch.cancel()
+        await client.aclose()
+
     completer = Completer(frontier)
     revisits = Revisits(client, options.key_prefix, options.unchanged_mib << 20, options.unchanged_ttl)
     revisiting = Revisiting(revisits, number_key)
@@ -222,7 +230,7 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
             backlog_limit=options.backlog_limit,
             sweeps=sweeps,
         ),
-        close=client.aclose,
+        close=close,
         ending=ending,
         sweeper=Sweeper(frontier, runs, SweepBook(client, options.key_prefix, process_name())),
         sweeps=sweeps,

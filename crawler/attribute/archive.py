@@ -10,7 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from crawler.attribute.packed import WIDTHS, Sections, assemble, read_sections
+from crawler.attribute.container import Sections, assemble, read_sections
+from crawler.attribute.packed import WIDTHS
 from crawler.attribute.rows import TableInfo
 from crawler.errors import AddressDataInvalid
 

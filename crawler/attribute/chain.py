@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from crawler.attribute.domain import registered_domains
@@ -17,13 +18,15 @@ class Lookup(Protocol):
         ...
 
 
-def attribute(url: str, address: str, table: Lookup) -> Attribution:
-    """Who is answerable for a canonical URL that was fetched from `address`.
+def attribute(
+    url: str, address: str, table: Lookup, domains: Callable[[str], tuple[str, str]] = registered_domains
+) -> Attribution:
+    """Who is answerable for a canonical URL that was fetched from `address`. domains: as `DomainFinder`.
 
     Raises InvalidInput when `url` is not canonical, ValueError when `address` is no IP address.
     """
     found = parts(url)
-    domain, icann_domain = (None, None) if found.is_address else registered_domains(found.host)
+    domain, icann_domain = (None, None) if found.is_address else domains(found.host)
     return Attribution(domain, icann_domain, address, table.lookup(address))
 
 

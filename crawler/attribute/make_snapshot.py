@@ -21,7 +21,8 @@ import click
 import numpy as np
 
 from crawler.attribute.archive import squeeze
-from crawler.attribute.packed import PackedTable, assemble, segment_sections, text_sections
+from crawler.attribute.container import assemble
+from crawler.attribute.packed import PackedTable, segment_sections, text_sections
 from crawler.attribute.rows import TableInfo, flatten
 
 _HOME = "NL"

@@ -1,58 +1,40 @@
-"""Packed address tables: one file, mapped into memory and shared by all processes that read it.
+"""Packed address tables: ranges of addresses, and what is said of each. `container.py` has the form of the file.
 
-    "VGADDR1\n" | SHA-256 of all that follows | u32 length of the header | header (JSON) | padding | sections
-
-All numbers are little-endian. The header has source, date and licence, "ranges" (whether rows carry their own range;
-else a segment is its own range), "bytes" of what follows the padding, and "sections": name -> [offset from there,
-bytes]. Sections begin at multiples of 8 bytes from the start of the file:
-
-    start4   u32   first address of every IPv4 segment, ascending; a segment reaches to the next start
-    row4     u32   its row, 0 for none
-    high6    u64   upper half of the first address of every IPv6 segment     low6   u64   lower half     row6   u32
-    facts    u32   per row, 7 columns: country, AS number, AS name, network, holder, abuse contact, CDN marker;
-                   text as its number (0 for none), row 0 is empty
-    bounds   u64   per row, 4 columns: upper and lower half of the first and of the last address (if "ranges")
-    offsets  u32   start of every text, then the end of the last     texts   UTF-8
+start4   u32   first address of every IPv4 segment, ascending; a segment reaches to the next start
+row4     u32   its range, 0 for none
+high6    u64   upper half of the first address of every IPv6 segment     low6   u64   lower half     row6   u32
+bounds   u64   per range, 4 columns: upper and lower half of the first and of the last address; without this section
+               a segment is its own range
+named    u32   per range, the row of `facts`; without this section a range's number is that of its row
+facts    u32   per row, 7 columns: country, AS number, AS name, network, holder, abuse contact, CDN marker;
+               text as its number (0 for none), row 0 is empty
+anycast  u8    per row of `facts`, 1 for anycast; may be absent
+offsets  u32   start of every text, then the end of the last     texts   UTF-8
 """
 
 from __future__ import annotations
 
 import datetime
-import json
 from bisect import bisect_right
 from collections.abc import Iterable
-from hashlib import sha256
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from crawler.attribute.container import Sections, assemble, read_sections
 from crawler.attribute.merged import find6
-from crawler.attribute.rows import Row, TableInfo, Values, flatten
+from crawler.attribute.rows import NO_CDN, Row, TableInfo, Values, flatten
 from crawler.errors import AddressDataInvalid
 
-MAGIC: Final = b"VGADDR1\n"
-_DIGEST_END: Final = 8 + 32
-_HEADER_AT: Final = _DIGEST_END + 4
 _LOW: Final = 2**64 - 1
-_TYPES: Final = {
-    "start4": "<u4",
-    "row4": "<u4",
-    "high6": "<u8",
-    "low6": "<u8",
-    "row6": "<u4",
-    "facts": "<u4",
-    "bounds": "<u8",
-    "offsets": "<u4",
-    "texts": "u1",
-}
+
 MAX_KNOWN: Final = 10_000
 """Rows whose values are kept as objects, most of all for tables with few distinct ones; then all are forgotten."""
 
 WIDTHS: Final = {"facts": 7, "bounds": 4}
 """Columns of the sections that have more than one."""
-
-Sections = dict[str, npt.NDArray[Any]]
 
 
 def pack(info: TableInfo, rows: Iterable[Row]) -> bytes:
@@ -68,6 +50,7 @@ def pack(info: TableInfo, rows: Iterable[Row]) -> bytes:
         facts[number] = (country, v.asn or 0, *others)
         bounds[number] = (row.first >> 64, row.first & _LOW, row.last >> 64, row.last & _LOW)
     sections: Sections = {"facts": facts, "bounds": bounds, **text_sections([text for text in texts if text])}
+    sections["anycast"] = np.array([False, *(row.values.anycast for row in listed)], dtype="u1")
     for version in (4, 6):
         numbers = [number for number, row in enumerate(listed, 1) if row.version == version]
         starts, owners = flatten([(listed[number - 1].first, listed[number - 1].last) for number in numbers])
@@ -95,38 +78,16 @@ def segment_sections(version: int, starts: list[int], rows: list[int]) -> Sectio
     return {"high6": high, "low6": np.array([start & _LOW for start, _ in kept], dtype="<u8"), "row6": owned}
 
 
-def assemble(info: TableInfo, sections: Sections) -> bytes:
-    """The bytes of a packed file."""
-    body = bytearray()
-    places: dict[str, tuple[int, int]] = {}
-    for name, values in sections.items():
-        data = np.ascontiguousarray(values, dtype=_TYPES[name]).tobytes()
-        places[name] = (len(body), len(data))
-        body += data + bytes(-len(data) % 8)
-    header = json.dumps(
-        {
-            "source": info.source,
-            "date": info.date,
-            "licence": info.licence,
-            "ranges": "bounds" in sections,
-            "sections": places,
-            "bytes": len(body),
-        }
-    ).encode()
-    padding = bytes(-(_HEADER_AT + len(header)) % 8)
-    content = len(header).to_bytes(4, "little") + header + padding + bytes(body)
-    return MAGIC + sha256(content).digest() + content
-
-
 class PackedTable:
     """A packed table, read in place from `buffer` (bytes or a memory map), which it keeps.
 
-    name: what messages call it. Raises AddressDataInvalid when the buffer is not a whole table of this format.
+    name: what messages call it.  verify: as in `container.read_sections`.
+    Raises AddressDataInvalid when the buffer is not a whole table of this format.
     """
 
-    def __init__(self, buffer: Any, name: str) -> None:
+    def __init__(self, buffer: Any, name: str, *, verify: bool = True) -> None:
         try:
-            header, sections = read_sections(buffer)
+            header, sections = read_sections(buffer, verify=verify)
             self.info = TableInfo(str(header["source"]), str(header["date"]), str(header["licence"]))
             datetime.date.fromisoformat(self.info.date)
             _check(sections)
@@ -140,6 +101,8 @@ class PackedTable:
         self._start4, self._row4 = sections["start4"].data, sections["row4"].data
         self._high6, self._low6, self._row6 = (sections[name].data for name in ("high6", "low6", "row6"))
         self._facts, self._bounds = sections["facts"].reshape(-1, WIDTHS["facts"]), sections.get("bounds")
+        self._named = sections["named"].data if "named" in sections else None
+        self._anycast = sections.get("anycast")
         self._offsets, self._texts = sections["offsets"], sections["texts"].data
 
     @property
@@ -154,13 +117,32 @@ class PackedTable:
         return find6(self._high6, self._low6, number)
 
     def row(self, version: int, segment: int) -> int:
-        """The row that has a segment; 0 for none."""
+        """The range that has a segment; 0 for none."""
         if segment < 0:
             return 0
         return int(self._row4[segment] if version == 4 else self._row6[segment])
 
+    def rows4(self, numbers: npt.NDArray[np.uint32]) -> npt.NDArray[Any]:
+        """The rows of `facts` for many IPv4 addresses; 0 for none."""
+        segments = np.searchsorted(self._sections["start4"], numbers, "right")
+        ranges = np.concatenate([np.zeros(1, "<u4"), self._sections["row4"]])[segments]
+        return ranges if self._named is None else self._sections["named"][ranges]
+
+    @cached_property
+    def judged(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+        """Per row of `facts`, what scope is judged by: country ("" for none), AS number (0 for none), CDN (1 for a
+        front, -1 for what is none, 0 for unknown), anycast."""
+        facts = self._facts
+        texts = {number: self._text(number) or "" for number in np.unique(facts[:, [0, 6]]).tolist()}
+        countries = np.array([texts[number][:2] for number in facts[:, 0].tolist()], dtype="U2")
+        marks = {number: -1 if text == NO_CDN else int(bool(text)) for number, text in texts.items()}
+        cdns = np.array([marks[number] for number in facts[:, 6].tolist()], dtype=np.int8)
+        none = np.zeros(len(facts), dtype=bool)
+        return countries, facts[:, 1], cdns, none if self._anycast is None else self._anycast.astype(bool)
+
     def values(self, row: int) -> Values:
-        """What a row says."""
+        """What is said of a range."""
+        row = row if self._named is None else int(self._named[row])
         known = self._known.get(row)
         if known is None:
             if len(self._known) >= MAX_KNOWN:
@@ -170,7 +152,9 @@ class PackedTable:
 
     def _values(self, row: int) -> Values:
         country, asn, *others = self._facts[row].tolist()
-        return Values(self._text(country), asn or None, *(self._text(other) for other in others))
+        as_name, network, holder, contact, cdn = (self._text(other) for other in others)
+        anycast = self._anycast is not None and bool(self._anycast[row])
+        return Values(self._text(country), asn or None, as_name, network, holder, contact, cdn, anycast)
 
     def bounds(self, version: int, segment: int) -> tuple[int, int]:
         """First and last address of the range that a segment's row speaks of."""
@@ -193,51 +177,35 @@ class PackedTable:
         return str(self._texts[start:end], "utf-8", "replace")
 
 
-def read_sections(buffer: Any) -> tuple[dict[str, Any], Sections]:
-    """The header and the sections as arrays over the buffer. Raises ValueError and its like for anything amiss."""
-    view = memoryview(buffer)
-    if bytes(view[:8]) != MAGIC:
-        raise ValueError("wrong first bytes")
-    if bytes(view[8:_DIGEST_END]) != sha256(view[_DIGEST_END:]).digest():
-        raise ValueError("wrong digest")
-    length = int.from_bytes(view[_DIGEST_END:_HEADER_AT], "little")
-    header = json.loads(bytes(view[_HEADER_AT : _HEADER_AT + length]))
-    base = (_HEADER_AT + length + 7) // 8 * 8
-    if len(view) != base + header["bytes"]:
-        raise ValueError("wrong length")
-    found: Sections = {}
-    for name, (offset, size) in header["sections"].items():
-        if offset % 8 or not 0 <= offset <= offset + size <= len(view) - base:
-            raise ValueError("a section lies elsewhere")
-        found[name] = np.frombuffer(view[base + offset : base + offset + size], dtype=_TYPES[name])
-    return header, found
-
-
 def _check(sections: Sections) -> None:
     """That nothing in the sections leads outside, so that a lookup cannot fail. Raises ValueError, KeyError."""
     rows = len(sections["facts"].reshape(-1, WIDTHS["facts"]))
+    named = sections.get("named")
+    ranges = rows if named is None else len(named)
     offsets = sections["offsets"]
     texts = sections["facts"].reshape(-1, WIDTHS["facts"])[:, [0, 2, 3, 4, 5, 6]]
     sound = (
         len(sections["start4"]) == len(sections["row4"])
         and len(sections["high6"]) == len(sections["low6"]) == len(sections["row6"])
         and rows > 0
-        and all(sections[name].max(initial=0) < rows for name in ("row4", "row6"))
+        and (named is None or named.max(initial=0) < rows)
+        and len(sections.get("anycast", range(rows))) == rows
+        and all(sections[name].max(initial=0) < ranges for name in ("row4", "row6"))
         and (sections["start4"][1:] > sections["start4"][:-1]).all()
         and (sections["high6"][1:] >= sections["high6"][:-1]).all()
         and int(texts.max(initial=0)) < len(offsets) - 1
         and (offsets[1:] >= offsets[:-1]).all()
         and int(offsets[-1]) <= len(sections["texts"])
-        and ("bounds" not in sections or _bounded(sections, rows))
+        and ("bounds" not in sections or _bounded(sections, ranges))
     )
     if not sound:
         raise ValueError("its sections do not fit together")
 
 
-def _bounded(sections: Sections, rows: int) -> bool:
-    """Whether every row has a range that runs forwards, and the rows of IPv4 segments one of IPv4."""
+def _bounded(sections: Sections, ranges: int) -> bool:
+    """Whether every range runs forwards, and those of IPv4 segments are IPv4."""
     bounds = sections["bounds"].reshape(-1, WIDTHS["bounds"])
-    if len(bounds) != rows:
+    if len(bounds) != ranges:
         return False
     high, low, last_high, last_low = bounds.T
     forwards = (high < last_high) | ((high == last_high) & (low <= last_low))

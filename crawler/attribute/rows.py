@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from socket import AF_INET, inet_ntop
+from typing import Final
+
+NO_CDN: Final = "-"
+"""Marks a range as no CDN's, against a wider one: Google's list holds its customers' machines too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Values:
     holder: str | None = None
     abuse_contact: str | None = None
     cdn: str | None = None
+    anycast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +46,73 @@ class Row:
     values: Values
 
 
+class Sweep:
+    """Disjoint segments of overlapping ranges, in one pass: the smallest range around an address has it.
+
+    Ranges are given in the order of their first addresses, numbered upwards; of equal ranges the highest number wins.
+    emit: called with the start of a segment and the number of the range that has it, -1 for none; a segment reaches to
+    the next start. O(log d) a range, d ranges deep at most.
+    """
+
+    def __init__(self, emit: Callable[[int, int], None]) -> None:
+        self._emit = emit
+        self._open: list[tuple[int, int, int]] = []
+        self._start = -1
+        self._owner = -1
+        self._said = -2
+
+    def add(self, first: int, last: int, number: int) -> None:
+        """The next range, both ends included."""
+        self._close(first)
+        heapq.heappush(self._open, (last - first, -number, last))
+        self._turn(first, -self._open[0][1])
+
+    def around(self, first: int, last: int) -> int:
+        """Before a range is added: the smallest of those around it that is larger, -1 for none."""
+        self._close(first)
+        larger = (row for row in self._open if row[2] >= last and row[0] > last - first)
+        return -min(larger, default=(0, 1, 0))[1]
+
+    def finish(self) -> None:
+        """After the last range."""
+        self._close(None)
+        self._say()
+
+    def _close(self, before: int | None) -> None:
+        while self._open and (before is None or self._open[0][2] < before):
+            ended = self._open[0][2]
+            while self._open and self._open[0][2] <= ended:
+                heapq.heappop(self._open)
+            self._turn(ended + 1, -self._open[0][1] if self._open else -1)
+
+    def _turn(self, start: int, owner: int) -> None:
+        if start != self._start:
+            self._say()
+        self._start, self._owner = start, owner
+
+    def _say(self) -> None:
+        if self._start >= 0 and self._owner != self._said:
+            self._emit(self._start, self._owner)
+            self._said = self._owner
+
+
 def flatten(ranges: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
     """Disjoint segments of overlapping ranges: the smallest range around an address has it, of equal ones the later.
 
-    ranges: (first, last), both included.  Returns the ascending starts of the segments and, for each, the position of
-    the range that has it, -1 for none; a segment reaches to the next start. O(n log n).
+    ranges: (first, last), both included, in any order.  Returns the ascending starts of the segments and, for each, the
+    position of the range that has it, -1 for none; a segment reaches to the next start. O(n log n).
     """
-    order = sorted(range(len(ranges)), key=lambda position: ranges[position][0])
-    edges = sorted({edge for first, last in ranges for edge in (first, last + 1)})
     starts: list[int] = []
     owners: list[int] = []
-    open_ranges: list[tuple[int, int]] = []
-    following = 0
-    for edge in edges:
-        while following < len(order) and ranges[order[following]][0] <= edge:
-            first, last = ranges[order[following]]
-            heapq.heappush(open_ranges, (last - first, -order[following]))
-            following += 1
-        while open_ranges and ranges[-open_ranges[0][1]][1] < edge:
-            heapq.heappop(open_ranges)
-        owner = -open_ranges[0][1] if open_ranges else -1
-        if not owners or owners[-1] != owner:
-            starts.append(edge)
-            owners.append(owner)
+
+    def emit(start: int, owner: int) -> None:
+        starts.append(start)
+        owners.append(owner)
+
+    sweep = Sweep(emit)
+    for position in sorted(range(len(ranges)), key=lambda position: ranges[position][0]):
+        sweep.add(*ranges[position], position)
+    sweep.finish()
     return starts, owners
 
 

@@ -138,4 +138,5 @@ def _values(columns: list[str | None]) -> Values | Rejected:
         return Rejected("abuse_contact", f"{abuse[:80]!r} is not a mail address")
     if not any(columns):
         return Rejected("row", "says nothing of its range")
-    return Values(country, number, *texts)
+    as_name, network, holder, contact, cdn = texts
+    return Values(country, number, as_name, network, holder, contact, cdn)

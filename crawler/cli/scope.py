@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from crawler.cli.context import JSON_OPTION, Globals, emit
 
-_EVIDENCE = ("fact", "source", "date", "prefix")
 _NOT_IN_SCOPE = 3
 
 
@@ -22,6 +20,7 @@ _NOT_IN_SCOPE = 3
 def scope(ctx: click.Context, *, target: str, file: Path | None, as_json: bool) -> None:
     """Say whether a campaign may connect there, and what that rests on. Exit code 3: it may not."""
     from crawler.campaign import load_campaign
+    from crawler.cli.attribution import EVIDENCE, evidence_rows
     from crawler.cli.tables import print_facts, print_table
     from crawler.service import address as service
 
@@ -35,38 +34,28 @@ def scope(ctx: click.Context, *, target: str, file: Path | None, as_json: bool) 
         emit(found)
     else:
         print_facts([("in scope", "yes" if verdict.in_scope else "no"), ("reason", verdict.reason)])
-        print_table(_EVIDENCE, _rows(found["evidence"]), empty="no evidence")
+        print_table(EVIDENCE, evidence_rows(found["evidence"]), empty="no evidence")
     if not verdict.in_scope:
         ctx.exit(_NOT_IN_SCOPE)
 
 
 @click.command()
-@click.argument("target", metavar="ADDRESS|URL")
+@click.argument("target", metavar="ADDRESS|HOST|URL")
 @click.option("--nameserver", multiple=True, metavar="ADDRESS:PORT", help="Resolve there; default: the system's.")
+@click.option("--reverse/--no-reverse", default=True, help="Ask the DNS for the address's name.")
 @JSON_OPTION
 @click.pass_obj
-def attribute(globals_: Globals, *, target: str, nameserver: tuple[str, ...], as_json: bool) -> None:
+def attribute(globals_: Globals, *, target: str, nameserver: tuple[str, ...], reverse: bool, as_json: bool) -> None:
     """Say who is answerable for an address or URL: domain, network, hoster, abuse contact, each with its source."""
-    from crawler.cli.tables import print_facts, print_table
+    from crawler.cli.attribution import print_attribution
     from crawler.service import address as service
+    from crawler.service.attribution import attribute_target
 
-    asked = service.read_target(target)
-    found = service.attribute_target(globals_.open_home(), asked, nameserver)
+    found = attribute_target(globals_.open_home(), service.read_target(target), nameserver, reverse=reverse)
     if as_json:
         emit(found)
-        return
-    hoster: dict[str, Any] = dict(found["hoster"])
-    evidence = hoster.pop("evidence")
-    cdn = found["cdn"]
-    names = {"ip": "address", "domain": "domain", "icann_domain": "in the registry as"}
-    print_facts([(name, found[key]) for key, name in names.items()])
-    print_facts([(name.replace("_", " "), value) for name, value in hoster.items()])
-    print_facts([("CDN", f"{cdn['name']}, origin {cdn['origin']}" if cdn else None)])
-    print_table(_EVIDENCE, _rows(evidence), empty="no table has this address")
-
-
-def _rows(evidence: list[dict[str, Any]]) -> list[list[Any]]:
-    return [[row[name] for name in _EVIDENCE] for row in evidence]
+    else:
+        print_attribution(found)
 
 
 def _today() -> datetime.date:

@@ -33,6 +33,8 @@ PERMITS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "entries.lift": _DESK,
         "entries.uphold": _DESK,
         "lists.check": frozenset({Role.OPERATOR, Role.ANALYST, Role.ADMIN}),
+        "data.load": frozenset({Role.OPERATOR, Role.ADMIN}),
+        "data.update": frozenset({Role.OPERATOR, Role.ADMIN}),
         "hits.read": _ALL,
         "hits.reveal": _DESK,
         "hits.confirm": _DESK,

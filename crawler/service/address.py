@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import importlib.metadata
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from crawler.attribute.chain import attribute, cdn_json, evidence_json, hoster_json
-from crawler.attribute.tables import OLD_DAYS, TableSet, home_tables, status
+from crawler.attribute.book import home_tables
+from crawler.attribute.chain import evidence_json
 from crawler.campaign import Campaign
 from crawler.campaign_sections import About, ScopeRules, Seeds
-from crawler.errors import InvalidInput, OutOfScope, Unavailable
+from crawler.errors import InvalidInput
 from crawler.home import Home
 from crawler.ranges import parse_address
 from crawler.records import Evidence, Rejected, ScopeVerdict
@@ -74,7 +73,7 @@ def judge_target(home: Home, target: Target, campaign: Campaign, *, today: datet
     named = scope.judge_host_name(target.host)
     if not named.in_scope:
         return named
-    addresses = _resolve(target.host, campaign.network.nameservers)
+    addresses = resolve_host(target.host, campaign.network.nameservers)
     if isinstance(addresses, Rejected):
         return ScopeVerdict(False, addresses.reason)
     verdicts = [(address, scope.judge(address)) for address in addresses]
@@ -88,44 +87,8 @@ def verdict_json(verdict: ScopeVerdict) -> dict[str, Any]:
     return {"in_scope": verdict.in_scope, "reason": verdict.reason, "evidence": evidence_json(verdict.evidence)}
 
 
-def attribute_target(home: Home, target: Target, nameservers: Sequence[str] = ()) -> dict[str, Any]:
-    """Who is answerable for a target now: {"domain", "icann_domain", "ip", "addresses", "hoster", "cdn"}.
-
-    A name is resolved and its first address is attributed; "addresses" has them all.
-    Raises Unavailable when it cannot be resolved, OutOfScope when there is no such name.
-    """
-    addresses = (target.host,) if target.is_address else _resolve(target.host, nameservers)
-    if isinstance(addresses, Rejected):
-        kind = OutOfScope if addresses.reason in ("dns-nxdomain", "dns-no-address", "dns-bad-name") else Unavailable
-        raise kind(f"{target.host} has no address now ({addresses.reason}); give the address that it had")
-    found = attribute(target.url, addresses[0], home_tables(home))
-    return {
-        "domain": found.domain,
-        "icann_domain": found.icann_domain,
-        "ip": found.address,
-        "addresses": list(addresses),
-        "hoster": hoster_json(found),
-        "cdn": cdn_json(found),
-    }
-
-
-def data_status(home: Home, *, today: datetime.date) -> dict[str, Any]:
-    """The data that verdicts and attributions rest on: {"tables": [...], "suffixes": {"source", "version"},
-    "warnings": [...]}, tables in their order of precedence."""
-    tables: TableSet = home_tables(home)
-    rows = [asdict(row) for row in status(tables, today)]
-    warnings = [
-        f"{row['name']} is {row['age_days']} days old (more than {OLD_DAYS}); load current data"
-        for row in rows
-        if row["old"]
-    ]
-    if not rows:
-        warnings.append(f"no address table in {home.root / 'tables'}; only prefixes can admit an address")
-    suffixes = {"source": "Public Suffix List in tldextract", "version": importlib.metadata.version("tldextract")}
-    return {"tables": rows, "suffixes": suffixes, "warnings": warnings}
-
-
-def _resolve(host: str, nameservers: Sequence[str]) -> tuple[str, ...] | Rejected:
+def resolve_host(host: str, nameservers: Sequence[str]) -> tuple[str, ...] | Rejected:
+    """The addresses of a name now, or the resolver's "dns-…" reason why there is none."""
     # Brings half of the fetcher with it, which a question about an address need not wait for.
     from crawler.fetch.resolver import Resolver
 

@@ -10,7 +10,7 @@ from math import log
 from pathlib import Path
 from typing import Any, Final
 
-from crawler.attribute.tables import home_tables
+from crawler.attribute.book import home_tables
 from crawler.campaign import Campaign, load_campaign
 from crawler.home import Home
 from crawler.scope import Scope

@@ -8,10 +8,12 @@ import signal
 from contextlib import suppress
 from dataclasses import replace
 
+from crawler.attributing import Attributing
 from crawler.bus.client import Client, connect_patiently
 from crawler.bus.control import Control
 from crawler.bus.envelope import public_key
 from crawler.bus.joining import Joining
+from crawler.fetch.reverse import ReverseNames
 from crawler.home import Home
 from crawler.options import Options
 from crawler.parts import frontier_of, tables_of
@@ -48,15 +50,19 @@ async def _record(client: Client, options: Options, home: Home, stop: asyncio.Ev
     """alone: no crawl started this process, and would close its own run."""
     secret = key_file(home.keys, "recorder")
     control, joining = Control(client, options.key_prefix), Joining(client, options.key_prefix)
+    book, reverse = tables_of(home), ReverseNames()
+    watch = asyncio.create_task(book.watch())
     try:
         options = replace(options, partitions=await control.agree_partitions(options.partitions))
         with open_store(home) as db:
             frontier = frontier_of(client, options)
-            recorder = Recorder(frontier, db, tables_of(home), secret, flood_rule(options))
+            recorder = Recorder(frontier, db, Attributing(book, reverse), secret, flood_rule(options))
             keeper = Doorkeeper(db, control, joining, public_key(secret), options.worker_enrolment == "open")
             settling = [keep_settled(db, Deployment(control, frontier), stop)] if alone else []
             await asyncio.gather(recorder.run(stop), keeper.run(stop), keep_watch(db, options, stop), *settling)
     finally:
+        watch.cancel()
+        await reverse.close()
         await client.aclose()
 
 

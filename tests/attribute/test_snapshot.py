@@ -13,11 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 from crawler.attribute.archive import expand, squeeze
+from crawler.attribute.book import open_tables
+from crawler.attribute.container import read_sections
 from crawler.attribute.make_snapshot import main
-from crawler.attribute.packed import PackedTable, pack, read_sections
+from crawler.attribute.packed import PackedTable, pack
 from crawler.attribute.rows import Row, TableInfo, Values
 from crawler.attribute.snapshot import NAMES, snapshot_bytes, snapshot_file
-from crawler.attribute.tables import TableSet, open_tables
+from crawler.attribute.tables import TableSet
 from crawler.errors import AddressDataInvalid, HomeUnusable
 
 DUTCH = {"145.97.39.155": 1145, "37.97.128.1": 20857, "2a02:898::1": 8283}

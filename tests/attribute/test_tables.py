@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crawler.attribute.book import home_tables, open_book, open_tables
 from crawler.attribute.packed import PackedTable, pack
 from crawler.attribute.rows import Row, TableInfo, Values, flatten, range_text
-from crawler.attribute.tables import TableSet, home_tables, open_table, open_tables, status
+from crawler.attribute.table_status import status
+from crawler.attribute.tables import TableSet, open_table
 from crawler.attribute.text_table import parse_text_table
 from crawler.errors import AddressDataInvalid
 from crawler.home import Home
@@ -276,14 +278,17 @@ def test_the_tables_of_a_home_come_in_the_order_of_their_names(tmp_path: Path) -
     (directory / "10-a.tbl").write_text(HEADER + "192.0.2.0/24 | BE\n")
     (directory / "note.txt").write_text("no table")
     found = home_tables(Home(tmp_path, lab=True))
-    assert [row.name for row in status(found, datetime.date(2026, 6, 18))] == ["10-a", "20-b"]
+    assert [row.name for row in status(open_book(directory, packaged=False), datetime.date(2026, 6, 18))] == [
+        "10-a",
+        "20-b",
+    ]
     assert found.lookup("192.0.2.1").country == "BE"
     assert open_tables(tmp_path / "absent", snapshot=False).tables == ()
 
 
 def test_the_status_tells_age(tmp_path: Path) -> None:
     (tmp_path / "a.tbl").write_text(HEADER + "192.0.2.0/24 | NL\n")
-    found = open_tables(tmp_path, snapshot=False)
+    found = open_book(tmp_path, packaged=False)
     (row,) = status(found, datetime.date(2026, 6, 27))
     assert (row.source, row.date, row.licence, row.age_days, row.old) == ("test", "2026-06-17", "CC0-1.0", 10, False)
     assert status(found, datetime.date(2026, 9, 1))[0].old

@@ -1,0 +1,92 @@
+"""Acts on the data that scope and attribution rest on: look at it, load files, fetch new ones."""
+
+from __future__ import annotations
+
+import datetime
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from crawler.attribute.book import home_book
+from crawler.attribute.load import Incoming, Outcome, Stated, load_files
+from crawler.attribute.table_status import OLD_DAYS, status, suffix_status
+from crawler.errors import Unavailable
+from crawler.home import Home
+from crawler.service.actors import require
+from crawler.service.fetch_data import SOURCES, Fetched, download
+from crawler.service.session import Session
+from crawler.store import audit
+
+
+def data_status(home: Home, *, today: datetime.date) -> dict[str, Any]:
+    """The data that verdicts and attributions rest on: {"tables": [...], "suffixes": {"source", "version"},
+    "warnings": [...]}, address tables in their order of precedence, then the others."""
+    book = home_book(home)
+    rows = [asdict(row) for row in status(book, today)]
+    warnings = [
+        f"{row['name']} is {row['age_days']} days old (more than {OLD_DAYS}); load current data"
+        for row in rows
+        if row["old"]
+    ]
+    if not book.tables.tables:
+        warnings.append(f"no address table in {home.root / 'tables'}; only prefixes can admit an address")
+    return {"tables": rows, "suffixes": suffix_status(book), "warnings": warnings}
+
+
+def load(at: Session, paths: Sequence[Path], stated: Stated) -> dict[str, Any]:
+    """Load files, all or none: {"loaded": [...], "refused": {}}.
+
+    Raises AddressDataInvalid naming file, line and reason; NotAuthorised, HomeUnusable, StoreUnavailable, Unavailable.
+    """
+    require(at.db, at.actor, "data.load")
+    files = [Incoming(path, str(path)) for path in paths]
+    outcome = load_files(_tables(at), files, stated, now=_now())
+    return _recorded(at, "data.load", outcome, {})
+
+
+def update(at: Session, addresses: Sequence[str], stated: Stated) -> dict[str, Any]:
+    """Fetch the data from where it is published and load what came: {"loaded": [...], "refused": {address: reason}}.
+
+    addresses: URLs; none: those of `fetch_data.SOURCES`. What cannot be fetched or is refused keeps its old data.
+    Raises Unavailable when nothing could be fetched, as without a network; otherwise as `load`.
+    """
+    require(at.db, at.actor, "data.update")
+    tables = _tables(at)
+    tables.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=tables, prefix=".fetched-") as place:
+        fetched = download(addresses or SOURCES, Path(place))
+        refused = {each.shown: each.problem for each in fetched if each.problem}
+        files = [Incoming(each.path, each.shown) for each in fetched if not each.problem]
+        if not files:
+            raise Unavailable(_no_network(fetched))
+        outcome = load_files(tables, files, stated, now=_now(), all_or_none=False)
+    return _recorded(at, "data.update", outcome, refused)
+
+
+def _tables(at: Session) -> Path:
+    return at.db.home.root / "tables"
+
+
+def _recorded(at: Session, act: str, outcome: Outcome, refused: Mapping[str, str]) -> dict[str, Any]:
+    loaded = [asdict(entry) for entry in outcome.fresh]
+    kept = ("name", "date", "rows", "sha256")
+    not_taken = {**refused, **{name: str(error) for name, error in outcome.refused.items()}}
+    with at.db.write():
+        detail = {"tables": [{key: row[key] for key in kept} for row in loaded], "refused": len(not_taken)}
+        audit.append(at.db, at.actor, act, "tables", detail=detail)
+    return {"loaded": loaded, "refused": not_taken}
+
+
+def _no_network(fetched: Sequence[Fetched]) -> str:
+    first = f"{fetched[0].shown}: {fetched[0].problem}"
+    more = f" and {len(fetched) - 1} more" if len(fetched) > 1 else ""
+    hint = "is there a network? `vangnet data load FILE...` takes files that came another way"
+    if any(each.reached for each in fetched):
+        hint = "check the addresses (VANGNET_DATA_SOURCES)"
+    return f"nothing could be fetched ({first}{more}); {hint}; the data in use stays"
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

@@ -1,0 +1,1 @@
+CREATE INDEX sightings_ip ON sightings (ip);
