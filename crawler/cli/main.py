@@ -24,6 +24,7 @@ COMMANDS = {
     "fingerprint": ("fingerprint", "What the pipeline computes for a file."),
     "hashes": ("hashes", "Import, list, enable and check hash lists."),
     "hits": ("hits", "List, show and decide hits."),
+    "notices": ("notices", "Draft, approve and send notices to hosters."),
     "recorder": ("worker", "Write what the workers at REDIS_URL found into this home."),
     "scope": ("scope", "Whether an address, host or URL is in scope, and why."),
     "stop": ("stop", "Emergency stop for everything, a host or a prefix."),

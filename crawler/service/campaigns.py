@@ -164,3 +164,8 @@ def may_reveal(db: Database, actor: Actor, name: str, reason: str | None) -> boo
         note = decisions.add_note(db, actor, name, "reveal", text)
         audit.append(db, actor, "campaigns.reveal", name, detail={"note": note})
     return True
+
+
+def legal_basis(db: Database, name: str, *, lab: bool) -> str | None:
+    """What a kept campaign says that it rests on; None when the campaign is not kept here (any more)."""
+    return stored_campaign(db, name, lab=lab).about.legal_basis if campaigns.load(db, name) else None
