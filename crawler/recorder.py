@@ -11,13 +11,15 @@ import asyncio
 import structlog
 
 from crawler.attribute.chain import attribute
-from crawler.bus.envelope import unseal
+from crawler.bus.envelope import Report, unseal
 from crawler.errors import RecordCorrupt, RedisUnavailable, StoreUnavailable
 from crawler.frontier.base import Frontier, StreamEntry
-from crawler.records import HitReport
+from crawler.recheck.schedule import SPACING
+from crawler.records import HitReport, RecheckReport
 from crawler.scope import AddressTable
 from crawler.store.database import Database
 from crawler.store.hits import record_many
+from crawler.store.rechecks import record_visits
 from crawler.store.workers import verify_keys
 
 _BATCH = 200
@@ -27,13 +29,16 @@ _log = structlog.get_logger()
 
 
 class Recorder:
-    """secret: the recorder's private key, 32 bytes."""
+    """secret: the recorder's private key, 32 bytes.  spacing: seconds between visits that each count as a miss."""
 
-    def __init__(self, frontier: Frontier, db: Database, table: AddressTable, secret: bytes) -> None:
+    def __init__(
+        self, frontier: Frontier, db: Database, table: AddressTable, secret: bytes, *, spacing: float = SPACING
+    ) -> None:
         self._frontier = frontier
         self._db = db
         self._table = table
         self._secret = secret
+        self._spacing = spacing
 
     async def run(self, stop: asyncio.Event) -> None:
         """Record until `stop` is set; waits out a server or a database that is away for a while."""
@@ -54,16 +59,21 @@ class Recorder:
             return 0
         reports, refused = self._open(entries)
         attributed = [(report, attribute(_served_at(report), report.address, self._table)) for report in reports]
-        record_many(self._db, attributed)
+        hits = [(each, by) for each, by in attributed if isinstance(each, HitReport)]
+        if hits:
+            record_many(self._db, hits)
+        visits = [(each, by) for each, by in attributed if isinstance(each, RecheckReport)]
+        if visits:
+            record_visits(self._db, visits, self._spacing)
         if refused:
             await self._frontier.refuse(refused, "refused-results")
         good = [entry for entry in entries if entry not in refused]
         await self._frontier.ack_results(good)
         return len(entries)
 
-    def _open(self, entries: list[StreamEntry]) -> tuple[list[HitReport], list[StreamEntry]]:
+    def _open(self, entries: list[StreamEntry]) -> tuple[list[Report], list[StreamEntry]]:
         workers = verify_keys(self._db)
-        reports: list[HitReport] = []
+        reports: list[Report] = []
         refused: list[StreamEntry] = []
         for entry in entries:
             try:
@@ -77,6 +87,8 @@ class Recorder:
         return reports, refused
 
 
-def _served_at(report: HitReport) -> str:
+def _served_at(report: Report) -> str:
     """The URL that was fetched: an image inside of a page (`PAGE#data-N`) came with the page."""
+    if isinstance(report, RecheckReport):
+        return report.url
     return report.image_url.partition("#")[0]

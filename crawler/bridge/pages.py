@@ -10,6 +10,7 @@ from time import time
 from crawler.bridge.answers import Answered, NotAnswered, concluded, unanswered
 from crawler.bridge.examine import Findings, examine
 from crawler.bridge.outcomes import broken_off, unsupported, unusable
+from crawler.bridge.recheck import revisited, unreached
 from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.discover.page import discover
@@ -60,6 +61,9 @@ class PageJudge:
         completion = unanswered(lease, sent)
         if lease.item.kind is Kind.ROBOTS and isinstance(sent, FetchFailed):
             completion = replace(completion, robots=pack_unreachable(sent.reason))
+        served = self._runs.get(lease.item.run)
+        if lease.item.kind is Kind.RECHECK and served is not None:
+            completion = unreached(served, completion)
         return PageOutcome(completion)
 
     async def _answered(self, lease: Lease, fetched: Fetched) -> Completion:
@@ -67,6 +71,8 @@ class PageJudge:
         if served is None:
             # The run is being made ready anew; the request was sent, so its slot is used.
             return Completion(lease, Retry("run-renewed", 0.0))
+        if lease.item.kind is Kind.RECHECK:
+            return await revisited(served, lease, fetched, self._discover)
         ended = broken_off(lease, fetched)
         if ended is None and lease.item.kind is Kind.ROBOTS:
             return await self._robots(served, lease, fetched)

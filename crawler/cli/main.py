@@ -25,6 +25,7 @@ COMMANDS = {
     "hashes": ("hashes", "Import, list, enable and check hash lists."),
     "hits": ("hits", "List, show and decide hits."),
     "notices": ("notices", "Draft, approve and send notices to hosters."),
+    "recheck": ("recheck", "Visit again what notices name."),
     "recorder": ("worker", "Write what the workers at REDIS_URL found into this home."),
     "scope": ("scope", "Whether an address, host or URL is in scope, and why."),
     "stop": ("stop", "Emergency stop for everything, a host or a prefix."),

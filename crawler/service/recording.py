@@ -51,7 +51,7 @@ async def _record(client: Client, options: Options, home: Home, stop: asyncio.Ev
         options = replace(options, partitions=await control.agree_partitions(options.partitions))
         with open_store(home) as db:
             frontier = frontier_of(client, options)
-            recorder = Recorder(frontier, db, tables_of(home), secret)
+            recorder = Recorder(frontier, db, tables_of(home), secret, spacing=options.recheck_spacing)
             keeper = Doorkeeper(db, control, joining, public_key(secret), options.worker_enrolment == "open")
             settling = [keep_settled(db, Deployment(control, frontier), stop)] if alone else []
             await asyncio.gather(recorder.run(stop), keeper.run(stop), *settling)
