@@ -79,5 +79,6 @@ def _fits(hit: dict[str, Any], acted: Acted) -> bool:
     if url in acted.removed:
         return bool(hit["status"] == Status.REMOVED)
     if url in acted.ignored:
-        return hit["status"] in (Status.STILL_UP, Status.MOVED)
+        # Some of the lab's sites show an image only to who came by its page: those are blocked for a visit.
+        return hit["status"] in (Status.STILL_UP, Status.MOVED, Status.NOTICED)
     return bool(hit["status"] == Status.NOTICED)

@@ -26,10 +26,13 @@ from crawler.service.embedded import server_of
 from crawler.service.hits import list_hits
 from crawler.service.lists import import_list
 from crawler.service.rechecks import RecheckOrder
+from crawler.service.report import make_report, write_report
 from crawler.service.session import Session, open_session
 from crawler.urls import parts
 
 WORKERS = 2
+REPORT = "report"
+"""Directory of a demonstration's home for its report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,8 @@ def demonstrate(
             hits = list(list_hits(session.db, session.actor, campaign=summary.run.campaign))
             again = RecheckOrder(settings, url, everything=True, wait=MARGIN)
             aftermath = None if summary.interrupted else follow_up(home, lab, session, options, again, say=say)
+            if aftermath is not None:
+                write_report(make_report(session.db, session.actor), home.root / REPORT)
         seen = lab.seen()
         return Demonstration(
             judgement=judge(hits, lab.truth),

@@ -127,6 +127,7 @@ class _Rounds:
 
     async def _visit(self, deployment: Deployment, chosen: list[Target]) -> None:
         """All rounds. The first round's runs stay announced until the end, so that the worker stays for the others."""
+        await self._tidy(deployment)
         try:
             fresh = await self._announce(deployment, chosen)
             if not fresh:
@@ -143,6 +144,14 @@ class _Rounds:
             for run in self.runs:
                 await deployment.frontier.forget(run)
                 await deployment.control.retire(run)
+
+    async def _tidy(self, deployment: Deployment) -> None:
+        """Close runs of a process that was killed; under our lock, every one that is active is such a run."""
+        for active in await deployment.control.active():
+            if active.run.campaign.endswith(SUFFIX):
+                rechecks.settle(self.db, active.run, "interrupted")
+                await deployment.frontier.forget(active.run)
+                await deployment.control.retire(active.run)
 
     def _due(self, *, everything: bool) -> list[Target]:
         now, spacing = self.db.clock(), self.options.recheck_spacing
