@@ -28,6 +28,7 @@ COMMANDS = {
     "recheck": ("recheck", "Visit again what notices name."),
     "recorder": ("worker", "Write what the workers at REDIS_URL found into this home."),
     "report": ("report", "Hosters, volumes, time to removal."),
+    "schedule": ("schedule", "Nightly crawls: add, list, pause, remove, run what is due."),
     "scope": ("scope", "Whether an address, host or URL is in scope, and why."),
     "stop": ("stop", "Emergency stop for everything, a host or a prefix."),
     "worker": ("worker", "Join the crawl at REDIS_URL: one more worker."),

@@ -75,6 +75,15 @@ def require_approval(db: Database, options: Options, name: str) -> None:
         raise Refused(f"campaign {name!r} is not approved: a second person runs `vangnet campaign approve {name}`")
 
 
+def require_absolute_seeds(campaign: Campaign) -> None:
+    """Return when a kept campaign names its seed files by absolute paths. Raises CampaignInvalid."""
+    if any(not Path(file).is_absolute() for file in campaign.seeds.files):
+        raise CampaignInvalid(
+            f"campaign {campaign.name!r} names seed files relative to its own; give absolute paths, or use "
+            "`vangnet crawl FILE`"
+        )
+
+
 def list_campaigns(db: Database, actor: Actor) -> list[dict[str, Any]]:
     """All campaigns, by name: {"name", "state", "sha256", "created_at", "changed_at", "runs", "last_run"}.
 
