@@ -14,6 +14,7 @@ from crawler.attribute.chain import attribute
 from crawler.bus.envelope import Report, unseal
 from crawler.errors import RecordCorrupt, RedisUnavailable, StoreUnavailable
 from crawler.frontier.base import Frontier, StreamEntry
+from crawler.meters import RECORDED, REFUSED
 from crawler.recheck.schedule import SPACING
 from crawler.records import HitReport, RecheckReport
 from crawler.scope import AddressTable
@@ -65,6 +66,9 @@ class Recorder:
         visits = [(each, by) for each, by in attributed if isinstance(each, RecheckReport)]
         if visits:
             record_visits(self._db, visits, self._spacing)
+        RECORDED.labels("hit").inc(len(hits))
+        RECORDED.labels("recheck").inc(len(visits))
+        REFUSED.inc(len(refused))
         if refused:
             await self._frontier.refuse(refused, "refused-results")
         good = [entry for entry in entries if entry not in refused]

@@ -21,6 +21,7 @@ COMMANDS = {
     "crawl": ("crawl", "Crawl a campaign on this machine, and wait until everything is recorded."),
     "data": ("data", "Address and domain data: what is loaded, and how old."),
     "demo": ("demo", "The main job, end to end, on a loopback mini-internet."),
+    "doctor": ("doctor", "What is missing or unsafe, and how to mend it."),
     "fingerprint": ("fingerprint", "What the pipeline computes for a file."),
     "hashes": ("hashes", "Import, list, enable and check hash lists."),
     "hits": ("hits", "List, show and decide hits."),
@@ -62,7 +63,7 @@ class _Root(click.Group):
 @click.option("--home", type=click.Path(path_type=Path), envvar="VANGNET_HOME", help="Database, keys, indexes, logs.")
 @click.option("--settings", envvar="SCRAPY_SETTINGS_MODULE", default="settings.production", show_default=True)
 @click.option("--user", envvar="VANGNET_USER", default=None, help="Who acts.")
-@click.option("--verbose", is_flag=True, help="More progress on stderr.")
+@click.option("--verbose", is_flag=True, envvar="VANGNET_VERBOSE", help="More progress on stderr.")
 @click.pass_context
 def vangnet(ctx: click.Context, home: Path | None, settings: str, user: str | None, verbose: bool) -> None:
     """Find known abuse imagery on servers in the Netherlands, and keep no image."""

@@ -12,6 +12,7 @@ from crawler.cli.context import JSON_OPTION, Globals, emit
 from crawler.cli.logs import log_to_stderr
 from crawler.errors import OptionInvalid, Refused, VangnetError
 from crawler.home import Home
+from crawler.meters import serve
 from crawler.options import Options
 
 _COLUMNS = ("name", "added_at", "revoked_at")
@@ -82,6 +83,7 @@ def _work(context: Globals, campaign: str | None, parent: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     options = _with_server(context)
     home = context.open_home(options)
+    serve(options.metrics_port)
     asyncio.run(_let_in(options, home, campaign))
     os.environ["SCRAPY_SETTINGS_MODULE"] = context.settings
     settings = get_project_settings()
@@ -129,6 +131,7 @@ def recorder(context: Globals, parent: int) -> None:
     log_to_stderr(context.verbose)
     options = _with_server(context)
     home = context.open_home(options)
+    serve(options.metrics_port)
     asyncio.run(record(options, home, parent))
 
 
