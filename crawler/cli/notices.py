@@ -10,7 +10,7 @@ import click
 
 from crawler.cli.context import JSON_OPTION, Globals, emit
 
-_COLUMNS = ("id", "state", "instrument", "contact", "hits", "open", "delivered_at", "due_at", "overdue")
+_COLUMNS = ("id", "state", "contact", "hits", "open", "due", "overdue")
 _REVEAL = click.option("--reveal", is_flag=True, help="Show URLs as they are; noted in the audit record.")
 _REASON = click.option("--reason", help="Why they have to be seen.")
 
@@ -251,4 +251,10 @@ def _done(notice: dict[str, Any], as_json: bool) -> None:
 def _table(found: list[dict[str, Any]], empty: str) -> None:
     from crawler.cli.tables import print_table
 
-    print_table(_COLUMNS, ([row[name] for name in _COLUMNS] for row in found), empty=empty)
+    print_table(_COLUMNS, map(_line, found), empty=empty)
+
+
+def _line(row: dict[str, Any]) -> list[object]:
+    due = None if row["due_at"] is None else row["due_at"][:16].replace("T", " ")
+    overdue = {None: None, True: "yes", False: "no"}[row["overdue"]]
+    return [*(row[name] for name in _COLUMNS[:5]), due, overdue]
