@@ -126,7 +126,7 @@ def record_visits(
 
 def _open_visits(db: Database, report: RecheckReport) -> list[Row]:
     return db.rows(
-        "SELECT rechecks.id, hit_id, image_id, image_url, domain, attribution FROM rechecks "
+        "SELECT rechecks.id, hit_id, image_id, image_url, domain, hits.ip AS first_ip, attribution FROM rechecks "
         "JOIN hits ON hits.id = hit_id "
         "WHERE rechecks.campaign = ? AND rechecks.run = ? AND target_blind = ? AND outcome IS NULL",
         report.run.campaign.removesuffix(SUFFIX),
@@ -145,7 +145,9 @@ def _visit(db: Database, row: Row, report: RecheckReport, attribution: Attributi
         answer=report.answer,
         same=any(_is_same(db, image, blind, entries) for image in report.found),
         other_site=attribution.domain != row["domain"],
-        other_hoster=_hoster(attribution) != _first_hoster(db, row["attribution"]),
+        # At the same address, other facts come from newer tables.
+        other_hoster=report.address != row["first_ip"]
+        and _hoster(attribution) != _first_hoster(db, row["attribution"]),
         expiring=_is_expiring(url.partition("#")[0]),
         covered=not searched or any(match["list_id"] in searched for match in matched),
         inline="#data-" in url,
