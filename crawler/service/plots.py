@@ -108,7 +108,7 @@ def _tick(most: float) -> int:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 30 else text[:29] + "…"
+    return text if len(text) <= 26 else text[:25] + "…"
 
 
 def _svg(height: float, title: str, parts: Sequence[str]) -> str:
