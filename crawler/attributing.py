@@ -9,8 +9,9 @@ from typing import Final
 
 from crawler.attribute.chain import attribute
 from crawler.attribute.live import LiveBook
+from crawler.bus.envelope import Report
 from crawler.fetch.reverse import ReverseNames
-from crawler.records import Attribution, Evidence, HitReport
+from crawler.records import Attribution, Evidence, RecheckReport
 from crawler.store.addresses import domains_at
 from crawler.store.database import Database
 
@@ -25,7 +26,7 @@ class Attributing:
         self._live = book
         self._reverse = reverse
 
-    async def attributed(self, db: Database, reports: Sequence[HitReport]) -> list[tuple[HitReport, Attribution]]:
+    async def attributed(self, db: Database, reports: Sequence[Report]) -> list[tuple[Report, Attribution]]:
         """Each report with who is answerable for it now, in order. Takes no longer than reverse DNS may take."""
         addresses = {report.address for report in reports}
         names = await self._reverse.names(addresses) if self._reverse else {}
@@ -63,6 +64,8 @@ def _with(attribution: Attribution, evidence: tuple[Evidence, ...]) -> Attributi
     return replace(attribution, facts=facts)
 
 
-def _served_at(report: HitReport) -> str:
+def _served_at(report: Report) -> str:
     """The URL that was fetched: an image inside of a page (`PAGE#data-N`) came with the page."""
+    if isinstance(report, RecheckReport):
+        return report.url
     return report.image_url.partition("#")[0]

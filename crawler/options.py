@@ -15,15 +15,15 @@ from typing import Any, get_type_hints
 
 from crawler.errors import OptionInvalid
 
-MODULE_ONLY = frozenset({"lab", "require_campaign_approval", "worker_enrolment"})
-"""Options that only a settings module sets: an environment variable must not open loopback, skip an approval or let
-workers in."""
+MODULE_ONLY = frozenset({"lab", "require_campaign_approval", "worker_enrolment", "recheck_spacing"})
+"""Options that only a settings module sets: an environment variable must not open loopback, skip an approval, let
+workers in or make a removal easier to see."""
 
-CHOICES = {"worker_enrolment": ("open", "closed")}
+CHOICES = {"worker_enrolment": ("open", "closed"), "smtp_security": ("starttls", "tls", "none")}
 """Options of type str that have one of a few values."""
 
 
-_MAY_BE_ZERO = frozenset({"min_rate", "screen_margin", "unchanged_mib", "quarantine_domains"})
+_MAY_BE_ZERO = frozenset({"min_rate", "screen_margin", "unchanged_mib", "quarantine_domains", "metrics_port"})
 
 
 def _option(default: Any, unit: str, help: str) -> Any:
@@ -84,6 +84,19 @@ class Options:
     quarantine_window: float = _option(2_592_000.0, "s", "How far back such matches count.")
     alert_escalation: float = _option(14_400.0, "s", "An alert that nobody answers rises a level this often.")
     checks_per_day: int = _option(500, "values", "Values that one person may look up with `hashes check` in a day.")
+    authority: str = _option("", "", "Name of the authority on whose behalf notices leave; required for them.")
+    notice_sender: str = _option("", "address", "Mail address that notices come from; required for them.")
+    notice_contact: str = _option("", "address", "Where answers and objections go. Empty: the sender's address.")
+    outbox: str = _option("", "directory", "Where notices are put as files, in place of SMTP.")
+    smtp_host: str = _option("", "host", "Mail server that takes notices. Empty: the outbox directory is used.")
+    smtp_port: int = _option(587, "port", "Port of the mail server.")
+    smtp_security: str = _option("starttls", "", "starttls, tls or none; none for a server on this machine only.")
+    smtp_user: str = _option("", "", "Account at the mail server. Empty: no sign-in.")
+    smtp_password_file: str = _option(
+        "", "file", "Holds the password. Empty: vangnet-smtp in the credentials directory of systemd."
+    )
+    recheck_spacing: float = _option(180.0, "s", "Least time between the three visits that show that an image is gone.")
+    metrics_port: int = _option(0, "port", "Prometheus metrics of worker and recorder, on 127.0.0.1. 0: none.")
 
 
 def environment_name(name: str) -> str:

@@ -11,14 +11,17 @@ import asyncio
 import structlog
 
 from crawler.attributing import Attributing
-from crawler.bus.envelope import unseal
+from crawler.bus.envelope import Report, unseal
 from crawler.errors import RecordCorrupt, RedisUnavailable, StoreUnavailable
 from crawler.frontier.base import Frontier, StreamEntry
-from crawler.records import HitReport
+from crawler.meters import RECORDED, REFUSED
+from crawler.recheck.schedule import SPACING
+from crawler.records import HitReport, RecheckReport
 from crawler.review.quarantine import FloodRule
 from crawler.store import floods
 from crawler.store.database import Database
 from crawler.store.hits import record_many
+from crawler.store.rechecks import record_visits
 from crawler.store.workers import verify_keys
 
 _BATCH = 200
@@ -28,16 +31,27 @@ _log = structlog.get_logger()
 
 
 class Recorder:
-    """secret: the recorder's private key, 32 bytes.  rule: when an entry's near matches flood."""
+    """secret: the recorder's private key, 32 bytes.  rule: when an entry's near matches flood.
+
+    spacing: seconds between visits that each count as a miss.
+    """
 
     def __init__(
-        self, frontier: Frontier, db: Database, attributing: Attributing, secret: bytes, rule: FloodRule | None = None
+        self,
+        frontier: Frontier,
+        db: Database,
+        attributing: Attributing,
+        secret: bytes,
+        rule: FloodRule | None = None,
+        *,
+        spacing: float = SPACING,
     ) -> None:
         self._frontier = frontier
         self._db = db
         self._attributing = attributing
         self._secret = secret
         self._rule = rule or FloodRule()
+        self._spacing = spacing
 
     async def run(self, stop: asyncio.Event) -> None:
         """Record until `stop` is set; waits out a server or a database that is away for a while."""
@@ -57,7 +71,15 @@ class Recorder:
         if not entries:
             return 0
         reports, refused = self._open(entries)
-        recorded = record_many(self._db, await self._attributing.attributed(self._db, reports))
+        attributed = await self._attributing.attributed(self._db, reports)
+        hits = [(each, by) for each, by in attributed if isinstance(each, HitReport)]
+        visits = [(each, by) for each, by in attributed if isinstance(each, RecheckReport)]
+        recorded = record_many(self._db, hits) if hits else []
+        if visits:
+            record_visits(self._db, visits, self._spacing)
+        RECORDED.labels("hit").inc(len(hits))
+        RECORDED.labels("recheck").inc(len(visits))
+        REFUSED.inc(len(refused))
         for entry in floods.settle(self._db, sorted({each.hit_id for each in recorded}), self._rule):
             _log.warning("entry in quarantine", entry=entry)
         if refused:
@@ -66,9 +88,9 @@ class Recorder:
         await self._frontier.ack_results(good)
         return len(entries)
 
-    def _open(self, entries: list[StreamEntry]) -> tuple[list[HitReport], list[StreamEntry]]:
+    def _open(self, entries: list[StreamEntry]) -> tuple[list[Report], list[StreamEntry]]:
         workers = verify_keys(self._db)
-        reports: list[HitReport] = []
+        reports: list[Report] = []
         refused: list[StreamEntry] = []
         for entry in entries:
             try:

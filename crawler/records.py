@@ -429,6 +429,26 @@ class HitReport:
     found: FoundImage
 
 
+@dataclass(frozen=True, slots=True)
+class RecheckReport:
+    """What a worker reports to the recorder about one visit of a URL that stands in a notice.
+
+    serial: as in HitReport.  target: the URL that was to be visited.  url: the one that answered, after redirects.
+    answer: "image", "page", or a short stable name of what came instead, such as "http-404", "robots", "dns-nxdomain".
+    found: the listed images in the answer; what does not match is not in here, by no digest and no code.
+    """
+
+    serial: str
+    run: RunId
+    target: str
+    url: str
+    checked_at: float
+    address: str
+    index: str
+    answer: str
+    found: tuple[FoundImage, ...] = ()
+
+
 # ---------------------------------------------------------------- addresses and attribution
 
 

@@ -5,3 +5,7 @@ from settings.base import *  # noqa: F403  (Scrapy reads a settings module's nam
 VANGNET_LAB = True
 VANGNET_DNS_PATIENCE = 1.55
 VANGNET_REQUIRE_CAMPAIGN_APPROVAL = False
+VANGNET_RECHECK_SPACING = 1.0
+VANGNET_AUTHORITY = "Autoriteit Proeflab (lab)"
+VANGNET_NOTICE_SENDER = "kennisgeving@autoriteit.example"
+VANGNET_NOTICE_CONTACT = "bezwaar@autoriteit.example"

@@ -14,11 +14,11 @@ _REFUSALS: Final = frozenset({403, 404})
 
 def looks_refused(kind: Kind, fetched: Fetched) -> bool:
     """Whether an image or a page may be shown to others. kind: what the URL was asked for as."""
-    if kind not in (Kind.IMAGE, Kind.PAGE):
+    if kind not in (Kind.IMAGE, Kind.PAGE, Kind.RECHECK):
         return False
     if fetched.status in _REFUSALS:
         return True
-    return kind is Kind.IMAGE and _is_usable(fetched) and _is_placeholder(fetched)
+    return kind is not Kind.PAGE and _is_usable(fetched) and _is_placeholder(fetched)
 
 
 def shows_more(first: Fetched, second: Fetched) -> bool:

@@ -9,6 +9,7 @@ import structlog
 
 from crawler.errors import RedisUnavailable
 from crawler.frontier.base import Completion, Frontier
+from crawler.meters import LEASES
 from crawler.records import Done
 
 _LONGEST = 256
@@ -39,6 +40,8 @@ class Completer:
 
     async def complete(self, completion: Completion) -> bool:
         """End a lease; returns when it is done. False when the lease was not ours any more."""
+        lane = "image" if completion.lease.item.kind.on_image_lane else "page"
+        LEASES.labels(lane, type(completion.outcome).__name__.lower()).inc()
         waiting = _Waiting(completion, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._arrived.set()

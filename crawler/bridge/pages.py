@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import partial
 from time import time
 
 from crawler.bridge import swept
@@ -12,6 +13,7 @@ from crawler.bridge.answers import Answered, NotAnswered, concluded, unanswered
 from crawler.bridge.examine import Findings, examine, look_up
 from crawler.bridge.guesses import is_guess, no_sitemap, unnamed_sitemaps
 from crawler.bridge.outcomes import broken_off, unsupported, unusable
+from crawler.bridge.recheck import revisited, unreached
 from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bridge.suspects import Traps, repeated
@@ -76,6 +78,9 @@ class PageJudge:
             if served is not None and swept.is_swept(served, lease):
                 completion = await swept.unreachable(served, lease, sent) or completion
             completion = replace(completion, robots=pack_unreachable(sent.reason))
+        served = self._runs.get(lease.item.run)
+        if lease.item.kind is Kind.RECHECK and served is not None:
+            completion = unreached(served, completion)
         return PageOutcome(swept.ended(completion) if lease.item.kind is Kind.SWEEP else completion)
 
     async def _answered(self, lease: Lease, fetched: Fetched, hold: Hold | None) -> Completion:
@@ -83,15 +88,15 @@ class PageJudge:
         if served is None:
             # The run is being made ready anew; the request was sent, so its slot is used.
             return Completion(lease, Retry("run-renewed", 0.0))
+        if lease.item.kind is Kind.RECHECK:
+            return await revisited(served, lease, fetched, partial(self._discover, served))
         ended = broken_off(lease, fetched)
         if ended is None and lease.item.kind is Kind.ROBOTS:
             ended = await self._robots(served, lease, fetched)
             return await swept.with_names(served, lease, fetched, ended) if swept.is_swept(served, lease) else ended
         ended = ended or unusable(lease, fetched, time()) or unsupported(lease, fetched)
         if ended is not None:
-            if lease.item.kind is Kind.SWEEP:
-                return swept.ended(ended)
-            return no_sitemap(ended) if is_guess(lease.item) else ended
+            return _bare(lease, ended)
         if fetched.kind == "image" or fetched.digests is not None:
             return image_completion(lease, await examine_lease(served, lease, fetched))
         return await self._page(served, lease, fetched, hold)
@@ -180,6 +185,13 @@ async def examine_lease(served: ServedRun, lease: Lease, fetched: Fetched) -> Fi
     if fetched.digests is not None:
         return await look_up(served, lease, fetched.digests, fetched.digested_bytes)
     return await examine(served, lease, fetched.body, lease.item.url, lease.item.referrer)
+
+
+def _bare(lease: Lease, ended: Completion) -> Completion:
+    """An end without a body, as those count it that were only looked for there."""
+    if lease.item.kind is Kind.SWEEP:
+        return swept.ended(ended)
+    return no_sitemap(ended) if is_guess(lease.item) else ended
 
 
 def image_completion(lease: Lease, findings: Findings) -> Completion:

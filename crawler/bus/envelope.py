@@ -17,10 +17,14 @@ from nacl.public import PrivateKey, PublicKey, SealedBox
 from nacl.signing import SigningKey, VerifyKey
 
 from crawler.errors import RecordCorrupt
-from crawler.records import FoundImage, HitReport, RowMatch, RunId
+from crawler.records import FoundImage, HitReport, RecheckReport, RowMatch, RunId
 
 _VERSION = b"\x01"
 _KEY, _SIGNATURE = 32, 64
+_RECHECK = "recheck"
+"""The one key of the map that a re-visit travels in; a hit travels as a list."""
+
+Report = HitReport | RecheckReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Sealer:
     recorder: bytes = field(repr=False)
     signing: bytes = field(repr=False)
 
-    def seal(self, report: HitReport) -> bytes:
+    def seal(self, report: Report) -> bytes:
         """The payload of a results entry."""
         key = SigningKey(self.signing)
         box = SealedBox(PublicKey(self.recorder)).encrypt(msgpack.packb(_plain(report)))
@@ -47,7 +51,7 @@ def public_key(secret: bytes) -> bytes:
     return bytes(PrivateKey(secret).public_key)
 
 
-def unseal(payload: bytes, secret: bytes, workers: Collection[bytes]) -> HitReport:
+def unseal(payload: bytes, secret: bytes, workers: Collection[bytes]) -> Report:
     """The report in a payload.
 
     secret: the recorder's private key.  workers: verify keys that are registered.
@@ -66,10 +70,11 @@ def unseal(payload: bytes, secret: bytes, workers: Collection[bytes]) -> HitRepo
         raise RecordCorrupt("a result is damaged, or was sealed to another recorder") from error
 
 
-def _plain(report: HitReport) -> list[Any]:
-    found = report.found
-    matches = [[m.entry, m.algorithm, m.distance, m.threshold, m.transform, m.benign] for m in found.matches]
-    image = [found.sha256, found.md5, found.size, found.width, found.height, found.quality, matches]
+def _plain(report: Report) -> list[Any] | dict[str, list[Any]]:
+    if isinstance(report, RecheckReport):
+        found = [_plain_image(image) for image in report.found]
+        where = [report.target, report.url, report.checked_at, report.address, report.index, report.answer]
+        return {_RECHECK: [report.serial, str(report.run), *where, found]}
     return [
         report.serial,
         str(report.run),
@@ -79,15 +84,29 @@ def _plain(report: HitReport) -> list[Any]:
         report.found_at,
         report.address,
         report.index,
-        image,
+        _plain_image(report.found),
     ]
 
 
-def _report(fields: Any) -> HitReport:
+def _plain_image(found: FoundImage) -> list[Any]:
+    matches = [[m.entry, m.algorithm, m.distance, m.threshold, m.transform, m.benign] for m in found.matches]
+    return [found.sha256, found.md5, found.size, found.width, found.height, found.quality, matches]
+
+
+def _report(fields: Any) -> Report:
+    if isinstance(fields, dict):
+        serial, run, target, url, checked_at, address, index, answer, images = fields[_RECHECK]
+        found = tuple(map(_image, images))
+        return RecheckReport(serial, _run(run), target, url, checked_at, address, index, answer, found)
     serial, run, image_url, page_url, redirects, found_at, address, index, image = fields
-    sha256, md5, size, width, height, quality, matches = image
-    name, _, number = run.rpartition("#")
-    found = FoundImage(sha256, md5, size, width, height, quality, tuple(RowMatch(*match) for match in matches))
-    return HitReport(
-        serial, RunId(name, int(number)), image_url, page_url, tuple(redirects), found_at, address, index, found
-    )
+    return HitReport(serial, _run(run), image_url, page_url, tuple(redirects), found_at, address, index, _image(image))
+
+
+def _image(fields: Any) -> FoundImage:
+    sha256, md5, size, width, height, quality, matches = fields
+    return FoundImage(sha256, md5, size, width, height, quality, tuple(RowMatch(*match) for match in matches))
+
+
+def _run(text: str) -> RunId:
+    name, _, number = text.rpartition("#")
+    return RunId(name, int(number))

@@ -13,6 +13,7 @@ from crawler.cli.context import JSON_OPTION, Globals, emit
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from crawler.lab.aftermath import Aftermath
     from crawler.lab.demo import Demonstration
 
 HOME = Path("var/demo")
@@ -27,8 +28,9 @@ MOST_LINES = 10
 def demo(given: Globals, no_web: bool, as_json: bool) -> None:
     """Crawl a mini-internet of harmless pictures on 127.0.0.0/8 and compare what was found with what was planted.
 
-    Always with lab settings; the home is var/demo unless --home is given. Exit code 1 when something was missed, found
-    wrongly or asked for out of scope, 130 when it was interrupted.
+    Then two people send notices into a directory, some of the lab's hosters act on them, and what they name is visited
+    again. Always with lab settings; the home is var/demo unless --home is given. Exit code 1 when something was missed,
+    found wrongly, asked for out of scope or ended as it should not, 130 when it was interrupted.
     """
     del no_web  # there is no desk to open yet, so both ways are the same
     result = _demonstrate(given.home or HOME, given.user)
@@ -37,7 +39,7 @@ def demo(given: Globals, no_web: bool, as_json: bool) -> None:
     else:
         _print(result)
     if not result.passed:
-        raise click.exceptions.Exit(130 if result.summary.interrupted else 1)
+        raise click.exceptions.Exit(130 if result.interrupted else 1)
 
 
 def _demonstrate(root: Path, user: str | None) -> Demonstration:
@@ -54,7 +56,15 @@ def _demonstrate(root: Path, user: str | None) -> Demonstration:
 
         options = load_options(SETTINGS)
         with CrawlDisplay() as display:
-            return demonstrate(home, lab, options=options, settings=SETTINGS, user=user, progress=display.update)
+            return demonstrate(
+                home,
+                lab,
+                options=options,
+                settings=SETTINGS,
+                user=user,
+                progress=display.update,
+                say=display.note,
+            )
 
 
 def _print(result: Demonstration) -> None:
@@ -75,6 +85,8 @@ def _print(result: Demonstration) -> None:
             _line(console, f"{title}: {url}", "red")
     for what, count in sorted(result.out_of_scope.items()):
         _line(console, f"out of scope: {what}, {count} times", "red")
+    if result.aftermath is not None:
+        _print_aftermath(console, result.aftermath)
     judged = result.judgement
     _line(
         console,
@@ -82,6 +94,14 @@ def _print(result: Demonstration) -> None:
         f"{len(judged.false)} found wrongly, {result.trespasses} requests out of scope, {result.seconds:.0f} s",
         "bold green" if result.passed else "bold red",
     )
+
+
+def _print_aftermath(console: Console, after: Aftermath) -> None:
+    visits = ", ".join(f"{outcome} {count}" for outcome, count in after.visits.outcomes.items())
+    _line(console, f"notices: {after.notices} left, hits removed {after.removed}, still up {after.still_up}")
+    _line(console, f"visits after them: {visits} (in {after.visits.rounds} rounds)")
+    for hit in after.wrong[:MOST_LINES]:
+        _line(console, f"not where its hoster's deed leads: hit {hit}", "red")
 
 
 def _print_urls(console: Console, result: Demonstration) -> None:

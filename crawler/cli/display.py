@@ -46,6 +46,10 @@ class CrawlDisplay:
             self._logged = time.monotonic()
             self._console.print(self._line(progress), highlight=False, soft_wrap=True)
 
+    def note(self, line: str) -> None:
+        """A line that stays, about what is done beside crawling."""
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
     def _measure(self, progress: Progress) -> None:
         ended = _ended(progress)
         at, count = self._before

@@ -21,10 +21,15 @@ COMMANDS = {
     "crawl": ("crawl", "Crawl a campaign on this machine, and wait until everything is recorded."),
     "data": ("data", "Address and domain data: what is loaded, and how old."),
     "demo": ("demo", "The main job, end to end, on a loopback mini-internet."),
+    "doctor": ("doctor", "What is missing or unsafe, and how to mend it."),
     "fingerprint": ("fingerprint", "What the pipeline computes for a file."),
     "hashes": ("hashes", "Import, list, enable and check hash lists."),
     "hits": ("hits", "List, show and decide hits."),
+    "notices": ("notices", "Draft, approve and send notices to hosters."),
+    "recheck": ("recheck", "Visit again what notices name."),
     "recorder": ("worker", "Write what the workers at REDIS_URL found into this home."),
+    "report": ("report", "Hosters, volumes, time to removal."),
+    "schedule": ("schedule", "Nightly crawls: add, list, pause, remove, run what is due."),
     "scope": ("scope", "Whether an address, host or URL is in scope, and why."),
     "stop": ("stop", "Emergency stop for everything, a host or a prefix."),
     "worker": ("worker", "Join the crawl at REDIS_URL: one more worker."),
@@ -58,7 +63,7 @@ class _Root(click.Group):
 @click.option("--home", type=click.Path(path_type=Path), envvar="VANGNET_HOME", help="Database, keys, indexes, logs.")
 @click.option("--settings", envvar="SCRAPY_SETTINGS_MODULE", default="settings.production", show_default=True)
 @click.option("--user", envvar="VANGNET_USER", default=None, help="Who acts.")
-@click.option("--verbose", is_flag=True, help="More progress on stderr.")
+@click.option("--verbose", is_flag=True, envvar="VANGNET_VERBOSE", help="More progress on stderr.")
 @click.pass_context
 def vangnet(ctx: click.Context, home: Path | None, settings: str, user: str | None, verbose: bool) -> None:
     """Find known abuse imagery on servers in the Netherlands, and keep no image."""

@@ -14,6 +14,7 @@ from crawler.cli.logs import log_to_stderr
 from crawler.errors import OptionInvalid, Refused, VangnetError
 from crawler.fetch.surroundings import address_families, certificate_store, descriptors, descriptors_needed, proxies
 from crawler.home import Home
+from crawler.meters import serve
 from crawler.options import Options
 from crawler.sandbox.forget import relaunch_forgetful
 
@@ -88,6 +89,7 @@ def _work(context: Globals, campaign: str | None, parent: int) -> None:
     options = _with_server(context)
     _look_around(options)
     home = context.open_home(options)
+    serve(options.metrics_port)
     asyncio.run(_let_in(options, home, campaign))
     os.environ["SCRAPY_SETTINGS_MODULE"] = context.settings
     settings = get_project_settings()
@@ -152,6 +154,7 @@ def recorder(context: Globals, parent: int) -> None:
     log_to_stderr(context.verbose)
     options = _with_server(context)
     home = context.open_home(options)
+    serve(options.metrics_port)
     asyncio.run(record(options, home, parent))
 
 

@@ -1,4 +1,5 @@
-"""A demonstration: the whole way on the lab, from a campaign file to attributed hits, judged against the truth."""
+"""A demonstration: the whole way on the lab, from a campaign file to hits, notices and removals, judged against the
+truth."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from typing import Any
 
 from crawler.errors import VangnetError
 from crawler.home import Home
+from crawler.lab.aftermath import MARGIN, Aftermath, follow_up
 from crawler.lab.demo_home import FILES
 from crawler.lab.files import LIST
 from crawler.lab.plan import Plan
@@ -23,10 +25,14 @@ from crawler.service.crawl import CrawlOrder, CrawlSummary, Progress, crawl_camp
 from crawler.service.embedded import server_of
 from crawler.service.hits import list_hits
 from crawler.service.lists import import_list
+from crawler.service.rechecks import RecheckOrder
+from crawler.service.report import make_report, write_report
 from crawler.service.session import Session, open_session
 from crawler.urls import parts
 
 WORKERS = 2
+REPORT = "report"
+"""Directory of a demonstration's home for its report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,8 @@ class SiteResult:
 @dataclass(frozen=True, slots=True)
 class Demonstration:
     """What a demonstration showed. out_of_scope: what was touched where nobody may go -> how often.
-    seconds: of the whole, start-up included."""
+    aftermath: what became of the hits; None when the crawl was interrupted.  seconds: of the whole, start-up included.
+    """
 
     judgement: Judgement
     out_of_scope: dict[str, int]
@@ -50,6 +57,7 @@ class Demonstration:
     sites: tuple[SiteResult, ...]
     hosters: tuple[tuple[str, int], ...]
     seconds: float
+    aftermath: Aftermath | None = None
 
     @property
     def trespasses(self) -> int:
@@ -58,9 +66,16 @@ class Demonstration:
 
     @property
     def passed(self) -> bool:
-        """Whether everything planted was found, nothing else, and nobody went where nobody may go."""
+        """Whether everything planted was found, nothing else, nobody went where nobody may go, and every hit ended
+        where its hoster's deed leads."""
         clean = not self.judgement.missed and not self.judgement.false and self.trespasses == 0
-        return clean and not self.summary.interrupted
+        settled = self.aftermath is not None and not self.aftermath.wrong and not self.aftermath.visits.interrupted
+        return clean and settled and not self.interrupted
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody ended it early."""
+        return self.summary.interrupted or (self.aftermath is not None and self.aftermath.visits.interrupted)
 
     def to_json(self) -> dict[str, Any]:
         """As `vangnet demo --json` prints it."""
@@ -71,6 +86,7 @@ class Demonstration:
             "false": list(self.judgement.false),
             "out_of_scope_requests": self.trespasses,
             "urls": self.summary.urls,
+            **(self.aftermath.to_json() if self.aftermath else {"notices": None, "removed": None, "still_up": None}),
             "seconds": round(self.seconds, 3),
         }
 
@@ -83,10 +99,12 @@ def demonstrate(
     settings: str,
     user: str | None,
     progress: Callable[[Progress], None],
+    say: Callable[[str], None] = lambda _: None,
 ) -> Demonstration:
-    """Crawl a fresh lab with two workers, in a home that `demo_home` made.
+    """Crawl a fresh lab with two workers, in a home that `demo_home` made, and follow up what was found.
 
-    settings: the module that `options` come from.  progress: told now and then how far the crawl is.
+    settings: the module that `options` come from.  progress: told now and then how far the crawl is.  say: told in a
+    line what is done after it.
     Raises whatever a crawl raises.
     """
     _compile()
@@ -94,7 +112,11 @@ def demonstrate(
         order = prepare(home, lab, session, settings, user)
         with server_of(home, options) as url:
             summary = crawl_campaign(home, options, session.db, order(url), progress)
-        hits = list(list_hits(session.db, session.actor, campaign=summary.run.campaign))
+            hits = list(list_hits(session.db, session.actor, campaign=summary.run.campaign))
+            again = RecheckOrder(settings, url, everything=True, wait=MARGIN)
+            aftermath = None if summary.interrupted else follow_up(home, lab, session, options, again, say=say)
+            if aftermath is not None:
+                write_report(make_report(session.db, session.actor), home.root / REPORT)
         seen = lab.seen()
         return Demonstration(
             judgement=judge(hits, lab.truth),
@@ -103,6 +125,7 @@ def demonstrate(
             sites=_sites(lab.plan, {str(hit["image_url"]) for hit in hits}),
             hosters=tuple(Counter(str(hit["hoster"]["holder"]) for hit in hits).most_common()),
             seconds=time.monotonic() - lab.started_at,
+            aftermath=aftermath,
         )
 
 

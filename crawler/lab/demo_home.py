@@ -20,7 +20,19 @@ FILES = "demo"
 """Directory for the lab's campaign and list."""
 
 _DATABASE = ("vangnet.sqlite", "vangnet.sqlite-wal", "vangnet.sqlite-shm")
-REMOVED = (*_DATABASE, "index", "keys", "logs", "server", "tables", FILES, "home.json")
+REMOVED = (
+    *_DATABASE,
+    "index",
+    "keys",
+    "logs",
+    "server",
+    "tables",
+    FILES,
+    "outbox",
+    "report",
+    "notices.lock",
+    "home.json",
+)
 """What a new demonstration removes of the last one. Compiled kernels stay; they make its start faster."""
 
 

@@ -16,6 +16,8 @@ from crawler.lab.web import FORBIDDEN, NOT_FOUND, Gate, Reply, Request, Route
 from crawler.lab.world import excluded, in_scope
 from crawler.urls import canonical, parts
 
+PLACEHOLDER = Reply(File(Picture(steady_number("verwijderd"), 480, 360)), content_type="image/jpeg")
+"""What a hoster shows in place of what it removed."""
 SIZES = ((480, 360), (360, 480), (448, 336), (400, 400), (640, 480))
 
 
@@ -64,6 +66,13 @@ class Plan:
         """The answer to a request; 404 for what no site has."""
         route = self.routes.get((request.host, request.target), NOT_FOUND)
         return route if isinstance(route, Reply) else route(request)
+
+    def remove(self, urls: Iterable[str], leave: str) -> int:
+        """Answer canonical URLs differently from now on; how many of them were served. leave: see `Lab.remove`."""
+        keys = [(where.host, where.target) for where in map(parts, urls)]
+        served = [key for key in keys if key in self.routes]
+        self.routes |= dict.fromkeys(served, NOT_FOUND if leave == "nothing" else PLACEHOLDER)
+        return len(served)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,13 @@ class Lab:
         """Let the servers forget, so that the next crawl meets the same lab."""
         self._ask("clear")
 
+    def remove(self, urls: Sequence[str], leave: str = "nothing") -> int:
+        """Take down what the lab serves at URLs, as a hoster does; how many of them there were.
+
+        leave: what stands there from then on: "nothing" (404) or "placeholder" (another picture).
+        """
+        return int(self._ask("remove", urls=list(urls), leave=leave)["removed"])
+
     def write_campaign(self, path: Path, **changes: Any) -> Path:
         """A campaign file for this lab; `changes` as in `crawler.lab.files.campaign_text`."""
         path.write_text(files.campaign_text(self.plan, self.nameserver, **changes))
@@ -135,9 +142,9 @@ class Lab:
     ) -> None:
         self._close()
 
-    def _ask(self, question: str) -> dict[str, Any]:
+    def _ask(self, question: str, **more: Any) -> dict[str, Any]:
         try:
-            self._control.sendall(json.dumps({"ask": question}).encode() + b"\n")
+            self._control.sendall(json.dumps({"ask": question, **more}).encode() + b"\n")
         except OSError as error:
             raise Unavailable("the lab's process is gone; start it again") from error
         return self._reply()

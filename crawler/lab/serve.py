@@ -1,7 +1,8 @@
 """The lab's process: `python -m crawler.lab.serve --control-fd N [--site NAME]... [--prewarm]`.
 
-The parent talks to it over a socket, one JSON object a line: {"ask": "stats" | "log" | "clear" | "stop"}, answered by
-one line each. When the parent ends, for whatever reason, the socket closes and the process ends with it.
+The parent talks to it over a socket, one JSON object a line: {"ask": "stats" | "log" | "clear" | "remove" | "stop"},
+answered by one line each; "remove" comes with "urls" and "leave", see `Lab.remove`.
+When the parent ends, for whatever reason, the socket closes and the process ends with it.
 """
 
 from __future__ import annotations
@@ -46,14 +47,14 @@ async def _serve(control: socket.socket, sites: Sequence[str] | None, *, prewarm
         # A daemon: nobody waits for pictures once the lab is over.
         threading.Thread(target=_encode_all, args=(plan,), daemon=True).start()
     writer.write(_line({"port": port, "dns_port": dns_port}))
-    while (line := await reader.readline()) and (ask := json.loads(line)["ask"]) != "stop":
-        writer.write(_line(_answer(ask, log)))
+    while (line := await reader.readline()) and (asked := json.loads(line))["ask"] != "stop":
+        writer.write(_line(_answer(asked, plan, log)))
         await writer.drain()
     watching.cancel()
 
 
-def _answer(ask: str, log: RequestLog) -> dict[str, Any]:
-    match ask:
+def _answer(asked: dict[str, Any], plan: Plan, log: RequestLog) -> dict[str, Any]:
+    match asked["ask"]:
         case "stats":
             return {
                 "requests": len(log.entries),
@@ -66,8 +67,10 @@ def _answer(ask: str, log: RequestLog) -> dict[str, Any]:
         case "clear":
             log.clear()
             return {}
-        case _:
-            return {"error": f"unknown: {ask}"}
+        case "remove":
+            return {"removed": plan.remove(asked["urls"], asked["leave"])}
+        case unknown:
+            return {"error": f"unknown: {unknown}"}
 
 
 def _line(document: dict[str, Any]) -> bytes:

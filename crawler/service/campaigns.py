@@ -93,6 +93,15 @@ def require_approval(db: Database, options: Options, name: str) -> None:
         raise Refused(f"campaign {name!r} is not approved: a second person runs `vangnet campaign approve {name}`")
 
 
+def require_absolute_seeds(campaign: Campaign) -> None:
+    """Return when a kept campaign names its seed files by absolute paths. Raises CampaignInvalid."""
+    if any(not Path(file).is_absolute() for file in campaign.seeds.files):
+        raise CampaignInvalid(
+            f"campaign {campaign.name!r} names seed files relative to its own; give absolute paths, or use "
+            "`vangnet crawl FILE`"
+        )
+
+
 def list_campaigns(db: Database, actor: Actor) -> list[dict[str, Any]]:
     """All campaigns, by name: {"name", "state", "sha256", "created_at", "changed_at", "runs", "last_run"}.
 
@@ -182,3 +191,8 @@ def may_reveal(db: Database, actor: Actor, name: str, reason: str | None) -> boo
         note = decisions.add_note(db, actor, name, "reveal", text)
         audit.append(db, actor, "campaigns.reveal", name, detail={"note": note})
     return True
+
+
+def legal_basis(db: Database, name: str, *, lab: bool) -> str | None:
+    """What a kept campaign says that it rests on; None when the campaign is not kept here (any more)."""
+    return stored_campaign(db, name, lab=lab).about.legal_basis if campaigns.load(db, name) else None

@@ -20,7 +20,7 @@ from crawler.home import Home
 from crawler.options import Options
 from crawler.records import RunId
 from crawler.service.actors import identify, require
-from crawler.service.campaigns import keep_file, require_approval
+from crawler.service.campaigns import keep_file, require_absolute_seeds, require_approval, stored_campaign
 from crawler.service.deployment import Deployment, Server, joined
 from crawler.service.launch import Launch, alone
 from crawler.service.lists import ensure_index
@@ -111,6 +111,24 @@ def crawl_campaign(
     keep_file(db, actor, order.file, campaign.name, replace=order.replace)
     require_approval(db, options, campaign.name)
     with alone(home, campaign.name):
+        return asyncio.run(_Crawl(home, options, db, actor, campaign, index.sha256, order).run(progress))
+
+
+def crawl_kept(
+    home: Home, options: Options, db: Database, order: CrawlOrder, name: str, *, progress: Callable[[Progress], None]
+) -> CrawlSummary:
+    """As `crawl_campaign`, for the campaign that is kept under a name; the order's file is not read.
+
+    Raises CampaignInvalid too when it names seed files relative to its own, which nobody knows any more.
+    """
+    campaign = stored_campaign(db, name, lab=options.lab)
+    require_absolute_seeds(campaign)
+    actor = identify(db, order.user)
+    require(db, actor, "campaigns.start")
+    check_startable(campaign, datetime.now(UTC).date())
+    index = ensure_index(home, db, campaign.match.lists)
+    require_approval(db, options, name)
+    with alone(home, name):
         return asyncio.run(_Crawl(home, options, db, actor, campaign, index.sha256, order).run(progress))
 
 

@@ -6,15 +6,18 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from crawler.attributing import Attributing
 from crawler.bus.client import Client, connect_patiently
 from crawler.bus.control import Control
 from crawler.bus.envelope import public_key
 from crawler.bus.joining import Joining
+from crawler.errors import RedisUnavailable
 from crawler.fetch.reverse import ReverseNames
+from crawler.frontier.base import Frontier
 from crawler.home import Home
+from crawler.meters import FRONTIER
 from crawler.options import Options
 from crawler.parts import frontier_of, tables_of
 from crawler.recorder import Recorder
@@ -26,6 +29,7 @@ from crawler.store.database import open_store
 from crawler.store.keys import key_file
 
 _LOOK = 0.5
+_METER = 5.0
 
 
 async def record(options: Options, home: Home, parent: int) -> None:
@@ -56,14 +60,29 @@ async def _record(client: Client, options: Options, home: Home, stop: asyncio.Ev
         options = replace(options, partitions=await control.agree_partitions(options.partitions))
         with open_store(home) as db:
             frontier = frontier_of(client, options)
-            recorder = Recorder(frontier, db, Attributing(book, reverse), secret, flood_rule(options))
+            recorder = Recorder(
+                frontier, db, Attributing(book, reverse), secret, flood_rule(options), spacing=options.recheck_spacing
+            )
             keeper = Doorkeeper(db, control, joining, public_key(secret), options.worker_enrolment == "open")
+            metering = [_meter(frontier, stop)] if options.metrics_port else []
             settling = [keep_settled(db, Deployment(control, frontier), stop)] if alone else []
-            await asyncio.gather(recorder.run(stop), keeper.run(stop), keep_watch(db, options, stop), *settling)
+            await asyncio.gather(
+                recorder.run(stop), keeper.run(stop), keep_watch(db, options, stop), *settling, *metering
+            )
     finally:
         watch.cancel()
         await reverse.close()
         await client.aclose()
+
+
+async def _meter(frontier: Frontier, stop: asyncio.Event) -> None:
+    """Keep the gauges of the frontier up to date until `stop` is set."""
+    while not stop.is_set():
+        with suppress(RedisUnavailable):
+            for what, number in asdict(await frontier.state()).items():
+                FRONTIER.labels(what).set(number)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _METER)
 
 
 async def _orphaned(parent: int, stop: asyncio.Event) -> None:

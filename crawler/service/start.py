@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from crawler.bus.control import RunState
 from crawler.campaign import check_startable
-from crawler.errors import CampaignInvalid, Refused
+from crawler.errors import Refused
 from crawler.home import Home
 from crawler.records import RunId
 from crawler.service.actors import require
-from crawler.service.campaigns import require_approval, stored_campaign
+from crawler.service.campaigns import require_absolute_seeds, require_approval, stored_campaign
 from crawler.service.deployment import Server, joined
 from crawler.service.launch import Launch, alone
 from crawler.service.lists import ensure_index
@@ -33,10 +32,7 @@ def start_campaign(home: Home, db: Database, actor: Actor, server: Server, name:
     """
     require(db, actor, "campaigns.start")
     campaign = stored_campaign(db, name, lab=server.options.lab)
-    if any(not Path(file).is_absolute() for file in campaign.seeds.files):
-        raise CampaignInvalid(
-            f"campaign {name!r} names seed files relative to its own; give absolute paths, or use `vangnet crawl FILE`"
-        )
+    require_absolute_seeds(campaign)
     require_approval(db, server.options, name)
     check_startable(campaign, datetime.now(UTC).date())
     index = ensure_index(home, db, campaign.match.lists)

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from crawler.notice.outbox import DirectoryOutbox
+from crawler.recheck.outcome import Outcome
+from crawler.records import FoundImage, RecheckReport, RunId
+from crawler.service.delivery import send_notices
+from crawler.service.hits import show_hit
+from crawler.service.notices import approve_notice, draft_notices
+from crawler.service.report import HOUR, make_report, write_report
+from crawler.store import audit, rechecks
+from crawler.store.database import Database
+from tests.service.noticed import ANALYST, APPROVER, OPTIONS, OTHER, hit
+from tests.store.factories import ATTRIBUTION, RUN, image
+
+NOW = 1_780_100_000.0
+SPACING = 180.0
+
+
+class Clock:
+    now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(db: Database) -> Clock:
+    db.clock = Clock()
+    return db.clock
+
+
+def noticed(db: Database, tmp_path: Path, *hits: str) -> list[str]:
+    for draft in draft_notices(db, ANALYST, OPTIONS)["drafts"]:
+        approve_notice(db, APPROVER, OPTIONS, draft["id"])
+    send_notices(db.home, db, APPROVER, OPTIONS, DirectoryOutbox(tmp_path / "out"))
+    return list(hits)
+
+
+def visit(db: Database, clock: Clock, answer: str, *found: FoundImage, at: float = 0.0, **more: object) -> RunId:
+    """Visit everything that is watched, and report the same of each."""
+    clock.now = max(clock.now, NOW + at)
+    targets = rechecks.targets(db)
+    run = rechecks.plan(db, RUN.campaign, targets)
+    for target in targets:
+        made = RecheckReport("s", run, target.url, target.url, clock.now, "192.0.2.7", "ab" * 32, answer, found)
+        batch = [(replace(made, **more), OTHER if "forum" in target.url else ATTRIBUTION)]
+        assert rechecks.record_visits(db, batch, SPACING)
+        assert rechecks.record_visits(db, batch, SPACING) == []
+    rechecks.settle(db, run, "no-answer")
+    return run
+
+
+def status(db: Database, hit_id: str) -> str:
+    return str(show_hit(db, ANALYST, hit_id)["status"])
+
+
+def test_a_removal_lies_between_the_last_sight_and_the_first_miss(db: Database, tmp_path: Path, clock: Clock) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    visit(db, clock, "image", image("image 1"), at=HOUR)
+    assert status(db, one) == "still-up"
+    for number in range(3):
+        assert status(db, one) == "still-up"
+        visit(db, clock, "http-404", at=2 * HOUR + number * SPACING)
+    assert status(db, one) == "removed"
+    row = db.row("SELECT seen_until, missing_from FROM removals WHERE hit_id = ?", one)
+    assert row == {"seen_until": NOW + HOUR, "missing_from": NOW + 2 * HOUR}
+    assert [target.hit_id for target in rechecks.targets(db)] == [one]
+    assert "hits.see-removed" in [event["act"] for event in audit.events(db, object_id=one)]
+
+
+def test_what_comes_back_is_opened_again(db: Database, tmp_path: Path, clock: Clock) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    for number in range(3):
+        visit(db, clock, "http-404", at=HOUR + number * SPACING)
+    visit(db, clock, "image", image("image 1"), at=9 * 24 * HOUR)
+    assert status(db, one) == "new"
+
+
+def test_misses_too_close_together_are_one(db: Database, tmp_path: Path, clock: Clock) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    for number in range(4):
+        visit(db, clock, "http-404", at=HOUR + number * 30)
+    assert status(db, one) == "noticed"
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [("image", "changed"), ("http-403", "blocked"), ("connect-timeout", "unreachable"), ("undecodable", "unknown")],
+)
+def test_what_is_no_removal_leaves_a_hit_as_it_was(
+    db: Database, tmp_path: Path, clock: Clock, answer: str, outcome: str
+) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    runs = [visit(db, clock, answer, at=HOUR + number * SPACING) for number in range(3)]
+    assert status(db, one) == "noticed"
+    assert rechecks.outcomes(db, runs) == {outcome: 3}
+
+
+def test_the_same_image_under_another_digest_is_still_up(db: Database, tmp_path: Path, clock: Clock) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    visit(db, clock, "image", image("encoded anew"), at=HOUR)  # matches the same entry of the list
+    assert status(db, one) == "still-up"
+
+
+def test_behind_a_redirect_to_another_site_it_has_moved(db: Database, tmp_path: Path, clock: Clock) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    run = rechecks.plan(db, RUN.campaign, rechecks.targets(db))
+    (target,) = rechecks.targets(db)
+    url = "https://elsewhere.example/secret.jpg"
+    made = RecheckReport("s", run, target.url, url, NOW, "192.0.2.7", "", "image", (image("image 1"),))
+    elsewhere = replace(ATTRIBUTION, domain="elsewhere.example")
+    assert rechecks.record_visits(db, [(made, elsewhere)], SPACING) == [(one, Outcome.MOVED)]
+    assert status(db, one) == "moved"
+    raw = db.home.database.read_bytes() + db.home.database.with_name("vangnet.sqlite-wal").read_bytes()
+    assert b"elsewhere.example/secret" not in raw
+
+
+def test_a_visit_without_an_answer_is_settled_with_its_reason(db: Database, tmp_path: Path, clock: Clock) -> None:
+    noticed(db, tmp_path, hit(db))
+    run = rechecks.plan(db, RUN.campaign, rechecks.targets(db))
+    assert rechecks.settle(db, run, "dns-nxdomain") == 1
+    assert db.value("SELECT detail FROM rechecks") == "dns-nxdomain"
+    assert rechecks.outcomes(db, [run]) == {"unreachable": 1}
+
+
+def test_the_report_keeps_counts_apart_and_names_no_url(db: Database, tmp_path: Path, clock: Clock) -> None:
+    noticed(db, tmp_path, hit(db, 1), hit(db, 2), hit(db, 3, OTHER))
+    visit(db, clock, "image", image("image 1"), at=HOUR)
+    run = rechecks.plan(db, RUN.campaign, rechecks.targets(db))
+    rechecks.settle(db, run, "no-answer")
+    for number in range(3):
+        clock.now = NOW + 3 * HOUR + number * SPACING
+        chosen = [target for target in rechecks.targets(db) if "forum" in target.url]
+        run = rechecks.plan(db, RUN.campaign, chosen)
+        made = RecheckReport("s", run, chosen[0].url, chosen[0].url, clock.now, "192.0.2.7", "", "http-404")
+        rechecks.record_visits(db, [(made, OTHER)], SPACING)
+    clock.now = NOW + 30 * HOUR
+    document = make_report(db, ANALYST)
+    totals = document["totals"]
+    assert {name: totals[name] for name in ("hits", "images", "matches", "notices", "noticed", "removed")} == {
+        "hits": 3,
+        "images": 3,
+        "matches": 3,
+        "notices": 2,
+        "noticed": 3,
+        "removed": 1,
+    }
+    dijk = next(row for row in document["hosters"] if row["name"] == "Dijk Hosting")
+    assert dijk["within"]["share"] == 1.0
+    assert dijk["median_hours"] == pytest.approx(3.0)
+    tulip = next(row for row in document["hosters"] if row["name"] == "Tulip Hosting B.V.")
+    assert (tulip["within"]["judged"], tulip["within"]["undetermined"]) == (0, 2)
+    files = write_report(document, tmp_path / "report")
+    text = "".join(path.read_text() for path in files)
+    assert "secret" not in text and "://" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert [path.name for path in files] == ["report.html", "report.json", "hosters.csv", "domains.csv"]
+
+
+def test_a_report_before_the_deadline_claims_no_share(db: Database, tmp_path: Path, clock: Clock) -> None:
+    noticed(db, tmp_path, hit(db))
+    for number in range(3):
+        visit(db, clock, "http-404", at=HOUR + number * SPACING)
+    within = make_report(db, ANALYST)["totals"]["within"]
+    assert (within["share"], within["pending"]) == (None, 1)
+
+
+def test_hostile_names_stay_text(db: Database, tmp_path: Path, clock: Clock) -> None:
+    evil = '=cmd|"/c calc"!A1<script>alert(1)</script>'
+    noticed(db, tmp_path, hit(db, 1, replace(ATTRIBUTION, facts=replace(ATTRIBUTION.facts, holder=evil))))
+    files = write_report(make_report(db, ANALYST), tmp_path / "report")
+    assert "<script" not in files[0].read_text()
+    assert "\n\"'=cmd" in files[2].read_text()
