@@ -66,7 +66,8 @@ def test_production_asks_the_operating_system(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(actors.getpass, "getuser", lambda: "bert")
     with store_at(tmp_path, lab=False) as db:
         assert identify(db, None) == Actor("bert", frozenset(Role), "cli:bert")
-        assert identify(db, "anna").origin == "cli:bert"
+        with pytest.raises(NotAuthorised, match="nobody is registered yet, so you are 'bert', not 'anna'"):
+            identify(db, "anna")
         with db.write():
             add_role(db, "bert", Role.AUDITOR)
         assert identify(db, None) == Actor("bert", frozenset({Role.AUDITOR}), "cli:bert")
