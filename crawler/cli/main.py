@@ -27,6 +27,8 @@ COMMANDS = {
     "recorder": ("worker", "Write what the workers at REDIS_URL found into this home."),
     "scope": ("scope", "Whether an address, host or URL is in scope, and why."),
     "stop": ("stop", "Emergency stop for everything, a host or a prefix."),
+    "users": ("users", "People, their roles, and signing in."),
+    "web": ("web", "The desk, in a browser."),
     "worker": ("worker", "Join the crawl at REDIS_URL: one more worker."),
 }
 """Command -> (module of `crawler.cli` that defines it, what it does); imported only when it is used."""

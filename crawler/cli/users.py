@@ -9,7 +9,7 @@ import click
 
 from crawler.cli.context import JSON_OPTION, Globals, emit
 
-_COLUMNS = ("name", "roles", "signs in", "since", "disabled")
+_COLUMNS = ("name", "roles", "proved by", "since", "disabled")
 
 
 @click.group()
@@ -61,12 +61,7 @@ def list_(globals_: Globals, *, as_json: bool) -> None:
     if as_json:
         emit(found)
         return
-    rows = (
-        [row["name"], ", ".join(row["roles"]), "yes" if row["signs_in"] else "account", row["created_at"][:10]]
-        + [row["disabled_at"] and row["disabled_at"][:10]]
-        for row in found
-    )
-    print_table(_COLUMNS, rows, empty="nobody is registered; the first one has to be an admin")
+    print_table(_COLUMNS, map(_line, found), empty="nobody is registered; the first one has to be an admin")
 
 
 @users.command()
@@ -122,6 +117,12 @@ def sign_out(globals_: Globals) -> None:
                 signing_in.sign_out(db, actor, token)
         drop_token(home)
     click.echo("signed out", err=True)
+
+
+def _line(row: dict[str, Any]) -> list[object]:
+    how = "password" if row["signs_in"] else "account"
+    ended = row["disabled_at"] and row["disabled_at"][:10]
+    return [row["name"], ", ".join(row["roles"]), how, row["created_at"][:10], ended]
 
 
 def _enrolled(made: Any, as_json: bool) -> None:

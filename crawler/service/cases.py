@@ -10,13 +10,15 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from crawler.errors import InvalidInput, Refused
-from crawler.review.states import TRANSITIONS, Event, Status
+from crawler.records import Rejected
+from crawler.review.states import TRANSITIONS, Event, Status, decide
 from crawler.service.actors import require
 from crawler.service.hits import may_reveal
 from crawler.store import audit, cases, decisions, hit_views
 from crawler.store.actors import Actor
 from crawler.store.cases import CaseRow
 from crawler.store.database import Database
+from crawler.store.hit_views import HitState
 from crawler.store.times import iso, iso_optional
 
 LEASE_SECONDS: Final = 900.0
@@ -56,16 +58,18 @@ def list_cases(db: Database, actor: Actor, *, view: str = "open") -> dict[str, A
     return {"view": view, "total": counts[view], "counts": counts, "items": items}
 
 
-def take_next(db: Database, actor: Actor) -> str | None:
+def take_next(db: Database, actor: Actor, *, skip: str | None = None) -> str | None:
     """Take the first open item that nobody has, or the one that the actor has already. Returns its id, or None.
 
-    Leases and holds that are over end first.
+    Leases and holds that are over end first.  skip: an item to put back, and not to take now.
     Raises NotAuthorised.
     """
     require(db, actor, "cases.take")
     with db.write():
         _lapse(db)
-        case_id = cases.leased_by(db, actor.name) or cases.next_free(db, list(OPEN), actor.name)
+        if skip is not None and known(db, skip).leased_to(db.clock()) == actor.name:
+            _put_back(db, actor, skip)
+        case_id = cases.leased_by(db, actor.name) or cases.next_free(db, list(OPEN), actor.name, skip or "")
         if case_id is not None:
             take(db, actor, case_id)
     return case_id
@@ -96,19 +100,18 @@ def release_case(db: Database, actor: Actor, case_id: str) -> None:
     with db.write():
         mine = known(db, case_id).leased_to(db.clock()) == actor.name
         if mine:
-            cases.end_lease(db, case_id)
-            _each(db, actor, case_id, Event.RELEASE)
-            audit.append(db, actor, "cases.release", case_id)
+            _put_back(db, actor, case_id)
     if not mine:
         raise Refused(f"item {case_id} is not yours to put back; its lease is over, or somebody else has it")
 
 
 def show_case(db: Database, actor: Actor, case_id: str, *, reveal_reason: str | None = None) -> dict[str, Any]:
     """One item with its evidence: {"id", "site", "version", "status", "certainty", "opened_at", "lease", "hold",
-    "revealed", "places", "hits", "matches", "withdrawn", "history", "notes", "elsewhere", "possible"}.
+    "revealed", "places", "hits", "matches", "withdrawn", "history", "notes", "elsewhere", "confirm", "possible"}.
 
-    hits: the first hundred, as `show_hit` gives them.  matches: those of all hits shown, each once.  withdrawn: no list
-    holds an entry any more that matched.  possible: names of events that some hit's state permits.
+    hits: the first hundred, as `show_hit` gives them.  matches: those of all hits shown, each once.
+    withdrawn: no list holds an entry any more that matched.  confirm: "yes", or what stands against it.
+    possible: names of events that some hit's state permits.
     Outside of the lab URLs are masked unless a reason to reveal them is given, and reading is on record.
     Raises NotAuthorised, InvalidInput for an unknown id or an empty reason.
     """
@@ -138,6 +141,7 @@ def show_case(db: Database, actor: Actor, case_id: str, *, reveal_reason: str | 
         "history": _history(hits),
         "notes": decisions.notes_json(db, case_id, "note"),
         "elsewhere": cases.elsewhere_json(db, case),
+        "confirm": _confirmable(states),
         "possible": sorted({event.value for state in states for event in TRANSITIONS[Status(state.status)]}),
     }
 
@@ -160,6 +164,12 @@ def _taken(db: Database, case: CaseRow) -> str:
     del db
     until = (iso_optional(case.lease_until) or "")[11:16]
     return f"item {case.id} is with {case.lease_actor} until {until} UTC; take another one, or ask"
+
+
+def _put_back(db: Database, actor: Actor, case_id: str) -> None:
+    cases.end_lease(db, case_id)
+    _each(db, actor, case_id, Event.RELEASE)
+    audit.append(db, actor, "cases.release", case_id)
 
 
 def _lapse(db: Database) -> None:
@@ -187,6 +197,24 @@ def _hit(db: Database, hit_id: str, reveal: bool) -> dict[str, Any]:
     assert hit is not None, "its id was just read, and hits are not deleted"
     seen = hit_views.sightings_json(db, hit_id, reveal=reveal)
     return hit | {"seen": seen, "decisions": decisions.decisions_json(db, hit_id)}
+
+
+def _confirmable(states: list[HitState]) -> str:
+    """ "yes" when the desk may confirm what is open, else a reason of `decide`, or "closed" when nothing is open."""
+    found = "closed"
+    for state in states:
+        result = decide(
+            Status(state.status),
+            Event.CONFIRM,
+            certainty=state.certainty,
+            near_may_confirm=state.near_may_confirm,
+            withdrawn=state.withdrawn,
+        )
+        if not isinstance(result, Rejected):
+            found = "yes"
+        elif result.reason != "illegal-transition" and Event.CONFIRM in TRANSITIONS[Status(state.status)]:
+            return result.reason
+    return found
 
 
 def _merged(hits: list[dict[str, Any]]) -> list[dict[str, Any]]:

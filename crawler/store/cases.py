@@ -46,6 +46,7 @@ _ITEMS = """
         (SELECT attribution FROM hits AS these WHERE these.case_id = cases.id ORDER BY found_at LIMIT 1) AS attribution
     FROM cases JOIN hits ON hits.case_id = cases.id
     WHERE cases.id IN (SELECT case_id FROM hits WHERE status IN (SELECT value FROM json_each(?1)))
+    AND cases.id <> ?5
     GROUP BY cases.id HAVING ?2 IS NULL OR lease_until IS NULL OR lease_until <= ?3 OR lease_actor = ?2
     ORDER BY certainty, category IS NULL, category, first_at, cases.id LIMIT ?4
 """
@@ -66,7 +67,7 @@ def items_json(db: Database, statuses: list[str], limit: int) -> list[dict[str, 
 
     category: the lowest that a list gives it; lists differ in what a category means, so it orders within a class only.
     """
-    return [_item(db, row) for row in db.rows(_ITEMS, json.dumps(statuses), None, None, limit)]
+    return [_item(db, row) for row in db.rows(_ITEMS, json.dumps(statuses), None, None, limit, "")]
 
 
 def count(db: Database, statuses: list[str]) -> int:
@@ -75,9 +76,9 @@ def count(db: Database, statuses: list[str]) -> int:
     return int(db.value(sql, json.dumps(statuses)))
 
 
-def next_free(db: Database, statuses: list[str], name: str) -> str | None:
-    """The first item in that order that nobody but `name` has, or None."""
-    found: str | None = db.value(_ITEMS, json.dumps(statuses), name, db.clock(), 1)
+def next_free(db: Database, statuses: list[str], name: str, skip: str) -> str | None:
+    """The first item in that order that nobody but `name` has, other than `skip`; or None."""
+    found: str | None = db.value(_ITEMS, json.dumps(statuses), name, db.clock(), 1, skip)
     return found
 
 
