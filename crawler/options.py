@@ -71,6 +71,13 @@ class Options:
     screen_margin: int = _option(10, "bits", "The fast codes screen at the campaign's distance plus this.")
 
     robots_ttl: float = _option(86_400.0, "s", "How long robots rules are believed (at most a day).")
+    audit_heads: str = _option("", "directory", "The auditor's: a signed head of the audit chain goes there each day.")
+
+    retention_rejected: float = _option(
+        90.0, "days", "URLs of rejected hits and their sightings are erased after that."
+    )
+    retention_closed: float = _option(730.0, "days", "Those of removed and moved hits.")
+
     seen_ttl: float = _option(2_592_000.0, "s", "How long seen numbers of a finished run are kept.")
 
 

@@ -17,6 +17,7 @@ from crawler.options import Options
 from crawler.recorder import Recorder
 from crawler.service.deployment import Deployment
 from crawler.service.enrol import Doorkeeper
+from crawler.service.heads import keep_published
 from crawler.service.settle import keep_settled
 from crawler.store.database import open_store
 from crawler.store.keys import key_file
@@ -54,7 +55,8 @@ async def _record(client: Client, options: Options, home: Home, stop: asyncio.Ev
             recorder = Recorder(frontier, db, tables_of(home), secret)
             keeper = Doorkeeper(db, control, joining, public_key(secret), options.worker_enrolment == "open")
             settling = [keep_settled(db, Deployment(control, frontier), stop)] if alone else []
-            await asyncio.gather(recorder.run(stop), keeper.run(stop), *settling)
+            published = keep_published(db, options.audit_heads, stop)
+            await asyncio.gather(recorder.run(stop), keeper.run(stop), published, *settling)
     finally:
         await client.aclose()
 
