@@ -20,6 +20,7 @@ from crawler.store.actors import Actor
 from crawler.store.cases import CaseRow
 from crawler.store.database import Database
 from crawler.store.hit_views import HitState
+from crawler.store.sealed import new_id
 from crawler.store.times import iso
 
 MAX_HOLD_DAYS: Final = 365
@@ -141,6 +142,7 @@ def _act(db: Database, actor: Actor, case_id: str, order: _Order) -> dict[str, A
         case = known(db, case_id)
         moves, why = _moves(db, actor, case, order)
         if why is None:
+            act_id = new_id()
             for state, target in moves:
                 decisions.decide(
                     db,
@@ -152,6 +154,7 @@ def _act(db: Database, actor: Actor, case_id: str, order: _Order) -> dict[str, A
                     reason=reason,
                     assessment=order.assessment,
                     assessor=order.assessor,
+                    act_id=act_id,
                 )
             owner, seconds = order.hold or (None, None)
             cases.set_hold(db, case_id, owner, None if seconds is None else db.clock() + seconds)

@@ -16,6 +16,7 @@ from crawler.store import audit, cases, decisions, hit_views
 from crawler.store.actors import Actor
 from crawler.store.cases import CaseRow
 from crawler.store.database import Database
+from crawler.store.sealed import new_id
 
 UNDO_SECONDS: Final = 1_800.0
 """How long one's own last decision may be taken back."""
@@ -62,20 +63,18 @@ def _not_undoable(db: Database, actor: Actor, case: CaseRow) -> str | None:
 
 
 def _undo(db: Database, actor: Actor, case: CaseRow) -> int:
-    rows = cases.last_decision(db, case.id)
+    rows, act_id = cases.last_decision(db, case.id), new_id()
     for row in rows:
-        first = Event.RESUME if row["after"] == Status.HELD else Event.REOPEN
-        _forced(db, actor, row["hit_id"], first, row["after"])
-        if row["before"] in _BACK:
-            _forced(db, actor, row["hit_id"], _BACK[row["before"]], Status.NEW)
+        at = Status(row["after"])
+        first = Event.RESUME if at is Status.HELD else Event.REOPEN
+        for event in (first, *([_BACK[row["before"]]] if row["before"] in _BACK else [])):
+            target = after(at, event)
+            assert not isinstance(target, Rejected), "these events are legal where they are used"
+            reason = None if event is Event.CLAIM else "undone by who decided it"
+            moved = {"event": event.value, "before": at.value, "after": target.value}
+            decisions.decide(db, actor, row["hit_id"], **moved, reason=reason, act_id=act_id)
+            at = target
     cases.set_hold(db, case.id, None, None)
     if not all(row["before"] == Status.ELSEWHERE for row in rows):
         take(db, actor, case.id)
     return len(rows)
-
-
-def _forced(db: Database, actor: Actor, hit_id: str, event: Event, before: str) -> None:
-    target = after(Status(before), event)
-    assert not isinstance(target, Rejected), "these events are legal where they are used"
-    reason = None if event is Event.CLAIM else "undone by who decided it"
-    decisions.decide(db, actor, hit_id, event=event, before=before, after=target, reason=reason)

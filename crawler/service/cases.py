@@ -19,6 +19,7 @@ from crawler.store.actors import Actor
 from crawler.store.cases import CaseRow
 from crawler.store.database import Database
 from crawler.store.hit_views import HitState
+from crawler.store.sealed import new_id
 from crawler.store.times import iso, iso_optional
 
 LEASE_SECONDS: Final = 900.0
@@ -138,7 +139,7 @@ def show_case(db: Database, actor: Actor, case_id: str, *, reveal_reason: str | 
         "hits": hits,
         "matches": _merged(hits),
         "withdrawn": all(state.withdrawn for state in states),
-        "history": _history(hits),
+        "history": decisions.history_json(db, case_id),
         "notes": decisions.notes_json(db, case_id, "note"),
         "elsewhere": cases.elsewhere_json(db, case),
         "confirm": _confirmable(states),
@@ -186,10 +187,12 @@ def _lapse(db: Database) -> None:
 
 def _each(db: Database, actor: Actor, case_id: str, event: Event) -> None:
     """Let `event` happen to every hit of an item whose state permits it; no reason is needed."""
+    act_id = new_id()
     for state in hit_views.states_of_case(db, case_id):
         target = TRANSITIONS[Status(state.status)].get(event)
         if target is not None:
-            decisions.decide(db, actor, state.id, event=event, before=state.status, after=target, reason=None)
+            moved = {"event": event.value, "before": state.status, "after": target.value}
+            decisions.decide(db, actor, state.id, **moved, reason=None, act_id=act_id)
 
 
 def _hit(db: Database, hit_id: str, reveal: bool) -> dict[str, Any]:
@@ -224,13 +227,3 @@ def _merged(hits: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if match not in found:
             found.append(match)
     return found
-
-
-def _history(hits: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What was decided, once for all hits that one decision moved together, the first one first."""
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for decision in (decision for hit in hits for decision in hit["decisions"]):
-        key = (decision["at"], decision["actor"], decision["event"])
-        kept = found.setdefault(key, decision | {"hits": 0})
-        kept["hits"] += 1
-    return sorted(found.values(), key=lambda decision: str(decision["at"]))

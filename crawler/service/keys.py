@@ -24,9 +24,11 @@ def rotate_keys(
     Raises NotAuthorised, Refused when keys come from elsewhere and no newer one was provided, StoreUnavailable.
     """
     require(db, actor, "keys.rotate")
-    unfinished = resealing.left_over(db)
-    if not unfinished:
-        _make(db)
+    # Opened anew, because this connection may know of fewer keys than there are.
+    with open_store(db.home) as now:
+        unfinished = resealing.left_over(now)
+        if not unfinished:
+            _make(now)
     # The new key is noted in the database by whoever opens it, as every first use of a key is.
     with open_store(db.home) as fresh:
         with fresh.write():

@@ -30,11 +30,13 @@ def back_up(db: Database, actor: Actor, file: Path) -> dict[str, Any]:
     """Write a consistent copy of the database, mode 0600. Returns {"file", "bytes", "sha256", "events"}.
 
     Crawling and deciding go on meanwhile.
-    Raises NotAuthorised, InvalidInput when the file exists, Unavailable when it cannot be written.
+    Raises NotAuthorised, InvalidInput when the file exists or its directory does not, Unavailable when it cannot be written.
     """
     require(db, actor, "store.backup")
     if file.exists():
         raise InvalidInput(f"{plain(file)} exists; give a new name")
+    if not file.parent.is_dir():
+        raise InvalidInput(f"there is no directory {plain(file.parent)}; make it, or give another place")
     with db.write():
         audit.append(db, actor, "store.backup", "")
     fresh = file.with_name(f".{file.name}.{os.getpid()}")

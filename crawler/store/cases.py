@@ -143,12 +143,12 @@ def elsewhere_json(db: Database, case: CaseRow) -> list[dict[str, Any]]:
 
 
 def last_decision(db: Database, case_id: str) -> list[Row]:
-    """The rows of the latest decision about an item's hits: of one person, one event, one time; newest last."""
+    """The rows of the latest act that moved hits of an item, in order; of an act with several events the last one."""
     latest = db.row(_DECISIONS + "ORDER BY decisions.rowid DESC LIMIT 1", case_id)
     if latest is None:
         return []
-    same = "AND decisions.at = ? AND decisions.actor = ? AND decisions.event = ? ORDER BY decisions.rowid"
-    return db.rows(_DECISIONS + same, case_id, latest["at"], latest["actor"], latest["event"])
+    same = "AND act_id = ? AND event = ? ORDER BY decisions.rowid"
+    return db.rows(_DECISIONS + same, case_id, latest["act_id"], latest["event"])
 
 
 _DECISIONS = "SELECT decisions.* FROM decisions JOIN hits ON hits.id = hit_id WHERE case_id = ? "

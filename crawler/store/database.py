@@ -203,7 +203,7 @@ class Database:
 
     def copy_to(self, path: Path) -> None:
         """Write a consistent copy of the whole database to `path`, which must not exist; others may go on writing."""
-        with self._translated():
+        with translated(str(path)):
             self._tables.conn.execute("VACUUM INTO ?", (str(path),))
 
     def shrink_log(self) -> None:

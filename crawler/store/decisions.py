@@ -35,11 +35,12 @@ def decide(
     reason: str | None,
     assessment: str | None = None,
     assessor: str | None = None,
+    act_id: str | None = None,
 ) -> str | None:
     """Move a hit from `before` to `after` and note it. Returns the decision's id, None when the hit was not `before`.
 
     reason: None for events that need none, such as claims.  assessment, assessor: reference of an assessment made
-    elsewhere, and who made it.
+    elsewhere, and who made it.  act_id: the same for all hits that one act moves; None when it moves this one alone.
     """
     sql = "UPDATE hits SET status = ?, changed_at = ? WHERE id = ? AND status = ?"
     if not db.execute(sql, after, db.clock(), hit_id, before):
@@ -50,6 +51,7 @@ def decide(
         "decisions",
         {
             "id": decision,
+            "act_id": act_id or decision,
             "hit_id": hit_id,
             "at": db.clock(),
             "note_id": None if reason is None else add_note(db, actor, hit_id, "reason", reason),
@@ -67,20 +69,25 @@ def decide(
 def decisions_json(db: Database, hit_id: str) -> list[dict[str, Any]]:
     """What people decided about a hit, in order, with their reasons. Claims and releases are no decisions."""
     return [
-        {
-            "at": iso(row["at"]),
-            "actor": row["actor"],
-            "event": row["event"],
-            "before": row["before"],
-            "after": row["after"],
-            **_opened(db, row),
-        }
+        _decision(db, row)
         for row in db.rows(
             "SELECT decisions.*, text FROM decisions JOIN notes ON notes.id = note_id WHERE hit_id = ? "
             "ORDER BY decisions.at, decisions.rowid",
             hit_id,
         )
     ]
+
+
+def history_json(db: Database, case_id: str) -> list[dict[str, Any]]:
+    """What people decided about a case item, in order: as `decisions_json`, once for all hits that one act moved, with
+    {"hits": how many}."""
+    rows = db.rows(
+        "SELECT decisions.*, text, count(*) AS hits, min(decisions.rowid) AS first FROM decisions "
+        "JOIN notes ON notes.id = note_id JOIN hits ON hits.id = hit_id WHERE case_id = ? "
+        "GROUP BY act_id, event ORDER BY first",
+        case_id,
+    )
+    return [_decision(db, row) | {"hits": row["hits"]} for row in rows]
 
 
 def events_of(db: Database, hit_id: str) -> list[tuple[str, str, str]]:
@@ -99,9 +106,14 @@ def notes_json(db: Database, object_id: str, kind: str) -> list[dict[str, Any]]:
     ]
 
 
-def _opened(db: Database, row: Row) -> dict[str, Any]:
+def _decision(db: Database, row: Row) -> dict[str, Any]:
     seal = db.sealer
     return {
+        "at": iso(row["at"]),
+        "actor": row["actor"],
+        "event": row["event"],
+        "before": row["before"],
+        "after": row["after"],
         "reason": seal.open("notes", "text", row["note_id"], row["text"]),
         "assessment": seal.open_optional("decisions", "assessment", row["id"], row["assessment"]),
         "assessor": seal.open_optional("decisions", "assessor", row["id"], row["assessor"]),

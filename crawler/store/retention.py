@@ -11,10 +11,13 @@ ERASED = "about:blank"
 
 
 def due(db: Database, rejected_before: float, closed_before: float) -> list[str]:
-    """Hits whose URLs may not be kept any longer: rejected, or removed and moved, before these times."""
+    """Hits whose URLs may not be kept any longer: rejected, or removed and moved, before these times.
+
+    Being seen again gives no hit a longer life: the time is that of the last decision.
+    """
     rows = db.rows(
-        "SELECT id FROM hits WHERE ((status = 'rejected' AND changed_at < ?1) "
-        "OR (status IN ('removed', 'moved') AND changed_at < ?2)) "
+        "SELECT id FROM hits WHERE coalesce((SELECT max(at) FROM decisions WHERE hit_id = hits.id), changed_at) < "
+        "CASE status WHEN 'rejected' THEN ?1 WHEN 'removed' THEN ?2 WHEN 'moved' THEN ?2 ELSE 0 END "
         "AND (page_url_blind IS NOT ?3 OR EXISTS (SELECT 1 FROM sightings WHERE hit_id = hits.id)) ORDER BY id",
         rejected_before,
         closed_before,

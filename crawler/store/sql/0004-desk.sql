@@ -51,6 +51,7 @@ BEGIN UPDATE cases SET version = version + 1 WHERE id = (SELECT case_id FROM hit
 -- Every event of a hit, claims and releases too; these need no reason, so the note is optional now.
 CREATE TABLE decisions_of_hits (
     id TEXT PRIMARY KEY,
+    act_id TEXT NOT NULL, -- the same for all hits that one act moved
     hit_id TEXT NOT NULL REFERENCES hits (id),
     at REAL NOT NULL,
     actor TEXT NOT NULL REFERENCES actors (name),
@@ -62,8 +63,8 @@ CREATE TABLE decisions_of_hits (
     assessor BLOB -- sealed: who made it
 );
 
-INSERT INTO decisions_of_hits (id, hit_id, at, actor, event, before, after, note_id, assessment)
-SELECT id, hit_id, at, actor, event, before, after, note_id, assessment FROM decisions;
+INSERT INTO decisions_of_hits (id, act_id, hit_id, at, actor, event, before, after, note_id, assessment)
+SELECT id, id, hit_id, at, actor, event, before, after, note_id, assessment FROM decisions;
 
 DROP TABLE decisions;
 
