@@ -30,7 +30,8 @@ def back_up(db: Database, actor: Actor, file: Path) -> dict[str, Any]:
     """Write a consistent copy of the database, mode 0600. Returns {"file", "bytes", "sha256", "events"}.
 
     Crawling and deciding go on meanwhile.
-    Raises NotAuthorised, InvalidInput when the file exists or its directory does not, Unavailable when it cannot be written.
+    Raises NotAuthorised, InvalidInput when the file exists or its directory does not, Unavailable and StoreUnavailable
+    when it cannot be written.
     """
     require(db, actor, "store.backup")
     if file.exists():

@@ -72,7 +72,7 @@ def test_who_has_the_database_open_goes_over_to_the_new_key(db: Database) -> Non
         hit = record(recorder, report("later", image_url="https://gallery.example/later.jpg"), ATTRIBUTION)
         assert resealing.left_over(recorder) == 0
     with open_store(db.home) as again:
-        assert [each["id"] for each in hits_json(again, reveal=True)][-1] == hit.hit_id
+        assert hit.hit_id in {each["id"] for each in hits_json(again, reveal=True)}
 
 
 def test_a_rotation_that_is_killed_goes_on(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
