@@ -67,16 +67,11 @@ def fill(db: Database) -> None:
     sure, near = RowMatch(ids["sha256"], "sha256"), RowMatch(ids["pdq"], "pdq", 26, 31, "mirror")
     sources = (("geo-whois", "country NL"), ("asn", "origin AS64496"))
     evidence = tuple(Evidence(fact, source, "2026-06-17", "192.0.2.0/24") for source, fact in sources)
-    for number, (site, text, match) in enumerate(
-        (
-            ("gallery.example", "an image", sure),
-            ("forum.example", "an image", sure),
-            ("\u202ebo\u200bard.example", "b", near),
-        )
-    ):
-        facts = replace(
-            FACTS, evidence=evidence, holder='<img src=x onerror="alert(1)">' if match is near else "Tulip B.V."
-        )
+    evil = '<img src=x onerror="alert(1)">'
+    sites = (("gallery.example", sure), ("forum.example", sure), ("\u202ebo\u200bard.example", near))
+    for number, (site, match) in enumerate(sites):
+        text = "an image" if match is sure else "another"
+        facts = replace(FACTS, evidence=evidence, holder=evil if match is near else "Tulip B.V.")
         place = replace(ATTRIBUTION, domain=site, icann_domain=site, facts=facts)
         url = f"https://img.{'board' if match is near else site.partition('.')[0]}.example/secret-name-{number}.jpg"
         record(db, report(f"s{number}", image_url=url, found=image(text, match), found_at=1_780_000_000.0), place)
@@ -136,7 +131,7 @@ def test_from_sign_in_to_a_decision(chromium: Browser, tmp_path: Path) -> None:
             sign_in(other, url, bert)
             assert narrow_enough(other)
             other.screenshot(path=tmp_path / "queue-390.png", full_page=True)
-            other.get_by_role("link", name="board.example").click()
+            other.locator("a.row", has_text="ard.example").click()
             expect(other.get_by_text('<img src=x onerror="alert(1)">').first).to_be_visible()
             assert narrow_enough(other)
             other.get_by_text("Reveal URLs").click()
