@@ -7,8 +7,8 @@ A key file holds 32 bytes as 64 hexadecimal digits, mode 0600, under `keys/` of 
     audit               Ed25519 seed that signs the head of the audit chain
 
 Where `$CREDENTIALS_DIRECTORY` (systemd's LoadCredential=) holds files named `vangnet-seal-1`, `vangnet-blind`,
-`vangnet-audit`, or the environment holds `VANGNET_KEY_SEAL_1`, `VANGNET_KEY_BLIND`, `VANGNET_KEY_AUDIT` (the digits
-themselves), these are used and nothing is made.
+`vangnet-audit`, or the environment holds `VANGNET_SECRET_SEAL_1`, `VANGNET_SECRET_BLIND`, `VANGNET_SECRET_AUDIT` (the
+digits themselves), these are used and nothing is made.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KEY_BYTES = 32
 _HEX = re.compile(r"[0-9a-f]{64}")
 _SEAL = re.compile(r"seal-([1-9][0-9]{0,4})\Z")
 _CREDENTIAL_PREFIX = "vangnet-"
-_VARIABLE = "VANGNET_KEY_"
+_VARIABLE = "VANGNET_SECRET_"
 
 
 @dataclass(frozen=True, slots=True)

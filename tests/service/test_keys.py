@@ -104,13 +104,13 @@ def test_a_rotation_that_is_killed_goes_on(db: Database, monkeypatch: pytest.Mon
 
 def test_keys_from_elsewhere_are_not_made_here(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(db)
-    names = {"seal-1": "VANGNET_KEY_SEAL_1", "blind": "VANGNET_KEY_BLIND", "audit": "VANGNET_KEY_AUDIT"}
+    names = {"seal-1": "VANGNET_SECRET_SEAL_1", "blind": "VANGNET_SECRET_BLIND", "audit": "VANGNET_SECRET_AUDIT"}
     for name, variable in names.items():
         monkeypatch.setenv(variable, (db.home.keys / name).read_text().strip())
         (db.home.keys / name).unlink()
     with open_store(db.home) as own, pytest.raises(Refused, match="provide seal-2 there too"):
         rotate_keys(own, ANNA)
-    monkeypatch.setenv("VANGNET_KEY_SEAL_2", "ab" * 32)
+    monkeypatch.setenv("VANGNET_SECRET_SEAL_2", "ab" * 32)
     with open_store(db.home) as own:
         assert rotate_keys(own, ANNA)["key"] == "seal-2"
         assert resealing.left_over(own) == 0
