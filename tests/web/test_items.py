@@ -1,15 +1,33 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from crawler.service.campaigns import create_campaign
 from crawler.service.cases import LEASE_SECONDS, take_next
 from crawler.store import audit
 from crawler.store.actors import Actor, Role
 from crawler.store.database import Database
 from crawler.store.hits import record
-from tests.store.factories import ATTRIBUTION, image, report
+from tests.store.factories import ANNA, ATTRIBUTION, image, report
 from tests.web.conftest import SignedIn, case_of, statuses
 
+CAMPAIGN = """
+[campaign]
+name = "nightly"
+purpose = "known material"
+legal_basis = "the law"
+authorised_by = "the board"
+valid_until = 2099-01-01
+[identity]
+user_agent = "vangnet"
+contact = "mailto:desk@example.org"
+[scope]
+countries = ["NL"]
+[seeds]
+urls = ["https://gallery.example/secret-album"]
+"""
 BERT = Actor("bert", frozenset({Role.ANALYST}), "cli")
 
 
@@ -203,6 +221,18 @@ def test_items_that_are_not_there(signed_in: SignedIn, item: str) -> None:
     assert anna.get("/queue?view=nothing").status == 404
     assert anna.get("/static/../app.py").status == 404
     assert anna.get("/static/htmx.LICENSE").status == 404
+
+
+def test_a_campaign_is_shown_without_its_seeds(db: Database, signed_in: SignedIn, tmp_path: Path) -> None:
+    file = tmp_path / "nightly.toml"
+    file.write_text(CAMPAIGN)
+    create_campaign(db, ANNA, file, lab=False)
+    page = signed_in("bert", Role.APPROVER).get("/campaigns/nightly")
+    assert page.status == 200
+    assert all(word in page.text for word in ("known material", "the law", "the board", "anna", "2099-01-01"))
+    # The server is away here, and takes nothing else from the page.
+    assert 'role="alert"' in page.body
+    assert "secret-album" not in page.body
 
 
 def test_campaign_pages_without_a_server(db: Database, signed_in: SignedIn) -> None:
