@@ -33,6 +33,8 @@ from tests.web.conftest import statuses
 
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+# Far more than it takes on a quiet machine.
+expect.set_options(timeout=20_000)
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium cannot be installed here")
 
 
@@ -74,7 +76,9 @@ def fill(db: Database) -> None:
         facts = replace(FACTS, evidence=evidence, holder=evil if match is near else "Tulip B.V.")
         place = replace(ATTRIBUTION, domain=site, icann_domain=site, facts=facts)
         url = f"https://img.{'board' if match is near else site.partition('.')[0]}.example/secret-name-{number}.jpg"
-        record(db, report(f"s{number}", image_url=url, found=image(text, match), found_at=1_780_000_000.0), place)
+        record(
+            db, report(f"s{number}", image_url=url, found=image(text, match), found_at=1_780_000_000.0 + number), place
+        )
 
 
 def sign_in(page: Page, url: str, who: Enrolled) -> None:
