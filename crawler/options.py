@@ -76,6 +76,13 @@ class Options:
     robots_ttl: float = _option(86_400.0, "s", "How long robots rules are believed (at most a day).")
     unchanged_mib: int = _option(64, "MiB", "Validators (ETag, Last-Modified) of clean images in Redis. 0: none.")
     unchanged_ttl: float = _option(1_209_600.0, "s", "After so long at the latest an image is fetched in full again.")
+    audit_heads: str = _option("", "directory", "The auditor's: a signed head of the audit chain goes there each day.")
+
+    retention_rejected: float = _option(
+        90.0, "days", "URLs of rejected hits and their sightings are erased after that."
+    )
+    retention_closed: float = _option(730.0, "days", "Those of removed and moved hits.")
+
     seen_ttl: float = _option(2_592_000.0, "s", "How long seen numbers of a finished run are kept.")
 
     quarantine_domains: int = _option(

@@ -42,6 +42,9 @@ class _Cluster(RedisCluster):
     """The library's client, whose errors about the cluster as a whole are no RedisError; ours are all."""
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        if args[0] == "BGREWRITEAOF":
+            # The library would ask one node, and what was removed stood on all of them.
+            kwargs.setdefault("target_nodes", RedisCluster.ALL_NODES)
         try:
             return await super().execute_command(*args, **kwargs)
         except RedisClusterException as error:

@@ -10,18 +10,23 @@ PREFIX:{ctl}:stops     hash: emergency stops, what is stopped -> since when
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from secrets import token_bytes
 from typing import Any, cast
 
+import structlog
 from redis.asyncio import Redis
 
 from crawler.bus.client import answered
 from crawler.bus.stops import Stop, Stops, read_stop
 from crawler.errors import FrontierLost, HomeUnusable, RecordCorrupt, RedisUnavailable
 from crawler.records import RunId
+
+_log = structlog.get_logger()
 
 FORMAT = 3
 """Changes whenever the scripts' keys or records do, so that an old worker never reads a new frontier."""
@@ -170,6 +175,34 @@ class Control:
         """Forget a finished run."""
         await answered(self._client.srem(f"{self._base}:runs", str(run)))
         await answered(self._client.delete(self._key(run), sweep_key(self._prefix, run)))
+
+    async def compact(self, patience: float = 10.0) -> None:
+        """Have the server write its append-only file anew: what was removed must not stand on disk any longer.
+
+        patience: seconds to wait for it; a server that goes on living finishes it by itself. One that does not let us
+        is told of in the log: its operator has to see to that.
+        """
+        deadline = time.monotonic() + patience
+        try:
+            if not (await self._persistence()).get("aof_enabled"):
+                return
+            # One that is under way may have begun before the removal.
+            await self._rewritten(deadline)
+            await answered(self._client.bgrewriteaof())
+            await self._rewritten(deadline)
+        except RedisUnavailable as error:
+            _log.warning("the server's append-only file was not written anew", error=str(error))
+
+    async def _rewritten(self, deadline: float) -> None:
+        while time.monotonic() < deadline:
+            now = await self._persistence()
+            if not now.get("aof_rewrite_in_progress") and not now.get("aof_rewrite_scheduled"):
+                return
+            await asyncio.sleep(0.02)
+
+    async def _persistence(self) -> dict[str, Any]:
+        found: dict[str, Any] = await answered(self._client.info("persistence"))
+        return found
 
     async def stops(self) -> Stops:
         """The emergency stops in force. Raises RecordCorrupt for one that cannot be read."""

@@ -172,6 +172,8 @@ def _configuration(directory: Path, socket: Path, pid_file: Path, log: Path) -> 
         "save": '""',
         "appendonly": "yes",
         "appendfsync": "everysec",
+        # Compressed text would hide from a search for what must not be there.
+        "rdbcompression": "no",
         "maxmemory-policy": "noeviction",
     }
     return "".join(f"{name} {value}\n" for name, value in values.items())

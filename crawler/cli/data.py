@@ -88,7 +88,8 @@ def update(ctx: click.Context, *, force: bool, as_json: bool) -> None:
 
 
 def _show(found: dict[str, Any], *, as_json: bool) -> None:
-    from crawler.cli.tables import plain, print_table
+    from crawler.cli.tables import print_table
+    from crawler.service.texts import plain
 
     if as_json:
         emit(found)

@@ -14,8 +14,8 @@ _SIGNS = {"ok": ("ok     ", "green"), "warning": ("warning", "yellow"), "problem
 @click.pass_obj
 def doctor(context: Globals, *, as_json: bool) -> None:
     """Look at this installation, and change nothing. Exits with 1 when there is a problem."""
-    from crawler.cli.tables import plain
     from crawler.service.doctor import examine
+    from crawler.service.texts import plain
 
     options = context.options()
     found = examine(context.open_home(options), options, context.user)

@@ -17,7 +17,9 @@ from crawler.errors import VangnetError
 COMMANDS = {
     "attribute": ("scope", "Who hosts an address or URL, with sources."),
     "audit": ("audit", "Verify and read the audit chain."),
+    "backup": ("upkeep", "Write a consistent copy of the database."),
     "campaign": ("campaign", "Create, approve, start, steer and follow campaigns."),
+    "cases": ("cases", "The desk's queue and its acts, for the terminal."),
     "crawl": ("crawl", "Crawl a campaign on this machine, and wait until everything is recorded."),
     "data": ("data", "Address and domain data: what is loaded, and how old."),
     "demo": ("demo", "The main job, end to end, on a loopback mini-internet."),
@@ -25,13 +27,18 @@ COMMANDS = {
     "fingerprint": ("fingerprint", "What the pipeline computes for a file."),
     "hashes": ("hashes", "Import, list, enable and check hash lists."),
     "hits": ("hits", "List, show and decide hits."),
+    "keys": ("upkeep", "A new key for the sealed fields."),
     "notices": ("notices", "Draft, approve and send notices to hosters."),
     "recheck": ("recheck", "Visit again what notices name."),
     "recorder": ("worker", "Write what the workers at REDIS_URL found into this home."),
     "report": ("report", "Hosters, volumes, time to removal."),
+    "restore": ("upkeep", "Put a backup in the place of the database."),
+    "retention": ("upkeep", "Erase what may not be kept any longer."),
     "schedule": ("schedule", "Nightly crawls: add, list, pause, remove, run what is due."),
     "scope": ("scope", "Whether an address, host or URL is in scope, and why."),
     "stop": ("stop", "Emergency stop for everything, a host or a prefix."),
+    "users": ("users", "People, their roles, and signing in."),
+    "web": ("web", "The desk, in a browser."),
     "worker": ("worker", "Join the crawl at REDIS_URL: one more worker."),
 }
 """Command -> (module of `crawler.cli` that defines it, what it does); imported only when it is used."""

@@ -8,12 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-
-def plain(value: object) -> str:
-    """A cell's text: control and formatting characters are shown as "�", None as "-"."""
-    if value is None:
-        return "-"
-    return "".join(character if character.isprintable() else "�" for character in str(value))
+from crawler.service.texts import plain
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:

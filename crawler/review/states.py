@@ -5,10 +5,11 @@
                     quarantine ─> quarantined
     elsewhere ── confirm, reject, hold ─> …          held ── resume ─> new          quarantined ── lift ─> new, reject
     confirmed ── notice ─> noticed ── see-removed, see-up, see-moved ─> removed, still-up, moved
-    confirmed, rejected, removed, moved ── reopen ─> new
+    confirmed, rejected, elsewhere, removed, moved ── reopen ─> new
 
 Analysts see no image, so what they may confirm follows the class of certainty: A rests on the list's own verified
 category; B and C need an assessment made elsewhere, unless the policy of every list that matched says otherwise.
+What its lists have withdrawn meanwhile is confirmed by nobody.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ TRANSITIONS: Final[Mapping[Status, Mapping[Event, Status]]] = MappingProxyType(
             Event.CONFIRM: Status.CONFIRMED,
             Event.REJECT: Status.REJECTED,
             Event.HOLD: Status.HELD,
+            Event.REOPEN: Status.NEW,
         },
         Status.HELD: {Event.RESUME: Status.NEW},
         Status.QUARANTINED: {Event.LIFT: Status.NEW, Event.REJECT: Status.REJECTED},
@@ -100,14 +102,22 @@ def after(status: Status, event: Event) -> Status | Rejected:
 
 
 def decide(
-    status: Status, event: Event, *, certainty: str, near_may_confirm: bool = False, assessed: bool = False
+    status: Status,
+    event: Event,
+    *,
+    certainty: str,
+    near_may_confirm: bool = False,
+    assessed: bool = False,
+    withdrawn: bool = False,
 ) -> Status | Rejected:
     """As `after`, for a decision of an analyst.
 
     certainty: "A", "B" or "C".  near_may_confirm: every list that matched lets its near hits be confirmed at the desk.
-    assessed: an assessment made elsewhere is on record.
-    Rejected("assessment-needed") when a hit of class B or C would be confirmed without.
+    assessed: an assessment made elsewhere is on record.  withdrawn: the lists hold no entry any more that matched.
+    Rejected("withdrawn"), or ("assessment-needed") when a hit of class B or C would be confirmed without.
     """
+    if event is Event.CONFIRM and withdrawn:
+        return Rejected("withdrawn")
     if event is Event.CONFIRM and certainty != "A" and not (near_may_confirm or assessed):
         return Rejected("assessment-needed", f"class {certainty}")
     return after(status, event)

@@ -1,8 +1,9 @@
 """Who may do what.
 
-In the lab everybody is everybody. In production a person is who the operating system says: while nobody has been
-registered yet, the account that owns the home may do everything, under the name that it gives; from then on the name
-must be that of the account, and its roles decide. The audit record has the account in any case.
+In the lab everybody is everybody. In production, while nobody has been registered yet, the account that uses the home
+may do everything under its own name. From then on roles decide, and a name is proved: by a session from `vangnet users
+sign-in` for people who have a password and TOTP; by the operating system for those who were registered as an account
+of it. The audit record has the account in any case.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from types import MappingProxyType
 from typing import Final
 
 from crawler.errors import NotAuthorised
-from crawler.store import audit
+from crawler.store import audit, people
 from crawler.store.actors import Actor, Role, anyone_has_a_role, roles_of
 from crawler.store.database import Database
 
-_ALL: Final = frozenset(Role)
+ALL_ROLES: Final = frozenset(Role)
 _DESK: Final = frozenset({Role.ANALYST, Role.APPROVER})
 
 PERMITS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
     {
-        "lists.read": _ALL,
+        "lists.read": ALL_ROLES,
         "lists.import": frozenset({Role.OPERATOR, Role.ADMIN}),
         "lists.enable": frozenset({Role.OPERATOR, Role.ADMIN}),
         "lists.disable": frozenset({Role.OPERATOR, Role.ADMIN}),
@@ -35,11 +36,19 @@ PERMITS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "lists.check": frozenset({Role.OPERATOR, Role.ANALYST, Role.ADMIN}),
         "data.load": frozenset({Role.OPERATOR, Role.ADMIN}),
         "data.update": frozenset({Role.OPERATOR, Role.ADMIN}),
-        "hits.read": _ALL,
+        "hits.read": ALL_ROLES,
         "hits.reveal": _DESK,
         "hits.confirm": _DESK,
         "hits.reject": _DESK,
-        "campaigns.read": _ALL,
+        "hits.refer": _DESK,
+        "hits.hold": _DESK,
+        "hits.resume": _DESK,
+        "hits.reopen": frozenset({Role.APPROVER}),
+        "hits.quarantine": frozenset({Role.APPROVER, Role.ADMIN}),
+        "hits.lift": frozenset({Role.APPROVER, Role.ADMIN}),
+        "cases.take": _DESK,
+        "cases.note": _DESK,
+        "campaigns.read": ALL_ROLES,
         "campaigns.write": frozenset({Role.OPERATOR, Role.ADMIN}),
         "campaigns.approve": frozenset({Role.APPROVER}),
         "campaigns.reveal": frozenset({Role.OPERATOR, Role.APPROVER, Role.ADMIN}),
@@ -47,14 +56,14 @@ PERMITS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "campaigns.pause": frozenset({Role.OPERATOR, Role.ADMIN}),
         "campaigns.resume": frozenset({Role.OPERATOR, Role.ADMIN}),
         "campaigns.stop": frozenset({Role.OPERATOR, Role.ADMIN}),
-        "stops.read": _ALL,
+        "stops.read": ALL_ROLES,
         # In an emergency everybody who acts at all may stop; going on again is for those who answer for the crawl.
-        "stops.set": _ALL - {Role.AUDITOR},
+        "stops.set": ALL_ROLES - {Role.AUDITOR},
         "stops.lift": frozenset({Role.OPERATOR, Role.ADMIN}),
-        "workers.read": _ALL,
+        "workers.read": ALL_ROLES,
         "workers.enrol": frozenset({Role.OPERATOR, Role.ADMIN}),
         "workers.revoke": frozenset({Role.OPERATOR, Role.ADMIN}),
-        "notices.read": _ALL,
+        "notices.read": ALL_ROLES,
         "notices.reveal": _DESK,
         "notices.draft": _DESK,
         "notices.withdraw": _DESK,
@@ -62,31 +71,48 @@ PERMITS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "notices.send": frozenset({Role.OPERATOR, Role.APPROVER, Role.ADMIN}),
         "notices.resolve": _DESK,
         "rechecks.run": frozenset({Role.OPERATOR, Role.ANALYST, Role.APPROVER, Role.ADMIN}),
-        "report.read": _ALL,
-        "schedules.read": _ALL,
+        "report.read": ALL_ROLES,
+        "schedules.read": ALL_ROLES,
         "schedules.write": frozenset({Role.OPERATOR, Role.ADMIN}),
         "schedules.run": frozenset({Role.OPERATOR, Role.ADMIN}),
-        "doctor.read": _ALL,
+        "doctor.read": ALL_ROLES,
         "audit.read": frozenset({Role.AUDITOR, Role.ADMIN}),
+        "audit.publish": frozenset({Role.AUDITOR, Role.ADMIN}),
+        "users.read": frozenset({Role.AUDITOR, Role.ADMIN}),
+        "users.write": frozenset({Role.ADMIN}),
+        "keys.rotate": frozenset({Role.ADMIN}),
+        "store.backup": frozenset({Role.ADMIN}),
+        "store.restore": frozenset({Role.ADMIN}),
+        "retention.run": frozenset({Role.ADMIN}),
     }
 )
 """Act -> the roles that permit it. An act that does not stand here is nobody's."""
 
 
-def identify(db: Database, name: str | None, *, origin: str = "cli") -> Actor:
+def identify(db: Database, name: str | None, *, origin: str = "cli", signed_in: str | None = None) -> Actor:
     """The person who acts, with all roles that the person has.
 
-    name: as --user gave it; None: "operator" in the lab, the account's name in production.
-    Raises NotAuthorised when people are registered and the name is not the account's.
+    name: as --user gave it; None: "operator" in the lab, else who signed in, else the account's name.
+    signed_in: whose session the command carries, None for nobody's.
+    Raises NotAuthorised when the name is neither the account's nor that of the session, or needs a session.
     """
     if db.home.lab:
-        return Actor(name or "operator", _ALL, origin)
+        return Actor(name or "operator", ALL_ROLES, origin)
     account = _account()
+    wanted, origin = name or signed_in or account, f"{origin}:{account}"
     if not anyone_has_a_role(db):
-        return Actor(name or account, _ALL, f"{origin}:{account}")
-    if name not in (None, account):
-        raise NotAuthorised(f"you are signed in as {account!r}, not {name!r}; leave --user out or change the account")
-    return Actor(account, roles_of(db, account), f"{origin}:{account}")
+        if wanted != account:
+            raise NotAuthorised(
+                f"nobody is registered yet, so you are {account!r}, not {wanted!r}; see `vangnet users add`"
+            )
+        return Actor(account, ALL_ROLES, origin)
+    found = people.person(db, wanted)
+    if found is not None and found.signs_in:
+        if signed_in != wanted:
+            raise NotAuthorised(f"{wanted!r} signs in first: vangnet users sign-in {wanted}")
+    elif wanted != account:
+        raise NotAuthorised(f"you are signed in as {account!r}, not {wanted!r}; leave --user out or sign in")
+    return Actor(wanted, roles_of(db, wanted), origin)
 
 
 def require(db: Database, actor: Actor, act: str) -> None:

@@ -286,6 +286,7 @@ async def close_run(
     # What is still active is found and forgotten by the next command, if this one is killed here.
     await deployment.frontier.forget(run)
     await deployment.control.retire(run)
+    await deployment.control.compact()
     if lost:
         raise FrontierLost(
             f"run {run} ended with {counts.pending} URLs without an outcome: the server lost data; what was recorded "

@@ -9,7 +9,7 @@ from crawler.errors import InvalidInput, Refused
 from crawler.records import Rejected
 from crawler.review.states import Event, Status, decide
 from crawler.service.actors import require
-from crawler.store import audit, decisions, hit_views
+from crawler.store import audit, cases, decisions, hit_views
 from crawler.store.actors import Actor
 from crawler.store.database import Database
 from crawler.store.hit_views import HitState
@@ -34,7 +34,7 @@ def list_hits(
     require(db, actor, "hits.read")
     if status is not None and status not in set(Status):
         raise InvalidInput(f"there is no status {status!r}; it is one of {', '.join(Status)}")
-    reveal = _reveal(db, actor, campaign or "all hits", reveal_reason)
+    reveal = may_reveal(db, actor, campaign or "all hits", reveal_reason)
     return hit_views.hits_json(db, reveal=reveal, campaign=campaign, status=status)
 
 
@@ -45,7 +45,7 @@ def show_hit(db: Database, actor: Actor, hit_id: str, *, reveal_reason: str | No
     """
     require(db, actor, "hits.read")
     _state(db, hit_id)
-    reveal = _reveal(db, actor, hit_id, reveal_reason)
+    reveal = may_reveal(db, actor, hit_id, reveal_reason)
     if not db.home.lab:
         # Reasons are sealed, and reading what is sealed leaves a trace.
         with db.write():
@@ -67,13 +67,13 @@ def confirm_hit(
     not permit it.
     """
     require(db, actor, "hits.confirm")
-    return _decide(db, actor, hit_id, Event.CONFIRM, reason=given(reason), assessment=assessment)
+    return _decide(db, actor, hit_id, Event.CONFIRM, reason=given_reason(reason), assessment=assessment)
 
 
 def reject_hit(db: Database, actor: Actor, hit_id: str, *, reason: str) -> dict[str, Any]:
     """Reject a hit; as `confirm_hit`."""
     require(db, actor, "hits.reject")
-    return _decide(db, actor, hit_id, Event.REJECT, reason=given(reason))
+    return _decide(db, actor, hit_id, Event.REJECT, reason=given_reason(reason))
 
 
 def _decide(
@@ -88,8 +88,12 @@ def _decide(
             certainty=state.certainty,
             near_may_confirm=state.near_may_confirm,
             assessed=assessed,
+            withdrawn=state.withdrawn,
         )
-        if isinstance(target, Rejected):
+        taken = _taken(db, actor, state)
+        if taken is not None:
+            audit.append(db, actor, f"hits.{event}", hit_id, result="refused", detail={"why": "taken"})
+        elif isinstance(target, Rejected):
             audit.append(db, actor, f"hits.{event}", hit_id, result="refused", detail={"why": target.reason})
         else:
             decision = decisions.decide(
@@ -104,18 +108,32 @@ def _decide(
             )
             detail = {"decision": decision, "before": state.status, "after": target}
             audit.append(db, actor, f"hits.{event}", hit_id, detail=detail)
+    if taken is not None:
+        raise Refused(taken)
     if isinstance(target, Rejected):
-        raise Refused(_why(state, event, target))
+        raise Refused(why_refused(f"hit {hit_id}", state, event, target))
     return {"id": hit_id, "status": target.value, "decision": decision}
 
 
-def _why(state: HitState, event: Event, rejected: Rejected) -> str:
+def why_refused(what: str, state: HitState, event: Event, rejected: Rejected) -> str:
+    """The line for people. what: for instance "hit 3f…"."""
     if rejected.reason == "assessment-needed":
         return (
-            f"hit {state.id} is of class {state.certainty} and its list wants an assessment made elsewhere; give its "
-            "reference with --assessment"
+            f"{what} is of class {state.certainty} and its list wants an assessment made elsewhere; give its "
+            "reference with --assessment, or have it assessed"
         )
-    return f"hit {state.id} is {state.status}; {event} is not possible from there"
+    if rejected.reason == "withdrawn":
+        return f"{what}: the lists have withdrawn what it matched; reject it, or have it assessed elsewhere"
+    return f"{what} is {state.status}; {event} is not possible from there"
+
+
+def _taken(db: Database, actor: Actor, state: HitState) -> str | None:
+    """Why the hit has to be left to somebody else just now: its item is being looked at."""
+    case = cases.find(db, state.case_id)
+    holder = None if case is None else case.leased_to(db.clock())
+    if holder in (None, actor.name):
+        return None
+    return f"hit {state.id} is with {holder} at the desk just now; wait, or ask"
 
 
 def _state(db: Database, hit_id: str) -> HitState:
@@ -125,19 +143,19 @@ def _state(db: Database, hit_id: str) -> HitState:
     return state
 
 
-def given(reason: str) -> str:
-    """A reason as a person gave it, without white space around it. Raises InvalidInput for an empty or endless one."""
+def given_reason(reason: str) -> str:
+    """A reason without white space around it. Raises InvalidInput for an empty or long one."""
     text = reason.strip()
     if not text or len(text) > MAX_REASON:
         raise InvalidInput(f"a reason has 1 to {MAX_REASON} characters; say in a line why")
     return text
 
 
-def _reveal(db: Database, actor: Actor, object_id: str, reason: str | None) -> bool:
+def may_reveal(db: Database, actor: Actor, object_id: str, reason: str | None) -> bool:
     """Whether URLs are shown as they are. Revealing them outside of the lab is an act of its own."""
     if reason is None:
         return db.home.lab
-    text = given(reason)
+    text = given_reason(reason)
     require(db, actor, "hits.reveal")
     with db.write():
         note = decisions.add_note(db, actor, object_id, "reveal", text)

@@ -8,7 +8,7 @@ from typing import Any
 from crawler.errors import InvalidInput, Refused
 from crawler.review.quarantine import FloodRule
 from crawler.service.actors import require
-from crawler.service.hits import given
+from crawler.service.hits import given_reason
 from crawler.store import alerts, audit, floods
 from crawler.store.actors import Actor
 from crawler.store.database import Database
@@ -50,7 +50,7 @@ def uphold(db: Database, actor: Actor, entry: int, *, reason: str, rule: FloodRu
 def _decide(
     db: Database, actor: Actor, entry: int, states: Sequence[str], *, uphold: bool, reason: str, rule: FloodRule
 ) -> dict[str, Any]:
-    text = given(reason)
+    text = given_reason(reason)
     act = "entries.uphold" if uphold else "entries.lift"
     with db.write():
         found = _known(db, entry)

@@ -23,6 +23,7 @@ from crawler.parts import frontier_of, tables_of
 from crawler.recorder import Recorder
 from crawler.service.deployment import Deployment
 from crawler.service.enrol import Doorkeeper
+from crawler.service.heads import keep_published
 from crawler.service.settle import keep_settled
 from crawler.service.watch import flood_rule, keep_watch
 from crawler.store.database import open_store
@@ -66,9 +67,8 @@ async def _record(client: Client, options: Options, home: Home, stop: asyncio.Ev
             keeper = Doorkeeper(db, control, joining, public_key(secret), options.worker_enrolment == "open")
             metering = [_meter(frontier, stop)] if options.metrics_port else []
             settling = [keep_settled(db, Deployment(control, frontier), stop)] if alone else []
-            await asyncio.gather(
-                recorder.run(stop), keeper.run(stop), keep_watch(db, options, stop), *settling, *metering
-            )
+            standing = (keep_watch(db, options, stop), keep_published(db, options.audit_heads, stop))
+            await asyncio.gather(recorder.run(stop), keeper.run(stop), *standing, *settling, *metering)
     finally:
         watch.cancel()
         await reverse.close()

@@ -9,13 +9,13 @@ replaced without the key. Triggers of the table refuse changes by accident; the 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from crawler.store.actors import Actor, register
 from crawler.store.database import Database
@@ -83,15 +83,53 @@ def append(
     return serial
 
 
-def verify(db: Database) -> Verdict:
-    """Walk the whole chain: any change, removal, insertion or reorder shows. About 2 s for a million events."""
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the chain ended at some time. hash: 32 bytes.  signature: 64 bytes, Ed25519 over serial and hash."""
+
+    serial: int
+    hash: bytes
+    signature: bytes
+
+
+def head(db: Database) -> Head | None:
+    """Where the chain ends, as it was signed; None while it is empty."""
+    row = db.row("SELECT serial, hash, signature FROM audit_head")
+    return None if row is None else Head(**row)
+
+
+def public_key(db: Database) -> bytes:
+    """What heads are verified with: 32 bytes."""
+    return _signer(db).public_key().public_bytes_raw()
+
+
+def signed(head: Head, key: bytes) -> bool:
+    """Whether the signature of a head is that of `key` (32 bytes, public)."""
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(head.signature, _head(head.serial, head.hash))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def verify(db: Database, heads: Iterable[Head] = ()) -> Verdict:
+    """Walk the whole chain: any change, removal, insertion or reorder shows. About 2 s for a million events.
+
+    heads: kept elsewhere, with signatures that were checked: the chain has to go through each of them, so that its end
+    cannot be cut off, nor the whole of it made anew, even by who has the key.
+    """
+    kept = {each.serial: each.hash for each in heads}
     before, expected = _START, 1
     for serial, body, digest in db.stream("SELECT serial, body, hash FROM audit_events ORDER BY serial"):
         if serial != expected:
             return _broken(db, expected, "events are missing or out of order")
         if chained(before, serial, body) != digest:
             return _broken(db, serial, "the event was changed, or another one put in its place")
+        if kept and kept.pop(serial, digest) != digest:
+            return _broken(db, serial, "the chain is not the one whose head was kept elsewhere")
         before, expected = digest, expected + 1
+    if kept:
+        return _broken(db, expected, "events are missing that a head kept elsewhere knows of")
     return _verify_head(db, expected - 1, before)
 
 

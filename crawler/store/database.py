@@ -51,16 +51,18 @@ _ADVICE = (
 )
 
 
-def open_store(home: Home, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+def open_store(home: Home, *, busy_seconds: float = BUSY_SECONDS, path: Path | None = None) -> Database:
     """The database of `home`, made and migrated when needed, with its keys.
 
+    path: of a copy of it, to be opened in its stead.
     Raises StoreUnavailable when the file is locked, damaged or newer than this version, or when the keys are not those
     that it was written with; HomeUnusable when a key file is missing or damaged.
     """
-    _touch(home.database)
-    with translated(str(home.database)):
+    file = path or home.database
+    _touch(file)
+    with translated(str(file)):
         connection = sqlite3.connect(
-            home.database, timeout=busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=256
+            file, timeout=busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         try:
             for pragma in _PRAGMAS:
@@ -79,15 +81,16 @@ class Database:
     home: whose database this is.  sealer: opens its sealed fields.  clock: seconds since the epoch.
     """
 
-    __slots__ = ("_inside", "_tables", "clock", "home", "keys", "sealer")
+    __slots__ = ("_generation", "_inside", "_tables", "clock", "home", "keys", "sealer")
 
     def __init__(self, home: Home, tables: sqlite_utils.Database, keys: Keyring) -> None:
-        self.home = home
-        self.keys = keys
-        self.sealer = Sealer(keys)
-        self.clock: Callable[[], float] = time.time
         self._tables = tables
         self._inside = False
+        self.home = home
+        self.keys = keys
+        self.sealer = Sealer(keys, self._reloaded)
+        self._generation: int = self._seal_keys()
+        self.clock: Callable[[], float] = time.time
 
     def __enter__(self) -> Self:
         return self
@@ -117,6 +120,7 @@ class Database:
             self._tables.conn.execute("BEGIN IMMEDIATE")
         self._inside = True
         try:
+            self._use_newest_key()
             yield
             with self._translated():
                 self._tables.conn.execute("COMMIT")
@@ -126,6 +130,20 @@ class Database:
             raise
         finally:
             self._inside = False
+
+    def _use_newest_key(self) -> None:
+        """Who was open while `keys rotate` made a key must not go on sealing with the one before."""
+        generation = self._seal_keys()
+        if generation != self._generation:
+            self.sealer.use(self._reloaded())
+            self._generation = generation
+
+    def _seal_keys(self) -> int:
+        return int(self.value("SELECT coalesce(max(rowid), 0) FROM key_checks WHERE name LIKE 'seal-%'"))
+
+    def _reloaded(self) -> Keyring:
+        self.keys = open_keys(self.home, make=False)
+        return self.keys
 
     def rows(self, sql: str, *values: Any) -> list[Row]:
         """All rows of a query, as dictionaries."""
@@ -183,6 +201,11 @@ class Database:
         with self._translated():
             self._tables.conn.execute(f"DETACH DATABASE {name}")
 
+    def copy_to(self, path: Path) -> None:
+        """Write a consistent copy of the whole database to `path`, which must not exist; others may go on writing."""
+        with translated(str(path)):
+            self._tables.conn.execute("VACUUM INTO ?", (str(path),))
+
     def shrink_log(self) -> None:
         """Fold the write-ahead log into the file and cut it; left for later when somebody reads."""
         with self._translated():
@@ -192,6 +215,17 @@ class Database:
     def _translated(self) -> Iterator[None]:
         with translated(str(self.home.database)):
             yield
+
+
+def alone_with(path: Path) -> None:
+    """Return when nobody else has the database open, with its log folded into it. Raises StoreUnavailable."""
+    with translated(str(path)):
+        connection = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+        try:
+            # Leaving WAL mode takes that no other connection is open, idle ones included.
+            connection.execute("PRAGMA journal_mode = DELETE").fetchall()
+        finally:
+            connection.close()
 
 
 @contextmanager

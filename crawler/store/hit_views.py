@@ -30,12 +30,14 @@ class RunCounts:
 
 @dataclass(frozen=True, slots=True)
 class HitState:
-    """What a decision needs to know.  near_may_confirm: as in `crawler.review.states.decide`."""
+    """What a decision needs to know.  near_may_confirm, withdrawn: as in `crawler.review.states.decide`."""
 
     id: str
+    case_id: str
     status: str
     certainty: str
     near_may_confirm: bool
+    withdrawn: bool
 
 
 def hits_json(
@@ -91,13 +93,34 @@ def sightings_json(db: Database, hit_id: str, *, reveal: bool) -> list[dict[str,
 
 def state_of(db: Database, hit_id: str) -> HitState | None:
     """What a decision about a hit rests on, or None when there is none of this id."""
-    row = db.row(
-        "SELECT id, status, certainty, NOT EXISTS (SELECT 1 FROM matches LEFT JOIN hash_lists "
-        "ON hash_lists.id = list_id WHERE hit_id = hits.id AND benign = 0 AND coalesce(near, 'assess') <> 'confirm') "
-        "AS near_may_confirm FROM hits WHERE id = ?",
-        hit_id,
-    )
-    return None if row is None else HitState(**{**row, "near_may_confirm": bool(row["near_may_confirm"])})
+    row = db.row(_STATES + "WHERE hits.id = ?", hit_id)
+    return None if row is None else _state(row)
+
+
+def states_of_case(db: Database, case_id: str) -> list[HitState]:
+    """The same for every hit of a case item, in the order in which they were found."""
+    return [_state(row) for row in db.rows(_STATES + "WHERE case_id = ? ORDER BY found_at, hits.id", case_id)]
+
+
+# A match of an entry that no list of ours is known for rests on what the worker saw; it is not withdrawn.
+_STATES = """
+    SELECT hits.id, case_id, status, certainty,
+        NOT EXISTS (
+            SELECT 1 FROM matches LEFT JOIN hash_lists ON hash_lists.id = list_id
+            WHERE hit_id = hits.id AND benign = 0 AND coalesce(near, 'assess') <> 'confirm'
+        ) AS near_may_confirm,
+        NOT EXISTS (
+            SELECT 1 FROM matches LEFT JOIN hash_entries ON hash_entries.id = entry_id
+            WHERE hit_id = hits.id AND benign = 0 AND withdrawn_version IS NULL
+            AND (hash_entries.id IS NOT NULL OR matches.list_id IS NULL)
+        ) AS withdrawn
+    FROM hits
+"""
+
+
+def _state(row: Row) -> HitState:
+    flags = {name: bool(row[name]) for name in ("near_may_confirm", "withdrawn")}
+    return HitState(**{**row, **flags})
 
 
 def run_counts(db: Database, run: RunId) -> RunCounts:

@@ -7,7 +7,8 @@ A key file holds 32 bytes as 64 hexadecimal digits, mode 0600, under `keys/` of 
     audit               Ed25519 seed that signs the head of the audit chain
 
 Where `$CREDENTIALS_DIRECTORY` (systemd's LoadCredential=) holds files named `vangnet-seal-1`, `vangnet-blind`,
-`vangnet-audit`, these are used and nothing is made.
+`vangnet-audit`, or the environment holds `VANGNET_SECRET_SEAL_1`, `VANGNET_SECRET_BLIND`, `VANGNET_SECRET_AUDIT` (the
+digits themselves), these are used and nothing is made.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from crawler.errors import HomeUnusable
 from crawler.home import Home
 
 KEY_BYTES = 32
+_HEX = re.compile(r"[0-9a-f]{64}")
 _SEAL = re.compile(r"seal-([1-9][0-9]{0,4})\Z")
 _CREDENTIAL_PREFIX = "vangnet-"
+_VARIABLE = "VANGNET_SECRET_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ def open_keys(home: Home, *, make: bool, environment: Mapping[str, str] | None =
     credentials = Path(given) if given else None
     if credentials and any(credentials.glob(f"{_CREDENTIAL_PREFIX}*")):
         return _ring(credentials, _CREDENTIAL_PREFIX, make=False)
+    if any(name.startswith(_VARIABLE) for name in environment):
+        return _ring_of(environment)
     return _ring(home.keys, "", make=make)
 
 
@@ -81,7 +86,7 @@ def key_file(directory: Path, name: str, *, make: bool = True) -> bytes:
         raise HomeUnusable(f"key file {path}: {detail}; restore it from the backup of the keys") from error
     if mode & 0o077 and not name.startswith(_CREDENTIAL_PREFIX):
         raise HomeUnusable(f"key file {path} is open to other accounts; run chmod 600 on it")
-    if not re.fullmatch(r"[0-9a-f]{64}", text):
+    if not _HEX.fullmatch(text):
         raise HomeUnusable(f"key file {path} does not hold 64 hexadecimal digits; restore it from its backup")
     return bytes.fromhex(text)
 
@@ -97,6 +102,29 @@ def _ring(directory: Path, prefix: str, *, make: bool) -> Keyring:
         blind=key_file(directory, f"{prefix}blind", make=make),
         audit=key_file(directory, f"{prefix}audit", make=make),
     )
+
+
+def _ring_of(environment: Mapping[str, str]) -> Keyring:
+    """The keys in environment variables; incomplete or damaged ones are no reason to make others."""
+    found: dict[str, bytes] = {}
+    for variable in [name for name in environment if name.startswith(_VARIABLE)]:
+        if not _HEX.fullmatch(environment[variable]):
+            raise HomeUnusable(f"{variable} does not hold 64 hexadecimal digits; set it from the backup of the keys")
+        name = variable.removeprefix(_VARIABLE).lower().replace("_", "-")
+        found[name] = bytes.fromhex(environment[variable])
+    seals = {int(match[1]): key for name, key in found.items() if (match := _SEAL.match(name))}
+    for wanted, there in (("SEAL_1", seals), ("BLIND", "blind" in found), ("AUDIT", "audit" in found)):
+        if not there:
+            raise HomeUnusable(f"{_VARIABLE}{wanted} is missing beside the other keys in the environment; set it too")
+    return Keyring(seals=seals, blind=found["blind"], audit=found["audit"])
+
+
+def own_files(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether the keys are files of the home, which we may make; else somebody else provides them."""
+    environment = os.environ if environment is None else environment
+    given = environment.get("CREDENTIALS_DIRECTORY")
+    elsewhere = given and any(Path(given).glob(f"{_CREDENTIAL_PREFIX}*"))
+    return not elsewhere and not any(name.startswith(_VARIABLE) for name in environment)
 
 
 def _make(path: Path) -> None:

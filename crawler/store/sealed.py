@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
+from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -31,23 +32,35 @@ def new_id() -> str:
 class Sealer:
     """Seals and opens fields with the keys of one installation."""
 
-    __slots__ = ("_blind", "_ciphers", "_current")
+    __slots__ = ("_blind", "_ciphers", "_current", "_reload")
 
-    def __init__(self, keys: Keyring) -> None:
+    def __init__(self, keys: Keyring, reload: Callable[[], Keyring] | None = None) -> None:
+        """reload: reads the keys anew; asked when a value was sealed by a key that was made meanwhile."""
+        self._reload = reload
+        self.use(keys)
+
+    def use(self, keys: Keyring) -> None:
+        """Seal and open with these keys from now on."""
         self._ciphers = {number: AESGCM(key) for number, key in keys.seals.items()}
         self._current = keys.current
         self._blind = keys.blind
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes of every value that is sealed now: format and key number."""
+        return bytes([_FORMAT]) + self._current.to_bytes(2, "big")
 
     def seal(self, table: str, column: str, row: str, text: str) -> bytes:
         """`text` for this one field of this one row. Two calls never give the same bytes."""
         nonce = secrets.token_bytes(_NONCE)
         cipher = self._ciphers[self._current]
-        head = bytes([_FORMAT]) + self._current.to_bytes(2, "big")
-        return head + nonce + cipher.encrypt(nonce, text.encode("utf-8", "surrogatepass"), _place(table, column, row))
+        return (
+            self.head + nonce + cipher.encrypt(nonce, text.encode("utf-8", "surrogatepass"), _place(table, column, row))
+        )
 
     def open(self, table: str, column: str, row: str, value: bytes) -> str:
         """The text that was sealed. Raises StoreUnavailable when the key is missing or the value was changed."""
-        cipher = self._ciphers.get(int.from_bytes(value[1:_HEAD], "big")) if value[:1] == bytes([_FORMAT]) else None
+        cipher = self._cipher(value)
         if cipher is None:
             raise StoreUnavailable(
                 f"{table}.{column} of row {row}: no key opens it; restore the keys from their backup"
@@ -59,6 +72,14 @@ class Sealer:
             raise StoreUnavailable(
                 f"{table}.{column} of row {row} was changed or sealed by another key; restore the database or its keys"
             ) from error
+
+    def _cipher(self, value: bytes) -> AESGCM | None:
+        if value[:1] != bytes([_FORMAT]):
+            return None
+        number = int.from_bytes(value[1:_HEAD], "big")
+        if number not in self._ciphers and self._reload is not None:
+            self.use(self._reload())
+        return self._ciphers.get(number)
 
     def seal_optional(self, table: str, column: str, row: str, text: str | None) -> bytes | None:
         """As `seal`; None stays None."""

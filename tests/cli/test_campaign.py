@@ -176,8 +176,11 @@ def test_stops_are_set_listed_and_lifted(vangnet: Run) -> None:
     assert "a.example" not in str(events)
 
 
-def test_production_wants_a_second_person_and_masks_seeds(production: Run, file: Path) -> None:
-    assert production("--user", "anna", "campaign", "create", file).code == 0
+def test_production_wants_a_second_person_and_masks_seeds(
+    production: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actors.getpass, "getuser", lambda: "anna")
+    assert production("campaign", "create", file).code == 0
     own = production("--user", "anna", "campaign", "approve", "nightly")
     assert (own.code, "second person" in own.err) == (3, True)
     shown = production("campaign", "show", "nightly", "--json")
@@ -185,6 +188,8 @@ def test_production_wants_a_second_person_and_masks_seeds(production: Run, file:
     assert "hidden" not in shown.out
     revealed = production("campaign", "show", "nightly", "--reveal", "--reason", "to approve it", "--json").document()
     assert revealed["file"]["seeds"]["domains"] == ["hidden.example"]
+    monkeypatch.setattr(actors.getpass, "getuser", lambda: "bert")
+    assert production("--user", "anna", "campaign", "approve", "nightly").code == 3
     assert production("--user", "bert", "campaign", "approve", "nightly").code == 0
     assert acts(production) == [
         ("campaigns.save", "done"),
@@ -216,7 +221,8 @@ ROLES = {
 def test_every_act_needs_its_role(
     production: Run, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: Role
 ) -> None:
-    production("--user", "anna", "campaign", "create", file)
+    monkeypatch.setattr(actors.getpass, "getuser", lambda: "anna")
+    production("campaign", "create", file)
     monkeypatch.setattr(actors.getpass, "getuser", lambda: "bert")
     with store_at(tmp_path, lab=False) as db, db.write():
         add_role(db, "bert", role)

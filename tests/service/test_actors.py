@@ -7,12 +7,26 @@ import pytest
 
 from crawler.errors import NotAuthorised, VangnetError
 from crawler.match.entries import ImportOptions
+from crawler.options import Options
 from crawler.service import actors
 from crawler.service import audit as audit_service
 from crawler.service.actors import PERMITS, identify, require
+from crawler.service.case_acts import (
+    hold_case,
+    lift_case,
+    note_case,
+    quarantine_case,
+    refer_case,
+    reopen_case,
+    resume_case,
+)
+from crawler.service.cases import take_case
 from crawler.service.checks import check
 from crawler.service.hits import confirm_hit, list_hits, reject_hit, show_hit
+from crawler.service.keys import rotate_keys
 from crawler.service.lists import all_lists, drop, import_list, set_enabled
+from crawler.service.upkeep import back_up, retain
+from crawler.service.users import disable_user, list_users
 from crawler.store import audit
 from crawler.store.actors import Actor, Role, add_role
 from crawler.store.database import Database
@@ -29,6 +43,20 @@ ACTS: dict[str, Callable[[Database, Actor], object]] = {
     "hits.reveal": lambda db, actor: list_hits(db, actor, reveal_reason="why"),
     "hits.confirm": lambda db, actor: confirm_hit(db, actor, "x", reason="why"),
     "hits.reject": lambda db, actor: reject_hit(db, actor, "x", reason="why"),
+    "hits.refer": lambda db, actor: refer_case(db, actor, "x", reason="why"),
+    "hits.hold": lambda db, actor: hold_case(db, actor, "x", owner="police", days=1, reason="why"),
+    "hits.resume": lambda db, actor: resume_case(db, actor, "x", reason="why"),
+    "hits.reopen": lambda db, actor: reopen_case(db, actor, "x", reason="why"),
+    "hits.quarantine": lambda db, actor: quarantine_case(db, actor, "x", reason="why"),
+    "hits.lift": lambda db, actor: lift_case(db, actor, "x", reason="why"),
+    "cases.take": lambda db, actor: take_case(db, actor, "x"),
+    "cases.note": lambda db, actor: note_case(db, actor, "x", text="why"),
+    "users.read": list_users,
+    "users.write": lambda db, actor: disable_user(db, actor, "x"),
+    "keys.rotate": rotate_keys,
+    "store.backup": lambda db, actor: back_up(db, actor, Path("/nowhere/b")),
+    "retention.run": lambda db, actor: retain(db, actor, Options(), dry_run=True),
+    "audit.publish": lambda db, actor: audit_service.publish(db, actor, Path("/nowhere")),
     "audit.read": lambda db, actor: (audit_service.verify(db, actor), audit_service.events(db, actor)),
 }
 
@@ -66,7 +94,8 @@ def test_production_asks_the_operating_system(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(actors.getpass, "getuser", lambda: "bert")
     with store_at(tmp_path, lab=False) as db:
         assert identify(db, None) == Actor("bert", frozenset(Role), "cli:bert")
-        assert identify(db, "anna").origin == "cli:bert"
+        with pytest.raises(NotAuthorised, match="nobody is registered yet, so you are 'bert', not 'anna'"):
+            identify(db, "anna")
         with db.write():
             add_role(db, "bert", Role.AUDITOR)
         assert identify(db, None) == Actor("bert", frozenset({Role.AUDITOR}), "cli:bert")

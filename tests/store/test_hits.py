@@ -331,7 +331,10 @@ def test_nothing_of_a_hit_stands_readable_in_the_files(tmp_path: Path) -> None:
 
 def test_decisions_move_a_hit_once(db: Database) -> None:
     hit = record(db, report(), ATTRIBUTION).hit_id
-    more = {"event": "confirm", "before": "new", "after": "confirmed", "reason": "listed", "assessment": None}
+    more = {"event": "confirm", "before": "new", "after": "confirmed", "reason": "listed"} | {
+        "assessment": None,
+        "assessor": None,
+    }
     with db.write():
         assert decide(db, ANNA, hit, **more)
         assert decide(db, ANNA, hit, **more) is None

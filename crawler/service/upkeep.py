@@ -1,0 +1,153 @@
+"""Backup, restore and retention of the database.
+
+A backup holds what the database holds, sealed as it is there; its keys are not in it, and are kept elsewhere.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from crawler.errors import InvalidInput, Refused, StoreUnavailable, Unavailable
+from crawler.home import Home
+from crawler.options import Options
+from crawler.service.actors import require
+from crawler.service.session import open_session
+from crawler.service.texts import plain
+from crawler.store import audit, retention
+from crawler.store.actors import Actor
+from crawler.store.database import Database, alone_with, open_store
+
+_DAY: Final = 86_400.0
+_PEOPLE_DAYS: Final = 30.0
+_CHUNK: Final = 1 << 20
+
+
+def back_up(db: Database, actor: Actor, file: Path) -> dict[str, Any]:
+    """Write a consistent copy of the database, mode 0600. Returns {"file", "bytes", "sha256", "events"}.
+
+    Crawling and deciding go on meanwhile.
+    Raises NotAuthorised, InvalidInput when the file exists or its directory does not, Unavailable and StoreUnavailable
+    when it cannot be written.
+    """
+    require(db, actor, "store.backup")
+    if file.exists():
+        raise InvalidInput(f"{plain(file)} exists; give a new name")
+    if not file.parent.is_dir():
+        raise InvalidInput(f"there is no directory {plain(file.parent)}; make it, or give another place")
+    with db.write():
+        audit.append(db, actor, "store.backup", "")
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    before = os.umask(0o077)
+    try:
+        db.copy_to(fresh)
+        _flush(fresh)
+        fresh.replace(file)
+        size, digest = file.stat().st_size, _digest(file)
+    except OSError as error:
+        raise Unavailable(f"backup {file}: {error.strerror}; make room, or give another place") from error
+    finally:
+        os.umask(before)
+        fresh.unlink(missing_ok=True)
+    head = audit.head(db)
+    return {"file": str(file), "bytes": size, "sha256": digest, "events": head.serial if head else 0}
+
+
+def restore(home: Home, user: str | None, file: Path, *, replace: bool) -> dict[str, Any]:
+    """Put a backup in the place of the database of a home. Returns {"file", "events", "before"}.
+
+    The backup is checked first: the home's keys have to fit, and its audit chain to hold. The database that was there
+    is kept beside it, under the name `before`.
+    user: as --user gave it. The database that is there says who may do this; where there is none, it is whoever has the
+    keys. What happened since the backup is in `before` alone, and so are its audit events.
+    Raises InvalidInput when there is no such file, Refused when a database is there and `replace` is not given, or
+    when it is in use; NotAuthorised; StoreUnavailable when the backup does not fit.
+    """
+    if not file.is_file():
+        raise InvalidInput(f"there is no file {plain(file)}")
+    there = home.database.exists()
+    if there and not replace:
+        raise Refused(f"home {home.root} has a database; give --replace to put the backup in its place")
+    actor = Actor(user or getpass.getuser(), origin="cli")
+    if there:
+        with open_session(home, user) as at:
+            require(at.db, at.actor, "store.restore")
+            actor = at.actor
+    fresh = home.database.with_name("vangnet.sqlite.restored")
+    kept = home.database.with_name("vangnet.sqlite.before")
+    try:
+        for path in (fresh, *_beside(fresh)):
+            path.unlink(missing_ok=True)
+        fresh.write_bytes(file.read_bytes())
+        fresh.chmod(0o600)
+        events = _checked(home, fresh, actor)
+        if there:
+            alone_with(home.database)
+            home.database.replace(kept)
+        for path in _beside(home.database):
+            path.unlink(missing_ok=True)
+        fresh.replace(home.database)
+    except OSError as error:
+        raise Unavailable(f"restoring into {home.root}: {error.strerror}; nothing was replaced") from error
+    finally:
+        for path in (fresh, *_beside(fresh)):
+            path.unlink(missing_ok=True)
+    return {"file": str(file), "events": events, "before": str(kept) if there else None}
+
+
+def retain(db: Database, actor: Actor, options: Options, *, dry_run: bool) -> dict[str, Any]:
+    """Erase what may not be kept any longer. Returns {"dry_run", "hits", "sightings", "sessions", "sign_ins"}.
+
+    hits: rejected, removed or moved ones whose URLs are erased; who comes by again is recognised by keyed numbers.
+    sightings: of these, deleted.  sessions, sign_ins: ended sessions and failed sign-ins of more than 30 days ago.
+    dry_run: only count.
+    Raises NotAuthorised, StoreUnavailable.
+    """
+    require(db, actor, "retention.run")
+    now = db.clock()
+    due = retention.due(db, now - options.retention_rejected * _DAY, now - options.retention_closed * _DAY)
+    with db.write():
+        counts = retention.count(db, due, now - _PEOPLE_DAYS * _DAY)
+        if not dry_run:
+            retention.erase(db, due, now - _PEOPLE_DAYS * _DAY)
+            audit.append(db, actor, "retention.run", "", detail=counts | {"erased": due})
+    if not dry_run:
+        db.shrink_log()
+    return {"dry_run": dry_run} | counts
+
+
+def _checked(home: Home, path: Path, actor: Actor) -> int:
+    """How many events the chain of a backup has. Raises StoreUnavailable."""
+    with open_store(home, path=path) as db:
+        damage = db.value("PRAGMA quick_check")
+        verdict = audit.verify(db)
+        if damage != "ok" or not verdict.intact:
+            problem = verdict.problem if damage == "ok" else "the file is damaged"
+            raise StoreUnavailable(f"the backup is not what was written: {problem}; take another one")
+        with db.write():
+            audit.append(db, actor, "store.restore", "")
+        db.shrink_log()
+    return verdict.events
+
+
+def _beside(path: Path) -> list[Path]:
+    return [path.with_name(path.name + end) for end in ("-wal", "-shm")]
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _digest(path: Path) -> str:
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            found.update(chunk)
+    return found.hexdigest()

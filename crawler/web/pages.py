@@ -1,0 +1,42 @@
+"""Templates. What an expression puts out is escaped; its control and bidirectional characters are neutralised."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import HTMLResponse, Response
+
+from crawler.service.texts import plain
+
+
+def render(template: str, status: int = 200, **values: Any) -> Response:
+    """A page from `templates/`."""
+    return HTMLResponse(_environment().get_template(template).render(**values), status)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("crawler.web", "templates"),
+        autoescape=True,
+        finalize=_shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["minute"] = _minute
+    made.filters["lines"] = lambda text: str(text).splitlines()
+    return made
+
+
+def _shown(value: object) -> object:
+    """Markup is our own; everything else may be a stranger's text."""
+    return value if isinstance(value, Markup | int | float) else plain(value)
+
+
+def _minute(at: str | None) -> str:
+    """ "2026-06-17 08:30" of a time in ISO 8601."""
+    return "–" if at is None else at[:16].replace("T", " ")
