@@ -20,13 +20,13 @@ HASHES: Final = 12
 """Of the text, 4 bytes each."""
 _LENGTH: Final = 32_768
 """Characters of a page that are sketched, and ..."""
-_MOST_WORDS: Final = 2_000
+_MOST_WORDS: Final = 1_000
 _ALIKE: Final = 0.8
 _DECORATION: Final = frozenset(("icon", "pixel", "guess"))
 _ASIDE: Final = re.compile(
     r"<(script|style|svg|template)\b[^>]*+>.*?(?:</\1\s*+>|\Z)|<!--.*?(?:-->|\Z)|<[^>]*+>?", re.S | re.I
 )
-_WORD: Final = re.compile(r"[^\W\d_]+")
+_WORD: Final = re.compile(rb"[a-z\x80-\xff]+")
 _HEADS: Final = re.compile(r"<(?:title|h1)\b[^<>]*+>([^<]{1,200}+)", re.I)
 _MISSING: Final = re.compile(
     r"\b404\b|not found|niet gevonden|bestaat niet|no longer (?:exists|available)|nicht gefunden|page introuvable", re.I
@@ -40,7 +40,7 @@ def sketch(text: str, candidates: Iterable[Candidate]) -> PageSketch:
     """The sketch of a page's markup and of the images that it names."""
     found = tuple(candidates)
     shown = _ASIDE.sub(" ", text[:_LENGTH])
-    words = _WORD.findall(shown.lower())[:_MOST_WORDS]
+    words = _WORD.findall(shown.lower().encode("utf-8", "replace"))[:_MOST_WORDS]
     images = sorted({each.url.partition("?")[0] for each in found if _is_picture(each)})
     digest = blake2b("\n".join(images).encode(), digest_size=8).digest()
     missing = any(_MISSING.search(head) for head in _HEADS.findall(text[:_LENGTH]))
@@ -55,9 +55,15 @@ def alike(one: bytes, other: bytes) -> bool:
     return len(left & right) >= _ALIKE * max(len(left), len(right))
 
 
-def _smallest(words: list[str]) -> bytes:
-    shingles = {" ".join(words[i : i + 3]) for i in range(max(len(words) - 2, 1))}
-    return b"".join(each.to_bytes(4, "big") for each in nsmallest(HASHES, {crc32(each.encode()) for each in shingles}))
+def _smallest(words: list[bytes]) -> bytes:
+    """The smallest hashes of three words in a row; of fewer than three, of those that there are."""
+    first = list(map(crc32, words)) or [0]
+    second, third = first[1:] or [0], first[2:] or [0]
+    hashes = {
+        (a + 0x9E3779B1 * b + 0x85EBCA6B * c) * 0xC2B2AE35 & 0xFFFFFFFF
+        for a, b, c in zip(first, second, third, strict=False)
+    }
+    return b"".join(each.to_bytes(4, "big") for each in nsmallest(HASHES, hashes))
 
 
 def _is_picture(candidate: Candidate) -> bool:

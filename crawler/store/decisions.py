@@ -70,15 +70,10 @@ def decide(
 def decide_many(
     db: Database, actor: Actor, hits: Sequence[str], *, event: str, before: str, after: str, reason: str
 ) -> list[str]:
-    """As `decide`, for several hits at once, with one note for all. Returns those that were moved."""
-    sql = "UPDATE hits SET status = ?, changed_at = ? WHERE id = ? AND status = ?"
-    moved = [hit for hit in hits if db.execute(sql, after, db.clock(), hit, before)]
-    if moved:
-        note = add_note(db, actor, moved[0], "reason", reason)
-        same = {"at": db.clock(), "note_id": note, "actor": actor.name, "event": event, "before": before}
-        for hit in moved:
-            db.insert("decisions", {"id": new_id(), "hit_id": hit, **same, "after": after, "assessment": None})
-    return moved
+    """As `decide`, for several hits that one act moves. Returns those that were moved."""
+    act = new_id()
+    same = {"event": event, "before": before, "after": after, "reason": reason, "act_id": act}
+    return [hit for hit in hits if decide(db, actor, hit, **same)]
 
 
 def decisions_json(db: Database, hit_id: str) -> list[dict[str, Any]]:

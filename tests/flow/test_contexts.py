@@ -52,7 +52,10 @@ def test_an_image_refused_to_strangers_is_found_at_home(tmp_path: Path) -> None:
         file.write_text(file.read_text() + f'nameservers = ["{nameserver}"]\n')
         done = vangnet.json("crawl", file)
         (hit,) = vangnet.json("hits", "list")
-    assert done["urls"] == {"discovered": 5, "fetched": 4, "failed": {"http-403": 1}, "skipped": {}, "pending": 0}
+    # Three hosts, and at each two places where a sitemap might have been.
+    skipped = {"no-sitemap": 6}
+    urls = {"discovered": 11, "fetched": 4, "failed": {"http-403": 1}, "skipped": skipped, "pending": 0}
+    assert done["urls"] == urls
     referers = [visit.referer or "" for visit in site.of(IMAGE)]
     assert [f"//{name}.test" in each for name, each in zip(("forum", "gallery"), referers, strict=True)] == [True] * 2
     assert hit["page_url"] == f"http://gallery.test:{site.port}/last"
