@@ -11,7 +11,7 @@ from crawler.frontier.base import Completion
 from crawler.records import Done, Failed, Fetched, FetchFailed, FrontierUrl, Lease, Outcome, Retry, Skipped
 from crawler.urls import canonical
 
-_NOTHING_SENT = frozenset({"blocked-scope", "invalid-request", "local-address", "local-resources"})
+_NOTHING_SENT = frozenset({"address-changed", "blocked-scope", "invalid-request", "local-address", "local-resources"})
 """Failures of a fetch before anything reached the server."""
 
 

@@ -28,6 +28,7 @@ from crawler.records import (
     Rejected,
     Rekind,
     Retry,
+    Skipped,
 )
 from crawler.urls import canonical, parts
 
@@ -53,14 +54,19 @@ class PageJudge:
 
     async def answered(self, lease: Lease, answered: Answered) -> PageOutcome:
         """An answer arrived. Raises SandboxUnavailable when an image in it could not be looked at."""
-        return PageOutcome(concluded(await self._answered(lease, answered.fetched), answered))
+        return self._outcome(concluded(await self._answered(lease, answered.fetched), answered))
 
     def unanswered(self, lease: Lease, sent: NotAnswered) -> PageOutcome:
         """No answer arrived."""
         completion = unanswered(lease, sent)
         if lease.item.kind is Kind.ROBOTS and isinstance(sent, FetchFailed):
             completion = replace(completion, robots=pack_unreachable(sent.reason))
-        return PageOutcome(completion)
+        return self._outcome(completion)
+
+    def _outcome(self, completion: Completion) -> PageOutcome:
+        served = self._runs.get(completion.lease.item.run)
+        pointer = served is not None and served.is_pointer(completion.lease.item)
+        return PageOutcome(of_pointer(completion) if pointer else completion)
 
     async def _answered(self, lease: Lease, fetched: Fetched) -> Completion:
         served = self._runs.get(lease.item.run)
@@ -73,6 +79,8 @@ class PageJudge:
         ended = ended or unusable(lease, fetched, time()) or unsupported(lease, fetched)
         if ended is not None:
             return ended
+        if served.is_pointer(lease.item):
+            return await self._pointer(lease, fetched)
         if fetched.kind == "image":
             return image_completion(lease, await examine_lease(served, lease, fetched.body))
         return await self._page(served, lease, fetched)
@@ -91,6 +99,16 @@ class PageJudge:
             tally["data-images"] += 1
         found = _discovered(lease, content)
         return Completion(lease, Done(found, tuple(results), dict(tally)))
+
+    async def _pointer(self, lease: Lease, fetched: Fetched) -> Completion:
+        """A page outside the scope: its links, and nothing of the images in it."""
+        if fetched.kind == "image":
+            return Completion(lease, Skipped("unsupported(image)"))
+        content = await self._discover(lease, fetched)
+        tally = Counter({f"rejected:{reason}": n for reason, n in content.rejected.items()})
+        tally.update({"pages": 1, "links": len(content.candidates), "data-images": len(content.data_images)})
+        tally["truncated"] += fetched.truncated is not None
+        return Completion(lease, Done(_discovered(lease, content), tally=dict(tally)))
 
     async def _discover(self, lease: Lease, fetched: Fetched) -> PageContent:
         most = _FEED_FACTOR * self._most if lease.item.kind is Kind.FEED else self._most
@@ -111,8 +129,9 @@ class PageJudge:
         sitemaps = [canonical(url, lease.item.url) for url in rules.sitemaps]
         named = tuple(Candidate(url, Kind.FEED, "robots", 4) for url in sitemaps if isinstance(url, str))
         found = Discovered(named, 1, None) if named else None
+        delay = crawl_delay(rules, served.campaign, pointer=served.is_pointer(lease.item))
         outcome = Done(found, tally={f"robots:http-{fetched.status}": 1})
-        return Completion(lease, outcome, pack_rules(rules), delay=crawl_delay(rules, served.campaign))
+        return Completion(lease, outcome, pack_rules(rules), delay=delay)
 
     async def _robots_moved(self, served: ServedRun, lease: Lease, fetched: Fetched) -> Completion:
         """Follow a redirect of robots.txt within its address, where the lease's politeness holds.
@@ -121,7 +140,7 @@ class PageJudge:
         robots.txt of its own, which is asked for before anything else there.
         """
         target = canonical(fetched.location) if fetched.location is not None else None
-        if isinstance(target, str) and len(lease.item.via) < _ROBOTS_HOPS:
+        if isinstance(target, str) and len(lease.item.via) < _ROBOTS_HOPS and not _astray(served, lease, target):
             resolved = await served.resolver.resolve(parts(target).host)
             if not isinstance(resolved, Rejected) and lease.item.address in resolved.addresses:
                 return Completion(lease, Rekind(Kind.ROBOTS, target))
@@ -129,10 +148,26 @@ class PageJudge:
         return Completion(lease, Done(tally={"robots:redirect-elsewhere": 1}), nothing)
 
 
+def _astray(served: ServedRun, lease: Lease, robots: str) -> bool:
+    """Whether the robots.txt of a pointer has moved to where nobody may ask for it."""
+    return served.is_pointer(lease.item) and not served.pointers.has(robots, Kind.ROBOTS)
+
+
 def _discovered(lease: Lease, content: PageContent) -> Discovered | None:
     if not content.candidates:
         return None
     return Discovered(content.candidates, lease.item.depth + 1, lease.item.url)
+
+
+def of_pointer(completion: Completion) -> Completion:
+    """The end of a pointer's lease under counters of their own: each begins with "pointer:"."""
+    outcome = completion.outcome
+    if not isinstance(outcome, Done | Failed | Skipped):
+        return completion
+    tally = {f"pointer:{name}": n for name, n in outcome.tally.items() if n}
+    if not isinstance(outcome, Done):
+        tally[f"pointer:{'failed' if isinstance(outcome, Failed) else 'skipped'}"] = 1
+    return replace(completion, outcome=replace(outcome, tally=tally))
 
 
 async def examine_lease(served: ServedRun, lease: Lease, body: bytes) -> Findings:

@@ -130,9 +130,10 @@ class Launch:
         What was left out comes first: it is older, and the seeds' pages must not use up the budgets before it.
         """
         await self.deployment.frontier.carry_over(run, self.campaign.limits.max_urls_per_host)
-        for chunk in _chunks(self.campaign.seed_urls()):
-            found = Discovered(tuple(Candidate(url, Kind.PAGE, "seed", 0) for url in chunk))
-            await self.deployment.frontier.offer(run, [found])
+        for source, seeds in (("seed", self.campaign.seed_urls()), ("pointer", iter(self.campaign.seeds.pointers))):
+            for chunk in _chunks(seeds):
+                found = Discovered(tuple(Candidate(url, Kind.PAGE, source, 0) for url in chunk))
+                await self.deployment.frontier.offer(run, [found])
         await self.deployment.control.set_seeded(run)
 
 
