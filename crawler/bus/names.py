@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from asyncio import Semaphore
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Final
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from redis.asyncio import Redis
 
 from crawler.bus.client import answered
+from crawler.bus.together import Together
 from crawler.errors import RedisUnavailable
 from crawler.fetch.dnscache import LASTING, MemoryDnsCache, Resolved
 from crawler.ranges import parse_address
@@ -29,7 +29,6 @@ from crawler.records import Rejected
 SLOTS: Final = 131_072
 MOST_BYTES: Final = 512
 """Of one sealed answer; a longer one is not shared. With SLOTS, the bound on all of them."""
-_AT_ONCE: Final = 16
 _NONCE: Final = 12
 _SECRET: Final = 32
 
@@ -56,7 +55,8 @@ class SharedDnsCache:
         self._salt = blake2b(" ".join(nameservers).encode(), digest_size=16).digest()
         self._now = now
         self._near = MemoryDnsCache()
-        self._asking = Semaphore(_AT_ONCE)
+        self._read = Together(self._get)
+        self._write = Together(self._set)
 
     async def get(self, host: str) -> Resolved | Rejected | None:
         """See DnsCache."""
@@ -65,8 +65,7 @@ class SharedDnsCache:
             return known
         slot, secret = self._place(host)
         try:
-            async with self._asking:
-                stored = await answered(self._client.get(slot))
+            stored = await self._read.ask(slot)
         except RedisUnavailable:
             return None
         found = None if stored is None else _opened(secret, stored)
@@ -89,8 +88,7 @@ class SharedDnsCache:
         if len(sealed) > MOST_BYTES:
             return
         try:
-            async with self._asking:
-                await answered(self._client.set(slot, sealed, px=max(1, int(ttl * 1000))))
+            await self._write.ask((slot, sealed, max(1, int(ttl * 1000))))
         except RedisUnavailable:
             return  # the others ask for themselves
 
@@ -99,7 +97,19 @@ class SharedDnsCache:
         digest = blake2b(
             host.encode(), digest_size=8 + _SECRET, key=self._number_key, salt=self._salt, person=b"dns"
         ).digest()
-        return f"{self._prefix}:dns:{int.from_bytes(digest[:8]) % SLOTS:x}", digest[8:]
+        # One hash tag for all: a cluster answers a command about many of them as well.
+        return f"{self._prefix}:{{dns}}:{int.from_bytes(digest[:8]) % SLOTS:x}", digest[8:]
+
+    async def _get(self, slots: Sequence[str]) -> Sequence[bytes | None]:
+        found: Sequence[bytes | None] = await answered(self._client.mget(slots))
+        return found
+
+    async def _set(self, entries: Sequence[tuple[str, bytes, int]]) -> Sequence[object]:
+        pipeline = self._client.pipeline(transaction=False)
+        for slot, sealed, milliseconds in entries:
+            pipeline.set(slot, sealed, px=milliseconds)
+        done: Sequence[object] = await answered(pipeline.execute())
+        return done
 
 
 def _sealed(secret: bytes, answer: Resolved | Rejected, until: float, ttl: float) -> bytes:
