@@ -153,7 +153,9 @@ def run(quick: bool) -> Result:
         against("names that another worker asked for", "shared", 1.0),
         against("names that this worker asked for", "known", 10.0),
     )
-    return Result(rows, "c-ares' thread that hands every answer to the event loop; for shared names, the client of Redis")
+    return Result(
+        rows, "c-ares' thread that hands every answer to the event loop; for shared names, the client of Redis"
+    )
 
 
 if __name__ == "__main__":
