@@ -25,6 +25,7 @@ NAMED = ("/thread", "/hop", "/astray", "/picture", "/secret/thread", "/gone")
 @dataclass(frozen=True)
 class Crawled:
     summary: dict[str, Any]
+    pointers: dict[str, int]
     hits: list[dict[str, Any]]
     forum: Site
     gallery: Site
@@ -74,7 +75,9 @@ def crawled(tmp_path_factory: pytest.TempPathFactory, kernels: Path) -> Iterator
         pointers = ", ".join(f'"{forum}{path}"' for path in NAMED)
         written = written.replace("[seeds]\n", f"[seeds]\npointers = [{pointers}]\n")
         file.write_text(f'{written}nameservers = ["{nameserver}"]\n')
-        yield Crawled(vangnet.json("crawl", file, "--workers", 2), vangnet.json("hits", "list"), there, here)
+        summary = vangnet.json("crawl", file, "--workers", 2)
+    (run,) = vangnet.json("campaign", "show", "test")["history"]
+    yield Crawled(summary, run["summary"]["pointers"], vangnet.json("hits", "list"), there, here)
 
 
 def test_only_named_pages_are_asked_for_there(crawled: Crawled) -> None:
@@ -100,3 +103,15 @@ def test_every_url_is_accounted_for(crawled: Crawled) -> None:
     assert urls["pending"] == 0
     assert urls["skipped"] == {"out-of-scope": 8, "robots": 1, "unsupported(image)": 1}
     assert urls["failed"] == {"http-404": 1, "http-410": 1}
+
+
+def test_they_are_counted_apart(crawled: Crawled) -> None:
+    assert crawled.pointers == {
+        "pointer:pages": 1,
+        "pointer:links": 6,
+        "pointer:data-images": 1,
+        "pointer:redirects": 2,
+        "pointer:failed": 1,
+        "pointer:skipped": 2,
+        "pointer:robots:http-200": 1,
+    }
