@@ -169,8 +169,9 @@ async def test_the_next_nameserver_is_tried() -> None:
     async with (
         nameserver(lambda *_: None) as silent,
         nameserver(lambda *_: RCODE.REFUSED) as refusing,
+        nameserver(lambda *_: RCODE.SERVFAIL) as failing,
         nameserver(everything) as good,
-        Resolver([silent.address, refusing.address, good.address], times=QUICK) as resolver,
+        Resolver([silent.address, refusing.address, failing.address, good.address], times=QUICK) as resolver,
     ):
         answer = await resolver.resolve("long.example")
         assert isinstance(answer, Resolved)
