@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from crawler.bus import names
 from crawler.bus.names import MOST_BYTES, SharedDnsCache
@@ -86,7 +88,7 @@ async def test_what_is_damaged_is_a_miss(client: Redis, damaged: bytes) -> None:
 
 
 async def test_a_server_that_is_away_is_a_miss(tmp_path: Path) -> None:
-    away = Redis(unix_socket_path=str(tmp_path / "none"))
+    away = Redis(unix_socket_path=str(tmp_path / "none"), retry=Retry(NoBackoff(), 0))
     mine = cache(away)
     assert await mine.get(HOST) is None
     await mine.put(HOST, FOUND, 90.0)
