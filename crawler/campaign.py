@@ -211,10 +211,12 @@ def _seeds_objection(campaign: Campaign) -> Rejected | None:
         return Rejected("seeds", "names nothing to start from; give urls, domains, files, pointers or sweep")
     if seeds.pointers and scope.pointers == "none":
         return Rejected("seeds.pointers", 'needs scope.pointers = "pages"')
-    for position, seed in enumerate(seeds.urls):
-        why = rules.objection(seed, tables=tables)
-        if why:
-            return Rejected(f"seeds.urls[{position}]", why)
+    # A pointer needs no rule that admits it; what is special or excluded is out of bounds for it too.
+    for key, urls, admitted_elsewhere in (("urls", seeds.urls, tables), ("pointers", seeds.pointers, True)):
+        for position, seed in enumerate(urls):
+            why = rules.objection(seed, tables=admitted_elsewhere)
+            if why:
+                return Rejected(f"seeds.{key}[{position}]", why)
     for position, name in enumerate(seeds.domains):
         if not rules.judge_host_name(name).in_scope:
             return Rejected(f"seeds.domains[{position}]", "is in scope.exclude_domains")

@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,6 +30,7 @@ from crawler.bridge.images import ImageLane
 from crawler.bridge.lanes import LeasedRequest, PageLane
 from crawler.bridge.pages import PageJudge
 from crawler.bridge.places import Places
+from crawler.bridge.pointers import Pointers
 from crawler.bridge.revisiting import Revisiting
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bridge.spider import LeaseSpider
@@ -42,12 +43,14 @@ from crawler.bus.envelope import Sealer
 from crawler.bus.hosts import HostBook
 from crawler.bus.joining import Joining, host_name
 from crawler.bus.membership import Membership
+from crawler.bus.names import SharedDnsCache
 from crawler.bus.revisits import Revisits
 from crawler.bus.sweeps import SweepBook
 from crawler.bus.traps import TrapBook
 from crawler.campaign import Campaign, check_startable
 from crawler.errors import HomeUnusable, OptionInvalid, RedisUnavailable, VangnetError
 from crawler.fetch.budget import ByteBudget
+from crawler.fetch.dnscache import DnsCache
 from crawler.fetch.fetcher import Fetcher
 from crawler.fetch.limits import FetchLimits
 from crawler.fetch.resolver import DnsTimes, Resolver
@@ -74,11 +77,16 @@ def membership_of(client: Client, options: Options, home: Home) -> Membership:
     return Membership(control, joining, key_file(home.keys, "worker"), host_name(socket.gethostname()))
 
 
+MakeCache = Callable[[Sequence[str]], DnsCache]
+"""Where the answers of some nameservers are kept."""
+
+
 class RunMaker:
     """Makes a run ready to be served on this machine, once its recorder believes this worker."""
 
-    def __init__(self, options: Options, home: Home, membership: Membership) -> None:
+    def __init__(self, options: Options, home: Home, membership: Membership, names: MakeCache) -> None:
         self._options = options
+        self._names = names
         self._home = home
         self._membership = membership
         self.tables = tables_of(home)
@@ -91,25 +99,38 @@ class RunMaker:
         await self._membership.join(control)
         scope = CachedScope(campaign, self.tables)
         self.tables.follow(scope)
-        return ServedRun(
-            control=control,
-            campaign=campaign,
-            scope=scope,
-            resolver=Resolver(
-                campaign.network.nameservers,
-                # Shorter than the shortest wait of the admitter, or its second question would get the first answer.
-                times=DnsTimes(trouble=self._options.dns_patience / 40),
-            ),
-            fetcher=Fetcher(
-                permitted=lambda address: scope.judge(address).in_scope,
+        resolver = self._resolver(campaign)
+
+        def fetcher(permitted: Callable[[str], bool]) -> Fetcher:
+            return Fetcher(
+                permitted=permitted,
                 limits=self._limits(campaign),
                 max_sockets=2 * (self._options.page_concurrency + self._options.image_concurrency)
                 + self._options.sweep_concurrency,
                 source_addresses=campaign.identity.source_addresses,
-            ),
+            )
+
+        return ServedRun(
+            control=control,
+            campaign=campaign,
+            scope=scope,
+            resolver=resolver,
+            fetcher=fetcher(lambda address: scope.judge(address).in_scope),
+            pointers=Pointers(campaign, resolver, fetcher),
             sandbox=await self._sandbox(control, campaign),
             sealer=Sealer(control.recorder, self._signing),
         )
+
+    def _resolver(self, campaign: Campaign) -> Resolver:
+        options, nameservers = self._options, campaign.network.nameservers
+        times = DnsTimes(
+            floor=options.dns_floor,
+            ceiling=max(options.dns_floor, options.dns_ceiling),
+            negative=options.dns_negative,
+            # Shorter than the shortest wait of the admitter, or its second question would get the first answer.
+            trouble=options.dns_patience / 40,
+        )
+        return Resolver(nameservers, times=times, parallel=options.dns_parallel, cache=self._names(nameservers))
 
     async def _sandbox(self, control: RunControl, campaign: Campaign) -> Sandbox:
         index = self._home.index / f"{control.index}.vgx"
@@ -173,7 +194,11 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
     membership = membership_of(client, options, home)
     frontier = frontier_of(client, options)
     ending = Ending()
-    maker = RunMaker(options, home, membership)
+
+    def names(nameservers: Sequence[str]) -> DnsCache:
+        return SharedDnsCache(client, options.key_prefix, number_key, nameservers)
+
+    maker = RunMaker(options, home, membership, names)
     runs = RunBook(control, maker.prepare)
     watch = asyncio.create_task(maker.tables.watch())
 
@@ -184,7 +209,10 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
     completer = Completer(frontier)
     revisits = Revisits(client, options.key_prefix, options.unchanged_mib << 20, options.unchanged_ttl)
     revisiting = Revisiting(revisits, number_key)
-    places = Places(frontier, HostBook(client, options.key_prefix, number_key))
+    book = HostBook(
+        client, options.key_prefix, number_key, sticky=options.host_sticky, doubted_sticky=options.host_doubted
+    )
+    places = Places(frontier, book)
     courier = Courier(frontier, runs, places, options.max_page_bytes, revisiting)
     memory = ByteBudget(options.image_memory_mib << 20)
     traps = TrapBook(client, options.key_prefix, number_key)

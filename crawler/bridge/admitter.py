@@ -16,6 +16,7 @@ from crawler.bridge.suspects import Traps, within_budgets
 from crawler.errors import InvalidInput, RecordCorrupt, RedisUnavailable
 from crawler.frontier.base import Admission, Frontier, Judged, Limits, StreamEntry
 from crawler.frontier.codec import unpack_discovered
+from crawler.ranges import politeness_key
 from crawler.records import Candidate, Discovered, Kind
 from crawler.urls import UrlParts, parts, url_number
 
@@ -108,7 +109,10 @@ class Admitter:
         judged = []
         for candidate, url in zip(found.candidates, urls, strict=True):
             deep = _too_deep(limits.max_depth, found.depth, candidate.kind)
-            judged.append(self._judge(candidate, url, page_site, places[url.host, url.port], deep))
+            place = places[url.host, url.port]
+            if place.pointer is not None and served.pointers.has(candidate.url, candidate.kind):
+                place = Placed(place.pointer, politeness_key(place.pointer))
+            judged.append(self._judge(candidate, url, page_site, place, deep))
         kept = tuple(judged)
         if self._traps is not None:
             kept = await within_budgets(served, self._traps, kept)

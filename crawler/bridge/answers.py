@@ -15,7 +15,7 @@ UNCHANGED = 304
 LED_BACK = "redirect-back"
 """The source of a URL that is asked for once more because a cookie was set since."""
 
-_NOTHING_SENT = frozenset({"blocked-scope", "invalid-request", "local-address", "local-resources"})
+_NOTHING_SENT = frozenset({"address-changed", "blocked-scope", "invalid-request", "local-address", "local-resources"})
 """Failures of a fetch before anything reached the server."""
 
 

@@ -10,6 +10,7 @@ from crawler.bridge.answers import Answered, Sent, Unsent
 from crawler.bridge.cloaking import looks_refused, shows_more
 from crawler.bridge.hostmemory import Host, HostMemory
 from crawler.bridge.places import NOBODY_THERE, Places
+from crawler.bridge.pointers import READABLE
 from crawler.bridge.revisiting import Revisiting
 from crawler.bridge.rules import product_token
 from crawler.bridge.runs import RunBook, ServedRun
@@ -161,20 +162,24 @@ class Courier:
         # A robots.txt is asked for before anything is known of its host, and says the same to everybody.
         host = None if lease.item.kind is Kind.ROBOTS else await self._hosts.host(lease)
         objection = None if host is None else _objection(lease, served, host)
-        if objection is not None and served.campaign.limits.robots == "obey":
+        pointer = served.is_pointer(lease.item)
+        if objection is not None and (pointer or served.campaign.limits.robots == "obey"):
             return objection
         known = NOTHING if self._revisiting is None else await self._revisiting.validators(served, lease)
         await _until(lease.not_before)
         gate = _Gate(self._frontier, self._runs, flight)
         order = self._order(lease, served, gate, host, _Asking(served.campaign.identity.user_agent, known))
-        answer = await served.fetcher.fetch(order, hold)
+        if pointer:
+            answer = await served.pointers.fetch(replace(order, accept_bodies=READABLE), lease.item.kind, hold)
+        else:
+            answer = await served.fetcher.fetch(order, hold)
         if isinstance(answer, FetchFailed):
             if answer.reason in NOBODY_THERE and not url.is_address:
-                await self._places.doubt(served, url.host)
+                await self._places.doubt(served, url.host, lease.item.address)
             return Unsent() if answer.reason == "late" else answer
         disallowed = isinstance(objection, Failed | Skipped)
         sent = Answered(answer, _learned(served, host, answer), disallowed, conditional=known != NOTHING)
-        if host is None or not _has_second_look(served, host, lease, answer):
+        if host is None or pointer or not _has_second_look(served, host, lease, answer):
             return sent
         return await self._second_look(flight, served, host, sent, hold)
 

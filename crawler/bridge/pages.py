@@ -68,7 +68,7 @@ class PageJudge:
 
         hold: pays for the images that stand in a page itself, beside the page.
         """
-        return PageOutcome(concluded(await self._answered(lease, answered.fetched, hold), answered))
+        return self._outcome(concluded(await self._answered(lease, answered.fetched, hold), answered))
 
     async def unanswered(self, lease: Lease, sent: NotAnswered) -> PageOutcome:
         """No answer arrived."""
@@ -81,7 +81,12 @@ class PageJudge:
         served = self._runs.get(lease.item.run)
         if lease.item.kind is Kind.RECHECK and served is not None:
             completion = unreached(served, completion)
-        return PageOutcome(swept.ended(completion) if lease.item.kind is Kind.SWEEP else completion)
+        return self._outcome(swept.ended(completion) if lease.item.kind is Kind.SWEEP else completion)
+
+    def _outcome(self, completion: Completion) -> PageOutcome:
+        served = self._runs.get(completion.lease.item.run)
+        pointer = served is not None and served.is_pointer(completion.lease.item)
+        return PageOutcome(of_pointer(completion) if pointer else completion)
 
     async def _answered(self, lease: Lease, fetched: Fetched, hold: Hold | None) -> Completion:
         served = self._runs.get(lease.item.run)
@@ -97,6 +102,11 @@ class PageJudge:
         ended = ended or unusable(lease, fetched, time()) or unsupported(lease, fetched)
         if ended is not None:
             return _bare(lease, ended)
+        return await self._read(served, lease, fetched, hold)
+
+    async def _read(self, served: ServedRun, lease: Lease, fetched: Fetched, hold: Hold | None) -> Completion:
+        if served.is_pointer(lease.item):
+            return await self._pointer(served, lease, fetched)
         if fetched.kind == "image" or fetched.digests is not None:
             return image_completion(lease, await examine_lease(served, lease, fetched))
         return await self._page(served, lease, fetched, hold)
@@ -136,6 +146,16 @@ class PageJudge:
         tally["repeated-pages"] += marked is not None
         return marked or content
 
+    async def _pointer(self, served: ServedRun, lease: Lease, fetched: Fetched) -> Completion:
+        """A page outside the scope: its links, and nothing of the images in it."""
+        if fetched.kind == "image" or fetched.digests is not None:
+            return Completion(lease, Skipped(f"unsupported({fetched.kind})"))
+        content = await self._discover(served, lease, fetched)
+        tally = Counter({f"rejected:{reason}": n for reason, n in content.rejected.items()})
+        tally.update({"pages": 1, "links": len(content.candidates), "data-images": len(content.data_images)})
+        tally["truncated"] += fetched.truncated is not None
+        return Completion(lease, Done(_discovered(lease, content), tally=dict(tally)))
+
     async def _discover(self, served: ServedRun, lease: Lease, fetched: Fetched) -> PageContent:
         most = _FEED_FACTOR * self._most if lease.item.kind is Kind.FEED else self._most
         arguments = (fetched.body, fetched.header("Content-Type"), lease.item.url, fetched.headers, most)
@@ -155,9 +175,11 @@ class PageJudge:
         rules = parse_robots(fetched.body, fetched.status)
         sitemaps = [canonical(url, lease.item.url) for url in rules.sitemaps]
         named = tuple(Candidate(url, Kind.FEED, "robots", 4) for url in sitemaps if isinstance(url, str))
-        found = Discovered(named or unnamed_sitemaps(lease.item.url), 1, None)
+        pointer = served.is_pointer(lease.item)
+        # What a page outside of the scope is read for is named; nothing is tried there.
+        found = Discovered(named or (() if pointer else unnamed_sitemaps(lease.item.url)), 1, None)
         outcome = Done(found if found.candidates else None, tally={f"robots:http-{fetched.status}": 1})
-        return Completion(lease, outcome, pack_rules(rules), delay=crawl_delay(rules, served.campaign))
+        return Completion(lease, outcome, pack_rules(rules), delay=crawl_delay(rules, served.campaign, pointer=pointer))
 
     async def _robots_moved(self, served: ServedRun, lease: Lease, fetched: Fetched) -> Completion:
         """Follow a redirect of robots.txt within its address, where the lease's politeness holds.
@@ -166,12 +188,17 @@ class PageJudge:
         robots.txt of its own, which is asked for before anything else there.
         """
         target = canonical(fetched.location) if fetched.location is not None else None
-        if isinstance(target, str) and len(lease.item.via) < _ROBOTS_HOPS:
+        if isinstance(target, str) and len(lease.item.via) < _ROBOTS_HOPS and not _astray(served, lease, target):
             resolved = await served.resolver.resolve(parts(target).host)
             if not isinstance(resolved, Rejected) and lease.item.address in resolved.addresses:
                 return Completion(lease, Rekind(Kind.ROBOTS, target))
         nothing = pack_rules(parse_robots(b"", 404))
         return Completion(lease, Done(tally={"robots:redirect-elsewhere": 1}), nothing)
+
+
+def _astray(served: ServedRun, lease: Lease, robots: str) -> bool:
+    """Whether the robots.txt of a pointer has moved to where nobody may ask for it."""
+    return served.is_pointer(lease.item) and not served.pointers.has(robots, Kind.ROBOTS)
 
 
 def _discovered(lease: Lease, content: PageContent) -> Discovered | None:
@@ -185,6 +212,17 @@ async def examine_lease(served: ServedRun, lease: Lease, fetched: Fetched) -> Fi
     if fetched.digests is not None:
         return await look_up(served, lease, fetched.digests, fetched.digested_bytes)
     return await examine(served, lease, fetched.body, lease.item.url, lease.item.referrer)
+
+
+def of_pointer(completion: Completion) -> Completion:
+    """The end of a pointer's lease under counters of their own: each begins with "pointer:"."""
+    outcome = completion.outcome
+    if not isinstance(outcome, Done | Failed | Skipped):
+        return completion
+    tally = {f"pointer:{name}": n for name, n in outcome.tally.items() if n}
+    if not isinstance(outcome, Done):
+        tally[f"pointer:{'failed' if isinstance(outcome, Failed) else 'skipped'}"] = 1
+    return replace(completion, outcome=replace(outcome, tally=tally))
 
 
 def _bare(lease: Lease, ended: Completion) -> Completion:

@@ -18,10 +18,9 @@ from crawler.frontier.base import Frontier
 from crawler.ranges import politeness_key
 from crawler.records import Rejected
 
-NOBODY_THERE: Final = frozenset({"connect-refused", "connect-timeout", "unreachable"})
+NOBODY_THERE: Final = frozenset({"address-changed", "connect-refused", "connect-timeout", "unreachable"})
 """Failures after which a host may lie elsewhere."""
 _SLOW = 2.0
-_DOUBT_EVERY = 60.0
 _DOUBTED = 10_000
 _log = structlog.get_logger()
 
@@ -30,13 +29,23 @@ _log = structlog.get_logger()
 class Placed:
     """Where a host lies: the address that was judged in scope, or why there is none.
 
-    passing: the reason may be gone in a while.
+    passing: the reason may be gone in a while.  pointer: where the host lies outside the scope, if the campaign names a
+    page there that is read for links.
     """
 
     address: str | None = None
     politeness: str | None = None
     skip: str | None = None
     passing: bool = False
+    pointer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Usable:
+    """Addresses of a host that may be connected to. pointer: they lie outside the scope, for links only."""
+
+    addresses: Sequence[str]
+    pointer: bool = False
 
 
 class Places:
@@ -59,39 +68,65 @@ class Places:
             return Placed(passing=True)
         if isinstance(resolved, Rejected):
             return Placed(skip=resolved.reason, passing=FAILURES[resolved.reason].retry and not last)
-        addresses = [each for each in resolved.addresses if served.scope.judge(each).in_scope]
-        if not addresses:
+        usable = _usable(served, host, resolved.addresses)
+        if not usable.addresses:
             return Placed(skip="out-of-scope")
         # An address is where it is.
-        agreed = host if host in addresses else await self._agreed(host, addresses)
-        if agreed not in addresses and not served.scope.judge(agreed).in_scope:
-            agreed = addresses[0]
-        return Placed(agreed, politeness_key(agreed))
+        address = host if host in usable.addresses else await self._agreed(served, host, usable)
+        if usable.pointer:
+            return Placed(skip="out-of-scope", pointer=address)
+        return Placed(address, politeness_key(address))
 
-    async def doubt(self, served: ServedRun, host: str) -> None:
-        """Nobody answers where a host is queued: look whether it lies elsewhere now. Best effort, in seconds."""
+    async def doubt(self, served: ServedRun, host: str, address: str) -> None:
+        """Nobody answers at the address where a host is queued: look whether it lies elsewhere now.
+
+        Best effort, in seconds.
+        """
         now = asyncio.get_running_loop().time()
         if self._doubted.get(host, 0.0) > now:
             return
-        self._doubted[host] = now + _DOUBT_EVERY
+        self._doubted[host] = now + self._hosts.doubted_sticky
         while len(self._doubted) > _DOUBTED:
             self._doubted.popitem(last=False)
         try:
             async with asyncio.timeout(_SLOW):
-                resolved = await served.resolver.resolve(host)
+                # What is kept of an earlier answer may be what led here.
+                resolved = await served.resolver.resolve(host, fresh=True)
                 if isinstance(resolved, Rejected):
                     return
-                addresses = [each for each in resolved.addresses if served.scope.judge(each).in_scope]
-                if addresses:
-                    await self._agreed(host, addresses, doubted=True)
+                usable = _usable(served, host, resolved.addresses)
+                if not usable.addresses:
+                    return
+                await self._agreed(served, host, usable, silent=address)
         except (TimeoutError, RedisUnavailable):
             return  # the next failure asks again
 
-    async def _agreed(self, host: str, addresses: Sequence[str], *, doubted: bool = False) -> str:
-        agreed = await self._hosts.agree(host, addresses, doubted=doubted)
+    async def _agreed(self, served: ServedRun, host: str, usable: _Usable, *, silent: str | None = None) -> str:
+        """Where to queue a host. silent: its address that does not answer."""
+        agreed = await self._hosts.agree(host, usable.addresses, doubted=silent is not None)
         if agreed.old is not None:
             # Whoever dies in between leaves the record as it is, and the next one to ask moves what waits.
             urls = await self._frontier.relocate(host, politeness_key(agreed.old))
             await self._hosts.moved(host, agreed.old)
             _log.info("host moved to another address", urls=urls)
-        return agreed.address
+        address = _standing(served, usable, agreed.address)
+        if silent is not None and silent not in (address, agreed.old, *usable.addresses):
+            # Queued there by somebody who had not heard yet that the host moved.
+            await self._frontier.relocate(host, politeness_key(silent))
+        return address
+
+
+def _standing(served: ServedRun, usable: _Usable, address: str) -> str:
+    """The address that is agreed on, if this run may connect to it, else one to which it may."""
+    if address not in usable.addresses:
+        # The record is as old as its last asker: what it says must be in scope, and outside the scope in the DNS now.
+        stands = not usable.pointer and served.scope.judge(address).in_scope
+        return address if stands else usable.addresses[0]
+    return address
+
+
+def _usable(served: ServedRun, host: str, addresses: Sequence[str]) -> _Usable:
+    within = [each for each in addresses if served.scope.judge(each).in_scope]
+    if within or host not in served.pointers.hosts:
+        return _Usable(within)
+    return _Usable([each for each in addresses if served.pointers.admits(each)], pointer=True)

@@ -48,11 +48,11 @@ def product_token(user_agent: str) -> str:
     return str(words[0]) if words else "Vangnet"
 
 
-def crawl_delay(rules: RobotsRules, campaign: Campaign) -> float:
+def crawl_delay(rules: RobotsRules, campaign: Campaign, *, pointer: bool = False) -> float:
     """Seconds between two requests that a host asks of this campaign, at most MAX_CRAWL_DELAY; 0: nothing.
 
-    A campaign that only records what robots.txt says goes by its own rates.
+    A campaign that only records what robots.txt says goes by its own rates, but at pointers (outside its scope).
     """
-    if campaign.limits.robots != "obey":
+    if campaign.limits.robots != "obey" and not pointer:
         return 0.0
     return min(rules.crawl_delay(product_token(campaign.identity.user_agent)) or 0.0, MAX_CRAWL_DELAY)

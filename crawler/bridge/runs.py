@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from crawler.bridge.pointers import Pointers
 from crawler.bus.control import Control, RunControl, RunState
 from crawler.bus.envelope import Sealer
 from crawler.bus.stops import Stops
 from crawler.campaign import Campaign
 from crawler.fetch.fetcher import Fetcher
 from crawler.fetch.resolver import Resolver
-from crawler.records import RunId
+from crawler.records import FrontierUrl, RunId
 from crawler.sandbox.pool import Sandbox
 from crawler.scope import CachedScope
 
@@ -23,19 +24,27 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ServedRun:
-    """One active run, ready to work for. Its fetcher connects to addresses in its scope and to nothing else."""
+    """One active run, ready to work for. Its fetcher connects to addresses in its scope and to nothing else.
+
+    pointers: the pages outside the scope that are read for links.
+    """
 
     control: RunControl
     campaign: Campaign
     scope: CachedScope
     resolver: Resolver
     fetcher: Fetcher
+    pointers: Pointers
     sandbox: Sandbox
     sealer: Sealer = field(repr=False)
 
     @property
     def run(self) -> RunId:
         return self.control.run
+
+    def is_pointer(self, item: FrontierUrl) -> bool:
+        """Whether a URL is only read for links (or the robots.txt that permits it), since it lies outside the scope."""
+        return self.pointers.has(item.url, item.kind) and not self.scope.judge(item.address).in_scope
 
     def still(self, control: RunControl) -> bool:
         """Whether this is ready for what the control record says now."""
@@ -94,6 +103,7 @@ class RunBook:
 
     async def _release(self, served: ServedRun) -> None:
         await served.fetcher.close()
+        await served.pointers.close()
         await served.resolver.close()
         if all(other.sandbox is not served.sandbox for other in self._runs.values()):
             await served.sandbox.close()

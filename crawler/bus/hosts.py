@@ -20,8 +20,6 @@ from redis.asyncio import Redis
 from crawler.bus.client import answered
 
 _LIFE = 86_400
-_STICKY, _DOUBTED_STICKY = 3_600, 60
-"""Seconds that a record stays as it is, and those for an address that does not answer any more."""
 _LOCAL_LIFE = 60.0
 _LOCAL_SIZE = 65_536
 _AT_ONCE = 16
@@ -62,13 +60,20 @@ class Agreed:
 
 
 class HostBook:
-    """number_key: keys the names' digests, so that no host name stands in Redis for longer than its queue."""
+    """number_key: keys the names' digests, so that no host name stands in Redis for longer than its queue.
 
-    def __init__(self, client: Redis, prefix: str, number_key: bytes) -> None:
+    sticky, doubted_sticky: seconds that a record stays as it is, and those for an address that does not answer now.
+    """
+
+    def __init__(
+        self, client: Redis, prefix: str, number_key: bytes, *, sticky: float = 3_600.0, doubted_sticky: float = 60.0
+    ) -> None:
         self._agree = client.register_script(_AGREE)
         self._moved = client.register_script(_MOVED)
         self._prefix = prefix
         self._number_key = number_key
+        self._sticky = sticky
+        self.doubted_sticky = doubted_sticky
         self._known: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._asking = Semaphore(_AT_ONCE)
 
@@ -80,7 +85,7 @@ class HostBook:
         known = self._known.get(host)
         if known is not None and known[1] > time.monotonic() and not doubted:
             return Agreed(known[0])
-        sticky = _DOUBTED_STICKY if doubted else _STICKY
+        sticky = self.doubted_sticky if doubted else self._sticky
         async with self._asking:
             reply = await answered(self._agree(keys=[self._key(host)], args=[sticky, _LIFE, *addresses]))
         address, old = (each.decode() for each in reply)
@@ -97,6 +102,6 @@ class HostBook:
         return f"{self._prefix}:host:{blake2b(host.encode(), digest_size=16, key=self._number_key).hexdigest()}"
 
     def _remember(self, host: str, address: str) -> None:
-        self._known[host] = (address, time.monotonic() + _LOCAL_LIFE)
+        self._known[host] = (address, time.monotonic() + min(_LOCAL_LIFE, self._sticky))
         while len(self._known) > _LOCAL_SIZE:
             self._known.popitem(last=False)

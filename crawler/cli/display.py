@@ -99,6 +99,8 @@ def print_summary(summary: CrawlSummary) -> None:
             table.add_row(Text(f"    {reason}", style="dim"), str(n))
     if urls["pending"]:
         table.add_row("  pending", str(urls["pending"]))
+    if "pointer:pages" in summary.notes:
+        table.add_row("pages read for links only", str(summary.notes["pointer:pages"]))
     table.add_row("images looked at", str(summary.images))
     for name, shown in (("unchanged", "images unchanged"), ("digested", "files hashed")):
         if summary.notes.get(name):

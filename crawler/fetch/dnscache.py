@@ -6,9 +6,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol
+from typing import Final, Protocol
 
 from crawler.records import Rejected
+
+LASTING: Final = frozenset(("dns-nxdomain", "dns-no-address", "dns-bad-name"))
+"""Reasons that the DNS itself gives, and which therefore hold for everybody for a while."""
 
 
 @dataclass(frozen=True, slots=True)

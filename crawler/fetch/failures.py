@@ -32,6 +32,7 @@ _CLASSES: Final = (
     FailureClass("dns-unreachable", True, "no nameserver could be reached"),
     # Before anything is sent
     FailureClass("blocked-scope", False, "the address is not in scope: nothing was sent"),
+    FailureClass("address-changed", True, "the name has another address by now: nothing was sent"),
     FailureClass("blocked-robots", False, "robots.txt disallows it: nothing was sent"),
     FailureClass("late", True, "the moment to send had passed when the connection stood: nothing was sent"),
     FailureClass("invalid-request", False, "URL, address or a header cannot be put into a request"),

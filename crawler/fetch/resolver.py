@@ -18,7 +18,7 @@ import pycares
 from aiodns import error as ares
 
 from crawler.errors import OptionInvalid
-from crawler.fetch.dnscache import DnsCache, MemoryDnsCache, Resolved
+from crawler.fetch.dnscache import LASTING, DnsCache, MemoryDnsCache, Resolved
 from crawler.fetch.pool import canonical_address
 from crawler.records import Rejected
 
@@ -49,7 +49,8 @@ _PRECEDENCE: Final = (
     "dns-refused",
     "dns-no-address",
 )
-_LASTING: Final = frozenset(("dns-nxdomain", "dns-no-address", "dns-bad-name"))
+_RENEWED: Final = 5.0
+"""Seconds for which a channel has asked little enough to count as fresh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,10 @@ class Resolver:
         self._cache: DnsCache = MemoryDnsCache() if cache is None else cache
         self._slots = asyncio.Semaphore(parallel)
         self._asked: dict[str, asyncio.Task[Resolved | Rejected]] = {}
-        self._dns = aiodns.DNSResolver(loop=asyncio.get_running_loop(), timeout=times.timeout, tries=tries)
-        if servers:
-            self._dns.nameservers = servers
+        self._servers = servers
+        self._tries = tries
+        self._left: set[asyncio.Task[None]] = set()
+        self._dns = self._channel()
 
     async def __aenter__(self) -> Resolver:
         return self
@@ -109,14 +111,17 @@ class Resolver:
         """Stop. Questions that are under way are cancelled."""
         for task in list(self._asked.values()):
             task.cancel()
-        await asyncio.gather(*self._asked.values(), return_exceptions=True)
+        for left in self._left:
+            left.cancel()
+        await asyncio.gather(*self._asked.values(), *self._left, return_exceptions=True)
         await self._dns.close()
 
-    async def resolve(self, host: str) -> Resolved | Rejected:
+    async def resolve(self, host: str, *, fresh: bool = False) -> Resolved | Rejected:
         """All addresses of a host (lower case, IDNA form, without brackets), or why there is none.
 
         An IP literal resolves to itself, in canonical form, with the ceiling as TTL. A Rejected has one of the "dns-…"
         classes of `failures.py`. Questions for one name that come while it is being asked wait for the same answer.
+        fresh: the nameservers are asked, whatever is kept of earlier answers.
         """
         literal = canonical_address(host.strip("[]"))
         if literal is not None:
@@ -124,9 +129,11 @@ class Resolver:
         name = host.rstrip(".")
         if not _NAME.match(name):
             return Rejected("dns-bad-name")
-        known = await self._cache.get(name)
+        known = None if fresh else await self._cache.get(name)
         if known is not None:
             return known
+        if fresh:
+            self._renew()
         task = self._asked.get(name)
         if task is None:
             task = asyncio.create_task(self._ask(name))
@@ -148,6 +155,24 @@ class Resolver:
         found = (each.data.dname for each in answer.answer if isinstance(each.data, pycares.PTRRecordData))
         names = dict.fromkeys(name.rstrip(".").lower() for name in found)
         return tuple(name for name in names if _NAME.match(name))[:_MAX_POINTERS]
+
+    def _channel(self) -> aiodns.DNSResolver:
+        loop = asyncio.get_running_loop()
+        self._made = loop.time()
+        dns = aiodns.DNSResolver(loop=loop, timeout=self._times.timeout, tries=self._tries)
+        if self._servers:
+            dns.nameservers = self._servers
+        return dns
+
+    def _renew(self) -> None:
+        """Ask through a channel that knows nothing: c-ares keeps answers for their TTL and cannot be told not to."""
+        if asyncio.get_running_loop().time() - self._made < _RENEWED:
+            return
+        # Questions on their way end where they began.
+        left = asyncio.create_task(_close_later(self._dns, 4 * self._tries * self._times.timeout))
+        self._left.add(left)
+        left.add_done_callback(self._left.discard)
+        self._dns = self._channel()
 
     async def _ask(self, name: str) -> Resolved | Rejected:
         async with self._slots:
@@ -174,7 +199,7 @@ class Resolver:
             addresses = tuple(address for each in useful for address in each.addresses)
             ttl = min(each.ttl for each in useful)
             ttl = min(max(ttl, self._times.floor), self._times.ceiling)
-            if reasons - _LASTING:  # the other family is not known: ask again as soon as that is decent
+            if reasons - LASTING:  # the other family is not known: ask again as soon as that is decent
                 ttl = self._times.floor
             return Resolved(addresses, useful[0].cname_chain, ttl)
         if found:
@@ -184,7 +209,14 @@ class Resolver:
     def _keep_for(self, result: Resolved | Rejected) -> float:
         if isinstance(result, Resolved):
             return result.ttl
-        return self._times.negative if result.reason in _LASTING else self._times.trouble
+        return self._times.negative if result.reason in LASTING else self._times.trouble
+
+
+async def _close_later(dns: aiodns.DNSResolver, seconds: float) -> None:
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        await dns.close()
 
 
 def _read(name: str, answer: pycares.DNSResult) -> Resolved:

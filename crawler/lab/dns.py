@@ -6,12 +6,11 @@ import asyncio
 import struct
 from typing import cast
 
-from dnslib import CNAME, QTYPE, RCODE, RR, A, DNSError, DNSRecord
+from dnslib import AAAA, CNAME, QTYPE, RCODE, RR, A, DNSError, DNSRecord
 
 from crawler.lab.log import RequestLog
 from crawler.lab.plan import Answer
 
-TTL = 60
 ALIASES = 8
 
 
@@ -51,13 +50,15 @@ class NameServer:
                 return int(RCODE.NXDOMAIN)
             if found.cname is None:
                 break
-            reply.add_answer(RR(name, QTYPE.CNAME, rdata=CNAME(found.cname), ttl=TTL))
+            reply.add_answer(RR(name, QTYPE.CNAME, rdata=CNAME(found.cname), ttl=found.ttl))
             name = found.cname
         else:
             return int(RCODE.NOERROR)
         for address in found.addresses:
-            if kind in ("A", "ANY"):
-                reply.add_answer(RR(name, QTYPE.A, rdata=A(address), ttl=TTL))
+            family = "AAAA" if ":" in address else "A"
+            if kind in (family, "ANY"):
+                data = AAAA(address) if family == "AAAA" else A(address)
+                reply.add_answer(RR(name, getattr(QTYPE, family), rdata=data, ttl=found.ttl))
         return found.rcode
 
     async def _over_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -23,11 +23,15 @@ SIZES = ((480, 360), (360, 480), (448, 336), (400, 400), (640, 480))
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the lab's DNS says of a name. cname: the name that it is an alias of.  rcode: as in RFC 1035, 0 is none."""
+    """What the lab's DNS says of a name. cname: the name that it is an alias of.  rcode: as in RFC 1035, 0 is none.
+
+    addresses: of both families.  ttl: seconds.
+    """
 
     addresses: tuple[str, ...] = ()
     cname: str | None = None
     rcode: int = 0
+    ttl: int = 60
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from crawler.attribute.book import home_tables
@@ -65,6 +65,14 @@ def judge_target(home: Home, target: Target, campaign: Campaign, *, today: datet
     of `Scope.judge`, "port", and the resolver's "dns-…".
     Raises AddressDataInvalid, HomeUnusable as the tables do.
     """
+    verdict = _judged(home, target, campaign, today)
+    if verdict.in_scope or campaign.scope.pointers == "none" or target.url not in campaign.seeds.pointers:
+        return verdict
+    named = Evidence("seeds.pointers names it: it is read for links only", "campaign")
+    return replace(verdict, evidence=(named, *verdict.evidence))
+
+
+def _judged(home: Home, target: Target, campaign: Campaign, today: datetime.date) -> ScopeVerdict:
     scope = Scope(campaign, home_tables(home))
     if target.port is not None and not scope.permits_port(target.port):
         return ScopeVerdict(False, "port", (Evidence(f"scope.ports lacks {target.port}", "campaign"),))

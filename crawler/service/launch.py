@@ -149,10 +149,12 @@ class Launch:
         seeds = 0
         await self.deployment.frontier.carry_over(run, self.campaign.limits.max_urls_per_host)
         again = promising(self.db, self.campaign) if has_grown(self.db, run, self.index) else []
-        for chunk in _chunks(chain(again, self.campaign.seed_urls())):
+        pointers = (Candidate(url, Kind.PAGE, "pointer", 0) for url in self.campaign.seeds.pointers)
+        named = (Candidate(url, Kind.PAGE, "seed", 0) for url in chain(again, self.campaign.seed_urls()))
+        for chunk in _chunks(chain(named, pointers)):
             if most is not None:
                 await self._read_up_to(most)
-            found = Discovered(tuple(Candidate(url, Kind.PAGE, "seed", 0) for url in chunk))
+            found = Discovered(tuple(chunk))
             await self.deployment.frontier.offer(run, [found])
             seeds += len(chunk)
             if told is not None:
@@ -167,10 +169,10 @@ class Launch:
             await asyncio.sleep(_FILL_POLL)
 
 
-def _chunks(urls: Iterator[str]) -> Iterator[list[str]]:
-    chunk: list[str] = []
-    for url in urls:
-        chunk.append(url)
+def _chunks(seeds: Iterator[Candidate]) -> Iterator[list[Candidate]]:
+    chunk: list[Candidate] = []
+    for seed in seeds:
+        chunk.append(seed)
         if len(chunk) == _SEED_CHUNK:
             yield chunk
             chunk = []

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from crawler.bridge.places import Places
+from crawler.bridge.pointers import Pointers
 from crawler.bridge.runs import ServedRun
 from crawler.bus.hosts import Agreed
 from crawler.bus.stops import Stops
@@ -64,6 +65,7 @@ class Agreeable:
         self.old = old or {}
         self.asked: list[tuple[str, bool]] = []
         self.done: list[tuple[str, str]] = []
+        self.doubted_sticky = 60.0
 
     async def agree(self, host: str, addresses: Sequence[str], *, doubted: bool = False) -> Agreed:
         self.asked.append((host, doubted))
@@ -90,7 +92,7 @@ class Names:
     zone: dict[str, tuple[str, ...]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    async def resolve(self, host: str) -> Resolved | Rejected:
+    async def resolve(self, host: str, *, fresh: bool = False) -> Resolved | Rejected:
         self.asked.append(host)
         return Resolved(self.zone[host]) if host in self.zone else Rejected("dns-nxdomain")
 
@@ -119,16 +121,26 @@ def page(order: FetchOrder) -> Fetched:
     return answer(200, url=order.url)
 
 
-def served(limits: str = "", web: Web | None = None, names: Names | None = None) -> ServedRun:
-    """A run with these `[limits]`, as far as nothing needs a sandbox."""
-    campaign = parse_campaign(FILE.format(limits=limits), "c.toml", lab=True)
+def served(
+    limits: str = "", web: Web | None = None, names: Names | None = None, *, pointers: str = "", abroad: Any = None
+) -> ServedRun:
+    """A run with these `[limits]`, as far as nothing needs a sandbox.
+
+    pointers: a URL that is read for links.  abroad: what answers there.
+    """
+    file = FILE.format(limits=limits)
+    if pointers:
+        file = file.replace("[seeds]", f'pointers = "pages"\n[seeds]\npointers = ["{pointers}"]')
+    campaign = parse_campaign(file, "c.toml", lab=True)
     outside: Any = SimpleNamespace(run=RUN, index="index")
+    resolver: Any = names or Names()
     return ServedRun(
         control=outside,
         campaign=campaign,
         scope=CachedScope(campaign, NoTable()),
-        resolver=names or Names(),
+        resolver=resolver,
         fetcher=web or Web(page),
+        pointers=Pointers(campaign, resolver, lambda _: abroad or Web(page)),
         sandbox=outside,
         sealer=outside,
     )

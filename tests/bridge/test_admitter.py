@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
 from crawler.bridge import places
 from crawler.bridge.admitter import Admitter
+from crawler.bridge.pointers import Pointers
 from crawler.campaign import Campaign, parse_campaign
 from crawler.fetch.dnscache import Resolved
 from crawler.fetch.failures import FAILURES
@@ -124,7 +126,8 @@ def campaign() -> Campaign:
 def bench(campaign: Campaign) -> Callable[..., Bench]:
     def make(zone: Zone = here) -> Bench:
         stream, names = Stream(), Names(zone)
-        served = SimpleNamespace(campaign=campaign, scope=Scope(campaign, NoTable()), resolver=names)
+        pointers = Pointers(campaign, names, Mock())
+        served = SimpleNamespace(campaign=campaign, scope=Scope(campaign, NoTable()), resolver=names, pointers=pointers)
         runs = SimpleNamespace(get={RUN: served}.get)
         return Bench(stream, names, Admitter(stream, runs, places_in(stream), KEY))
 

@@ -73,3 +73,17 @@ async def test_nobody_at_the_address_makes_the_host_doubted_once(reason: str, do
         assert isinstance(answer, FetchFailed)
     assert book.asked == [(NAME, True)] * doubts
     assert moving.moved == [(NAME, OLD)] * doubts
+
+
+async def test_what_was_queued_at_an_address_after_the_move_follows_as_well() -> None:
+    frontier, book = Moving(), Agreeable()
+    places = Places(frontier, book)
+    await places.doubt(run_at(NEW), NAME, OLD)
+    assert frontier.moved == [(NAME, OLD)]
+
+
+async def test_an_address_that_the_name_still_has_is_waited_for() -> None:
+    frontier, book = Moving(), Agreeable()
+    places = Places(frontier, book)
+    await places.doubt(run_at(NEW, OLD), NAME, OLD)
+    assert (frontier.moved, book.asked) == ([], [(NAME, True)])

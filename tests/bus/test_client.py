@@ -15,9 +15,10 @@ from crawler.bus import client
 from crawler.bus.client import connect, connect_patiently, unavailable
 from crawler.bus.control import Control, RunControl, RunState
 from crawler.bus.hosts import Agreed, HostBook
+from crawler.bus.names import SharedDnsCache
 from crawler.bus.stops import Stop, StopKind
 from crawler.errors import FrontierLost, OptionInvalid, RedisUnavailable, VangnetError
-from crawler.records import RunId
+from crawler.records import Rejected, RunId
 from tests.servers.cluster import redis_cluster
 from tests.servers.secured import PASSWORD, SERVER, Secured, secured_redis
 
@@ -116,6 +117,11 @@ async def test_any_node_stands_for_the_whole_cluster(tmp_path: Path) -> None:
         for address in ("192.0.2.1", "192.0.2.2"):
             agreed = await HostBook(cluster, "t", bytes(16)).agree("a.example", [address])
             assert agreed == Agreed("192.0.2.1")
+        for number in range(3):
+            await SharedDnsCache(cluster, "t", bytes(16)).put(f"{number}.example", Rejected("dns-nxdomain"), 60.0)
+        shared = SharedDnsCache(cluster, "t", bytes(16))
+        found = await asyncio.gather(*(shared.get(f"{number}.example") for number in range(3)))
+        assert found == [Rejected("dns-nxdomain")] * 3
     # That is a server that does not answer, however the library puts it.
     for _ in range(2):
         with pytest.raises(RedisUnavailable, match="does not answer"):

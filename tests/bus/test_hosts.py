@@ -7,15 +7,14 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from crawler.bus import hosts
 from crawler.bus.hosts import Agreed, HostBook
 
 KEY = bytes(16)
 FIRST, SECOND, THIRD = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 
 
-def book(client: Redis) -> HostBook:
-    return HostBook(client, "t", KEY)
+def book(client: Redis, **sticky: float) -> HostBook:
+    return HostBook(client, "t", KEY, **sticky)
 
 
 async def test_the_first_to_ask_decides(client: Redis) -> None:
@@ -29,10 +28,9 @@ async def test_an_address_stays_for_a_while_though_the_name_answers_otherwise(cl
     assert await book(client).agree("a.example", [SECOND]) == Agreed(FIRST)
 
 
-async def test_a_move_is_told_to_everybody_until_it_is_done(client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_move_is_told_to_everybody_until_it_is_done(client: Redis) -> None:
     await book(client).agree("a.example", [FIRST])
-    monkeypatch.setattr(hosts, "_STICKY", 0)
-    mine = book(client)
+    mine = book(client, sticky=0)
     assert await mine.agree("a.example", [SECOND]) == Agreed(SECOND, FIRST)
     assert await mine.agree("a.example", [SECOND]) == Agreed(SECOND, FIRST)
     assert await book(client).agree("a.example", [SECOND, THIRD]) == Agreed(SECOND, FIRST)
@@ -42,7 +40,7 @@ async def test_a_move_is_told_to_everybody_until_it_is_done(client: Redis, monke
     assert await mine.agree("a.example", [SECOND]) == Agreed(SECOND)
 
 
-async def test_of_two_who_see_a_move_one_decides(client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_of_two_who_see_a_move_one_decides(client: Redis) -> None:
     await book(client).agree("a.example", [FIRST])
     # The second finds a record that is fresh.
     answers = await asyncio.gather(
@@ -56,12 +54,11 @@ async def test_of_two_who_see_a_move_one_decides(client: Redis, monkeypatch: pyt
     assert answers[0].old == FIRST
 
 
-async def test_a_doubted_address_is_left_sooner(client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = book(client)
-    await mine.agree("a.example", [FIRST])
-    assert await mine.agree("a.example", [SECOND], doubted=True) == Agreed(FIRST)
-    monkeypatch.setattr(hosts, "_DOUBTED_STICKY", 0)
-    assert await mine.agree("a.example", [SECOND], doubted=True) == Agreed(SECOND, FIRST)
+async def test_a_doubted_address_is_left_sooner(client: Redis) -> None:
+    await book(client).agree("a.example", [FIRST])
+    assert await book(client).agree("a.example", [SECOND], doubted=True) == Agreed(FIRST)
+    assert await book(client, doubted_sticky=0).agree("a.example", [SECOND]) == Agreed(FIRST)
+    assert await book(client, doubted_sticky=0).agree("a.example", [SECOND], doubted=True) == Agreed(SECOND, FIRST)
 
 
 @pytest.mark.parametrize("damaged", [b"", b"\xff rubbish", b"192.0.2.1 x", b"192.0.2.1"])

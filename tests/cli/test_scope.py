@@ -129,6 +129,15 @@ def test_a_verdict_names_its_sources(run: Run, campaign: Path) -> None:
     }
 
 
+def test_a_page_that_is_read_for_links_is_out_of_scope_and_the_verdict_says_so(run: Run, campaign: Path) -> None:
+    pointers = 'pointers = "pages"\n[seeds]\npointers = ["http://abroad.example/t"]'
+    campaign.write_text(campaign.read_text().replace("[seeds]", pointers))
+    for target, named in (("http://abroad.example/t", True), ("http://abroad.example/other", False)):
+        ran = run("scope", target, "--campaign", campaign, "--json")
+        assert ran.code == 3
+        assert any("seeds.pointers" in each["fact"] for each in json.loads(ran.out)["evidence"]) is named
+
+
 def test_a_verdict_for_people(run: Run, campaign: Path) -> None:
     ran = run("scope", "127.10.0.1", "--campaign", campaign)
     assert ran.code == 0

@@ -169,8 +169,9 @@ async def test_the_next_nameserver_is_tried() -> None:
     async with (
         nameserver(lambda *_: None) as silent,
         nameserver(lambda *_: RCODE.REFUSED) as refusing,
+        nameserver(lambda *_: RCODE.SERVFAIL) as failing,
         nameserver(everything) as good,
-        Resolver([silent.address, refusing.address, good.address], times=QUICK) as resolver,
+        Resolver([silent.address, refusing.address, failing.address, good.address], times=QUICK) as resolver,
     ):
         answer = await resolver.resolve("long.example")
         assert isinstance(answer, Resolved)
@@ -295,3 +296,18 @@ async def test_nameservers_are_checked(text: str) -> None:
 async def test_nameservers_in_every_form(text: str) -> None:
     async with Resolver([text]):
         pass
+
+
+async def test_a_fresh_answer_is_asked_for_whatever_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crawler.fetch.resolver._RENEWED", 0.0)
+    addresses = ["192.0.2.1", "192.0.2.2"]
+
+    def moving(name: str, kind: str) -> list[RR] | int | None:
+        return a(name, addresses[0], ttl=86_400) if kind == "A" else []
+
+    async with nameserver(moving) as server, Resolver([server.address], times=QUICK) as resolver:
+        assert (await resolver.resolve("a.example")) == Resolved(("192.0.2.1",), (), 86_400.0)
+        del addresses[0]
+        assert (await resolver.resolve("a.example")) == Resolved(("192.0.2.1",), (), 86_400.0)
+        assert (await resolver.resolve("a.example", fresh=True)) == Resolved(("192.0.2.2",), (), 86_400.0)
+        assert (await resolver.resolve("a.example")) == Resolved(("192.0.2.2",), (), 86_400.0)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from crawler.bus.server import embedded_server
-from crawler.lab.dns import NameServer
-from crawler.lab.log import RequestLog
-from crawler.lab.plan import Answer as Address
 from tests.flow.test_crawl import begun, many, sha256
+from tests.servers.names import names
 from tests.servers.vangnet import Vangnet
 from tests.servers.web import Answer, Site, html, serve
 
@@ -80,28 +76,6 @@ def test_a_crawl_is_paused_resumed_stopped_and_taken_up_again(vangnet: Vangnet) 
         "campaigns.resume",
         "campaigns.stop",
     ]
-
-
-@contextmanager
-def names(**addresses: str) -> Iterator[str]:
-    """A name server that knows these names under .test; yields ADDRESS:PORT."""
-    table = {f"{name}.test": Address((address,)) for name, address in addresses.items()}
-    server, over = NameServer(table, RequestLog()), threading.Event()
-
-    def answer() -> None:
-        while not over.is_set():
-            with suppress(TimeoutError):
-                packet, asker = listening.recvfrom(4096)
-                listening.sendto(server.answer(packet) or b"", asker)
-
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.settimeout(0.1)
-        thread = threading.Thread(target=answer, daemon=True)
-        thread.start()
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
-        over.set()
-        thread.join()
 
 
 def test_a_stopped_host_rests_while_its_neighbours_go_on(vangnet: Vangnet) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.flow.test_campaign import names
 from tests.flow.test_crawl import sha256
+from tests.servers.names import names
 from tests.servers.pictures import encoded, picture
 from tests.servers.vangnet import Vangnet
 from tests.servers.web import Answer, Site, Visit, html, image, receive

@@ -12,8 +12,8 @@ import pytest
 from dnslib import QTYPE, RCODE, RR, A, DNSRecord
 from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
 
-from tests.flow.test_campaign import names
 from tests.flow.test_crawl import accounted, sha256
+from tests.servers.names import names
 from tests.servers.pictures import encoded, picture
 from tests.servers.vangnet import Vangnet
 from tests.servers.web import html, image, serve

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.flow.conftest import new_root
-from tests.flow.test_campaign import names
 from tests.flow.test_crawl import sha256
+from tests.servers.names import names
 from tests.servers.pictures import encoded, picture
 from tests.servers.vangnet import Vangnet
 from tests.servers.web import Reply, Visit, receive, text

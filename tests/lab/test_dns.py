@@ -5,7 +5,9 @@ import socket
 import pytest
 from dnslib import QTYPE, RCODE, DNSRecord
 
+from crawler.lab.plan import Answer
 from crawler.lab.process import Lab
+from tests.servers.names import zone
 
 
 def ask(lab: Lab, name: str, kind: str = "A", *, tcp: bool = False) -> tuple[int, list[str]]:
@@ -33,6 +35,16 @@ def test_aliases_and_private_answers(lab: Lab) -> None:
     assert ask(lab, "ver-weg.test") == (0, ["127.50.1.1"])
     assert ask(lab, "rond.kluis.example")[0] == 0
     assert lab.seen().questions["ver-weg.test"] == 1
+
+
+def test_both_families_and_times() -> None:
+    table = {"six.test": Answer(("127.0.0.2", "::1"), ttl=7)}
+    with zone(table) as nameserver:
+        host, _, port = nameserver.partition(":")
+        found = [
+            DNSRecord.parse(DNSRecord.question("six.test", kind).send(host, int(port))).rr for kind in ("A", "AAAA")
+        ]
+    assert [[(str(row.rdata), row.ttl) for row in rows] for rows in found] == [[("127.0.0.2", 7)], [("::1", 7)]]
 
 
 def test_what_is_no_question_is_ignored(lab: Lab) -> None:

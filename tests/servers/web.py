@@ -93,14 +93,17 @@ def serve(pages: Mapping[str, Answer | Callable[[int], Answer]]) -> Iterator[Sit
 
 
 @contextmanager
-def receive(answer: Callable[[Visit], Answer | Reply], address: str = "127.0.0.1") -> Iterator[Site]:
-    """Answer every request at a loopback address until the block ends."""
-    arriving = threading.Lock()
+def receive(answer: Callable[[Visit], Answer | Reply], address: str = "127.0.0.1", port: int = 0) -> Iterator[Site]:
+    """Answer every request at a loopback address until the block ends. port: 0 for any that is free."""
+    arriving, over = threading.Lock(), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if over.is_set():  # over a connection that was kept
+                self.close_connection = True
+                return
             status, headers, body = answer(self._arrived())
             given = dict(headers)
             if "ETag" in given and self.headers.get("If-None-Match") == given["ETag"]:
@@ -140,13 +143,14 @@ def receive(answer: Callable[[Visit], Answer | Reply], address: str = "127.0.0.1
         def handle_error(self, request: object, client_address: object) -> None:
             """A client that goes away is no error here."""
 
-    server = Server((address, 0), Handler)
+    server = Server((address, port), Handler)
     site = Site(address, server.server_address[1])
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
         yield site
     finally:
+        over.set()
         server.shutdown()
         server.server_close()
         thread.join()

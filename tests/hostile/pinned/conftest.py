@@ -1,0 +1,5 @@
+"""The kernels of the flow tests."""
+
+from tests.flow.conftest import kernels
+
+__all__ = ["kernels"]
