@@ -53,6 +53,6 @@ def _report(served: ServedRun, lease: Lease, answer: Examination, image_url: str
         redirects=lease.item.via,
         found_at=time(),
         address=lease.item.address,
-        index=served.control.index,
+        index=answer.against or served.control.index,
         found=answer.found,
     )

@@ -36,6 +36,10 @@ class Examines(Protocol):
 
     def examine(self, data: memoryview, announce: Announce) -> Examination: ...
 
+    def update(self, packed: bytes) -> None:
+        """Take over another state of the hash lists. Raises VangnetError when it cannot: nothing is examined then."""
+        ...
+
     def rehearse(self) -> None:
         """Raises SandboxUnavailable when what worked in the zygote does not any more."""
         ...
@@ -95,10 +99,22 @@ def _serve(image: memoryview, warm: Warm) -> None:
         frame = protocol.decode(packet)
         if isinstance(frame, Rejected) or not isinstance(frame.payload, int):
             os._exit(_EXIT_REFUSED)
+        if frame.kind is FrameKind.UPDATE:
+            _update(bytes(image[: frame.payload]), warm.examiner, frame.number)
+            continue
         examination = _examine(image[: frame.payload], warm.examiner, frame.number)
         spent = examination.reason == "memory" or _processor_seconds() > warm.limits.cpu_seconds / 2
         answer = protocol.pack_answer(Answer(examination, spent))
         os.write(CONTROL, protocol.encode(FrameKind.DONE, frame.number, answer))
+
+
+def _update(packed: bytes, examiner: Examines, order: int) -> None:
+    try:
+        examiner.update(packed)
+    except VangnetError as error:
+        os.write(CONTROL, protocol.encode(FrameKind.FAILED, order, [type(error).__name__, str(error)]))
+        raise
+    os.write(CONTROL, protocol.encode(FrameKind.TAKEN, order))
 
 
 def _examine(data: memoryview, examiner: Examines, order: int) -> Examination:

@@ -157,7 +157,13 @@ def ensure_index(
     Raises NothingToMatch when no enabled block list has an entry that can raise a hit, or when one of `names` is not
     there or disabled; HomeUnusable when the file cannot be written.
     """
-    chosen = _chosen(db, names)
+    return index_of(home, db, _chosen(db, names), say=say)
+
+
+def index_of(
+    home: Home, db: Database, chosen: Sequence[HashList], *, say: Callable[[str], None] | None = None
+) -> IndexInfo:
+    """As `ensure_index`, of just these lists."""
     plugged = hashers.installed()
     key = "+".join((indexes.index_key(chosen), *plugged))
     index = indexes.built(db, key)
@@ -213,6 +219,17 @@ def _known(db: Database, name: str) -> HashList:
     return found
 
 
+def counting(db: Database, names: Sequence[str] = ()) -> list[HashList]:
+    """The enabled lists, or those of `names` among them."""
+    return [row for row in lists.all_lists(db) if row.enabled and (not names or row.name in names)]
+
+
+def can_raise(chosen: Sequence[HashList]) -> bool:
+    """Whether any of these lists has an entry that could raise a hit."""
+    raising = _RAISING.union(hashers.installed())
+    return any(row.kind == "block" and not raising.isdisjoint(row.by_algorithm) for row in chosen)
+
+
 def _chosen(db: Database, names: Sequence[str]) -> list[HashList]:
     known = {row.name: row for row in lists.all_lists(db)}
     for name in names:
@@ -220,9 +237,8 @@ def _chosen(db: Database, names: Sequence[str]) -> list[HashList]:
             raise NothingToMatch(f"there is no list {name!r}; import it, or take it out of the campaign's match.lists")
         if not known[name].enabled:
             raise NothingToMatch(f"list {name!r} is disabled; enable it, or take it out of the campaign's match.lists")
-    chosen = [row for row in known.values() if row.enabled and (not names or row.name in names)]
-    raising = _RAISING.union(hashers.installed())
-    if not any(row.kind == "block" and not raising.isdisjoint(row.by_algorithm) for row in chosen):
+    chosen = counting(db, names)
+    if not can_raise(chosen):
         raise NothingToMatch("no enabled list has an entry to match against; run `vangnet hashes import`")
     return chosen
 

@@ -11,6 +11,8 @@ from crawler.match.index import IndexInfo
 from crawler.store.database import Database
 from crawler.store.lists import HashList
 
+_DIGITS = 18
+
 
 def index_key(lists: Sequence[HashList]) -> str:
     """The key under which an index of these lists, as they stand, is remembered."""
@@ -42,12 +44,17 @@ def forget_list(db: Database, list_id: int) -> list[Path]:
     return [_path(db, row["sha256"]) for row in rows]
 
 
-def versions(db: Database, digest: str) -> Mapping[int, int]:
-    """List id -> version, of the lists in the index file with this sha256 (hex); empty when we did not build it."""
-    return {
-        row["list_id"]: row["version"]
-        for row in db.rows("SELECT list_id, version FROM index_lists WHERE sha256 = ?", digest)
-    }
+def versions(db: Database, name: str) -> Mapping[int, int]:
+    """List id -> version, of the lists that a hit was matched against; empty when nothing of that is ours.
+
+    name: sha256 (hex) of the index file, or `FILE+NUMBER` with a state of the lists.
+    """
+    digest, _, number = name.partition("+")
+    held = db.rows("SELECT list_id, version FROM index_lists WHERE sha256 = ?", digest)
+    if number.isdecimal() and len(number) < _DIGITS:
+        # A list that is left out of a state has not moved since the file.
+        held += db.rows("SELECT list_id, version FROM list_state_versions WHERE number = ?", int(number))
+    return {row["list_id"]: row["version"] for row in held}
 
 
 def _path(db: Database, digest: str) -> Path:

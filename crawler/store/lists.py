@@ -123,9 +123,12 @@ def add_version(
     withdrawn = int(db.value(gone, list_id, version))
     by_algorithm = _by_algorithm(db, list_id)
     duplicates = staged.taken - int(db.value(taken, list_id, version))
+    first, last = _added_range(db, highest, added)
     row = {
         "list_id": list_id,
         "version": version,
+        "first_entry": first,
+        "last_entry": last,
         "imported_at": db.clock(),
         "actor": actor.name,
         "format": format_name,
@@ -152,6 +155,7 @@ def drop(db: Database, list_id: int) -> int:
     """Delete every entry of a list and forget its name. Returns how many there were; its hits keep what they say."""
     deleted = db.execute("DELETE FROM hash_entries WHERE list_id = ?", list_id)
     db.execute("UPDATE hash_lists SET dropped_at = ?, enabled = 0 WHERE id = ?", db.clock(), list_id)
+    db.execute("UPDATE list_versions SET gone = 1 WHERE list_id = ?", list_id)
     return deleted
 
 
@@ -213,6 +217,15 @@ def _next_version(db: Database, name: str, kind: ListKind, near: Near) -> tuple[
         found["id"],
     )
     return found["id"], found["version"] + 1
+
+
+def _added_range(db: Database, before: int, added: int) -> tuple[int | None, int | None]:
+    """The numbers of the entries that came since `before` was the highest; numbers of one import are consecutive."""
+    if not added:
+        return None, None
+    row = db.row("SELECT min(id) AS first, max(id) AS last FROM hash_entries WHERE id > ?", before)
+    assert row is not None, "an aggregate query has one row"
+    return row["first"], row["last"]
 
 
 def _by_algorithm(db: Database, list_id: int) -> dict[str, int]:
