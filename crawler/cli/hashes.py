@@ -91,7 +91,7 @@ def lists_(globals_: Globals, as_json: bool) -> None:
 @JSON_OPTION
 @click.pass_obj
 def enable(globals_: Globals, name: str, as_json: bool) -> None:
-    """Match against a list from the next crawl on."""
+    """Match against a list; running crawls do so within seconds."""
     _set_enabled(globals_, name, True, as_json)
 
 
@@ -100,7 +100,7 @@ def enable(globals_: Globals, name: str, as_json: bool) -> None:
 @JSON_OPTION
 @click.pass_obj
 def disable(globals_: Globals, name: str, as_json: bool) -> None:
-    """Match against a list no longer."""
+    """Match against a list no longer; running crawls neither, within seconds."""
     _set_enabled(globals_, name, False, as_json)
 
 

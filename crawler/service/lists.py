@@ -20,6 +20,7 @@ from crawler.service.actors import require
 from crawler.store import audit, indexes, lists
 from crawler.store.actors import Actor
 from crawler.store.database import Database
+from crawler.store.hit_marks import remark_list
 from crawler.store.lists import HashList, ListVersion
 from crawler.store.staging import Staging
 from crawler.store.times import iso
@@ -83,21 +84,24 @@ def import_list(
                 replaces=format_name in REPLACING,
                 skipped=left.reasons,
             )
-            audit.append(db, actor, "lists.import", name, detail=_import_detail(version))
+            marks = remark_list(db, version.list.id)
+            audit.append(db, actor, "lists.import", name, detail=_import_detail(version) | marks.detail())
     db.shrink_log()
     return version
 
 
 def set_enabled(db: Database, actor: Actor, name: str, enabled: bool) -> HashList:
-    """Let the crawls that start from now on match against a list, or no longer. Returns the list as it then stands.
+    """Match against a list, or no longer: the running crawls too, within seconds. Returns the list as it then stands.
 
     Raises InvalidInput when there is no such list, NotAuthorised.
     """
     act = "lists.enable" if enabled else "lists.disable"
     require(db, actor, act)
     with db.write():
-        changed = lists.set_enabled(db, _known(db, name).id, enabled)
-        audit.append(db, actor, act, name, result="done" if changed else "unchanged")
+        found = _known(db, name)
+        changed = lists.set_enabled(db, found.id, enabled)
+        marks = remark_list(db, found.id)
+        audit.append(db, actor, act, name, result="done" if changed else "unchanged", detail=marks.detail())
         return _known(db, name)
 
 
@@ -112,7 +116,8 @@ def drop(db: Database, actor: Actor, name: str) -> int:
         found = _known(db, name)
         entries = lists.drop(db, found.id)
         files = indexes.forget_list(db, found.id)
-        audit.append(db, actor, "lists.drop", name, detail={"entries": entries})
+        marks = remark_list(db, found.id)
+        audit.append(db, actor, "lists.drop", name, detail={"entries": entries} | marks.detail())
     for file in files:
         with suppress(OSError):
             file.unlink()

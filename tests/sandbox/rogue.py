@@ -49,7 +49,7 @@ class Rogue:
             raise SandboxUnavailable("sandbox: will not")
         if word == b"die":
             os._exit(1)
-        self.kept = rest.decode()
+        self.kept = rest[:60].decode()
 
     def state(self, rest: bytes) -> Examination:
         return Examination(False, self.kept or "none", found=FOUND)
