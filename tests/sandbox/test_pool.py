@@ -589,10 +589,13 @@ async def test_a_state_that_children_refuse_ends_the_sandbox(start: Start) -> No
         await sandbox.examine(b"state")
 
 
-async def test_children_that_die_of_a_state_do_not_go_on_doing_so(start: Start) -> None:
+async def test_children_that_die_of_a_state_do_not_go_on_doing_so(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "STRIKES", 2)
     sandbox = await start(processes=1)
     sandbox.update(update(1, "die"))
-    with pytest.raises(SandboxUnavailable, match="again and again"):
+    with pytest.raises(SandboxUnavailable, match="ends again and again, 2 times"):
         await asyncio.wait_for(sandbox.examine(b"state"), 30)
 
 
@@ -608,12 +611,12 @@ async def test_a_new_generation_takes_over_without_losing_or_doubling_an_image(t
     settings = SandboxSettings(2, tmp_path / "index", "a" * 64, tmp_path / "cache", NoThresholds())
     sandbox = await Generations.start(settings, update(1))
     try:
-        images = [asyncio.ensure_future(sandbox.examine(f"sleep 0.0{n % 9}".encode())) for n in range(200)]
-        waiting = [asyncio.ensure_future(matched_against(sandbox)) for _ in range(50)]
+        images = [asyncio.ensure_future(sandbox.examine(f"sleep 0.0{n % 9}".encode())) for n in range(60)]
+        waiting = [asyncio.ensure_future(matched_against(sandbox)) for _ in range(20)]
         await sandbox.renew(replace(settings, index_sha256="b" * 64), update(2))
         assert (sandbox.index, sandbox.number) == ("b" * 64, 2)
         assert await matched_against(sandbox) == ("2", "b" * 64 + "+2")
-        assert len(await asyncio.wait_for(asyncio.gather(*images), 30)) == 200
+        assert len(await asyncio.wait_for(asyncio.gather(*images), 30)) == 60
         sides = set(await asyncio.gather(*waiting))
         assert sides <= {("1", "a" * 64 + "+1"), ("2", "b" * 64 + "+2")}
         await until(lambda: not sandbox._retiring)
