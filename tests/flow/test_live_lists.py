@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,8 +129,7 @@ def test_lists_change_under_a_crawl(crawl: Crawl) -> None:
     crawl.act("b", "hashes", "import", crawl.list_file("a.txt", OTHER), "--list", "a")
     crawl.act("bc", "hashes", "import", crawl.list_file("c.txt", sha256(PICTURES["c"])), "--list", "c")
     crawl.act("c", "hashes", "drop", "b")
-    renewed: Callable[[], bool] = lambda: all("a new index is in use" in log.read_text() for log in crawl.logs)  # noqa: E731
-    until(renewed, "a new generation", 60)
+    until(lambda: all("a new index is in use" in log.read_text() for log in crawl.logs), "a new generation", 60)
     time.sleep(STEADY)
     crawl.phases[-1].until = time.monotonic()
     vangnet.json("campaign", "pause", "test")
