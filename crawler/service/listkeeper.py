@@ -20,9 +20,9 @@ from crawler.bus.control import RunControl, RunState
 from crawler.bus.envelope import public_key
 from crawler.bus.lists import ListFeed, Published, Sent
 from crawler.campaign import Campaign
-from crawler.errors import VangnetError
+from crawler.errors import IndexCorrupt, VangnetError
 from crawler.home import Home
-from crawler.match.index import IndexInfo, IndexRow
+from crawler.match.index import IndexInfo, IndexRow, open_index
 from crawler.match.live import MOST_BYTES, ListState, merged, pack_state
 from crawler.records import RunId
 from crawler.service.deployment import Deployment
@@ -58,13 +58,28 @@ class Difference:
     empty: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What to compare the lists with. index: sha256 (hex) of a run's file.  names: as its campaign names lists.
+
+    before: the file that this one replaced, which workers may still have.  unread: whether the file has to be read, as
+    it is not the one of the last look.
+    """
+
+    index: str
+    names: Sequence[str] = ()
+    before: str | None = None
+    unread: bool = False
+
+
 @dataclass(slots=True)
 class _Kept:
     """What is done for a run. campaign, names: as its marker has it, and the lists that it names.
 
-    stamp: of what was sent last.  workers: who can read that.  building: the file that will replace the present one.
-    built: that file's sha256, until it is sent.  before: the file that was replaced last.  build_at: monotonic time
-    from which on one is built, None when none is wanted.  empty: no list that counts could raise a hit.
+    stamp: of what was sent last.  workers: who can read that.  file: the index file, as it was when it was read.
+    building: the file that will replace it.  built: that one's sha256, until it is sent.  before: the file that was
+    replaced last.  build_at: monotonic time from which on one is built, None when none is wanted.  empty: no list that
+    counts could raise a hit.
     """
 
     campaign: str
@@ -72,6 +87,7 @@ class _Kept:
     stamp: object = None
     workers: frozenset[bytes] = frozenset()
     sent: Sent | None = None
+    file: object = None
     building: asyncio.Task[IndexInfo] | None = None
     built: str | None = None
     before: str | None = None
@@ -125,12 +141,15 @@ class ListKeeper:
     async def _keep(self, marker: RunControl, kept: _Kept) -> None:
         run, workers = marker.run, frozenset(marker.workers)
         index = self._built(kept) or marker.index
-        stamp = (index, _stamp(counting(self.db, kept.names)), _file(self.db.home, index).exists())
+        file = _signature(self.db.home, index)
+        stamp = (index, _stamp(counting(self.db, kept.names)), file)
         if stamp != kept.stamp:
             # In a thread, on a connection of its own: a list may be long, and results are recorded meanwhile.
             if index != marker.index:
                 kept.before = marker.index
-            told = await asyncio.to_thread(difference, self.db.home, index, kept.names, kept.before)
+            look = Look(index, kept.names, kept.before, unread=file != kept.file)
+            told = await asyncio.to_thread(difference, self.db.home, look)
+            kept.file = file
             if told.state is not None:
                 await self._send(run, kept, told.state, workers)
             kept.stamp = stamp
@@ -175,18 +194,16 @@ class ListKeeper:
         _log.error("run paused: no enabled list has an entry to match against", run=str(marker.run))
 
 
-def difference(home: Home, index: str, names: Sequence[str], before: str | None = None) -> Difference:
-    """How the lists that count for a run differ from the file that it has, noted under a number of its own.
-
-    before: the file that this one replaced, which workers may still have.
-    """
+def difference(home: Home, look: Look) -> Difference:
+    """How the lists that count for a run differ from the file that it has, noted under a number of its own."""
+    sound = not look.unread or _sound(home, look.index)
     with open_store(home) as db, db.write():
-        chosen = counting(db, names)
-        old = None if before is None else _state(db, before, chosen)[0]
-        state, outgrown = _state(db, index, chosen)
+        chosen = counting(db, look.names)
+        old = None if look.before is None else _state(db, look.before, chosen)[0]
+        state, outgrown = _state(db, look.index, chosen)
     if state is not None and old is not None:
         state = replace(state, before=old)
-    return Difference(state, outgrown, not can_raise(chosen))
+    return Difference(state, outgrown or not sound, not can_raise(chosen))
 
 
 def _state(db: Database, index: str, chosen: Sequence[HashList]) -> tuple[Published | None, bool]:
@@ -203,8 +220,7 @@ def _state(db: Database, index: str, chosen: Sequence[HashList]) -> tuple[Publis
     number = list_states.note_state(db, index, known)
     packed = pack_state(ListState(number, index, masked, tuple(added)))
     short = len(packed) <= MOST_BYTES
-    outgrown = not short or not file or not _file(db.home, index).exists()
-    outgrown = outgrown or len(masked) > MOST_RANGES or sum(counts.values()) > MOST_ADDED
+    outgrown = not short or not file or len(masked) > MOST_RANGES or sum(counts.values()) > MOST_ADDED
     return Published(number, index, packed) if short else None, outgrown
 
 
@@ -216,6 +232,23 @@ def rebuilt(home: Home, names: Sequence[str]) -> IndexInfo:
 
 def _file(home: Home, index: str) -> Path:
     return home.index / f"{index}.vgx"
+
+
+def _signature(home: Home, index: str) -> tuple[int, int, int] | None:
+    """What changes when an index file does; None when it is not there."""
+    try:
+        found = _file(home, index).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _sound(home: Home, index: str) -> bool:
+    try:
+        open_index(_file(home, index), index, verify=True)
+    except IndexCorrupt:
+        return False
+    return True
 
 
 def _stamp(chosen: Sequence[HashList]) -> tuple[tuple[int, int, str], ...]:

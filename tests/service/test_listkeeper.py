@@ -156,6 +156,23 @@ async def test_a_dropped_list_is_masked_and_its_file_replaced(told: Told) -> Non
     assert {row.entry for row in (await told.state()).added} == {told.entry("c")}
 
 
+@pytest.mark.parametrize("harm", ["gone", "cut", "changed"])
+async def test_a_file_that_is_damaged_under_a_crawl_is_built_again(told: Told, harm: str) -> None:
+    state = await told.state()
+    path = told.db.home.index / f"{state.index}.vgx"
+    data = path.read_bytes()
+    path.unlink()
+    if harm != "gone":
+        path.write_bytes(data[:100] if harm == "cut" else data[:-1] + bytes([data[-1] ^ 1]))
+    for _ in range(100):
+        await told.state()
+        if path.exists() and path.read_bytes() == data:
+            break
+        await asyncio.sleep(0.05)
+    assert path.read_bytes() == data
+    assert await told.index() == state.index
+
+
 async def test_a_file_that_cannot_be_built_is_tried_again_and_the_old_one_serves(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
