@@ -28,7 +28,7 @@ from crawler.records import RunId
 from crawler.service.deployment import Deployment
 from crawler.service.launch import locked
 from crawler.service.lists import can_raise, counting, index_of
-from crawler.store import audit, indexes, list_states
+from crawler.store import audit, indexes, list_states, lists
 from crawler.store.actors import RECORDER
 from crawler.store.database import Database, open_store
 from crawler.store.lists import HashList
@@ -78,8 +78,8 @@ class _Kept:
 
     stamp: of what was sent last.  workers: who can read that.  file: the index file, as it was when it was read.
     building: the file that will replace it.  built: that one's sha256, until it is sent.  before: the file that was
-    replaced last.  build_at: monotonic time from which on one is built, None when none is wanted.  empty: no list that
-    counts could raise a hit.
+    replaced last.  build_at: monotonic time from which on one is built, None when none is wanted.  preparing, prepared:
+    files that may be wanted one day.  empty: no list that counts could raise a hit.
     """
 
     campaign: str
@@ -92,6 +92,8 @@ class _Kept:
     built: str | None = None
     before: str | None = None
     build_at: float | None = None
+    preparing: asyncio.Task[None] | None = None
+    prepared: set[object] = field(default_factory=set)
     empty: bool = False
 
 
@@ -118,8 +120,9 @@ class ListKeeper:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), _PERIOD)
         for kept in self._kept.values():
-            if kept.building is not None:
-                kept.building.cancel()
+            for task in (kept.building, kept.preparing):
+                if task is not None:
+                    task.cancel()
 
     async def step(self) -> None:
         """Bring all active runs of this recorder up to date."""
@@ -163,8 +166,27 @@ class ListKeeper:
             kept.workers = workers
         if kept.empty:
             await self._pause(marker)
-        if kept.build_at is not None and kept.building is None and monotonic() >= kept.build_at:
-            kept.building = asyncio.create_task(asyncio.to_thread(rebuilt, self.db.home, kept.names))
+        self._build(kept)
+
+    def _build(self, kept: _Kept) -> None:
+        """Build the file that is wanted; while none is, those that will be, one after the other."""
+        if kept.preparing is not None and not kept.preparing.done():
+            return
+        if kept.preparing is not None and kept.preparing.exception() is not None:
+            _log.warning("no index could be prepared", error=str(kept.preparing.exception()))
+        kept.preparing = None
+        if kept.building is not None:
+            return
+        if kept.build_at is not None:
+            if monotonic() >= kept.build_at:
+                kept.building = asyncio.create_task(asyncio.to_thread(rebuilt, self.db.home, kept.names))
+            return
+        for chosen in likely(self.db, kept.names):
+            if (stamp := _stamp(chosen)) not in kept.prepared:
+                kept.prepared.add(stamp)
+                names = tuple(row.name for row in chosen)
+                kept.preparing = asyncio.create_task(asyncio.to_thread(prepared, self.db.home, names))
+                return
 
     async def _send(self, run: RunId, kept: _Kept, state: Published, workers: frozenset[bytes]) -> None:
         kept.sent = await self.feed.publish(run, state, self.secret, workers)
@@ -228,6 +250,19 @@ def rebuilt(home: Home, names: Sequence[str]) -> IndexInfo:
     """The index file of the lists that count for a run now."""
     with open_store(home) as db:
         return index_of(home, db, counting(db, names), say=_log.warning)
+
+
+def likely(db: Database, names: Sequence[str] = ()) -> list[list[HashList]]:
+    """What would count if one more of the long disabled lists were enabled, which is to take effect at once."""
+    chosen = counting(db, names)
+    known = [row for row in lists.all_lists(db) if not names or row.name in names]
+    return [[*chosen, row] for row in known if not row.enabled and row.entries > MOST_ADDED]
+
+
+def prepared(home: Home, names: Sequence[str]) -> None:
+    """Build the index file of lists, enabled or not, unless there is one."""
+    with open_store(home) as db:
+        index_of(home, db, [row for row in lists.all_lists(db) if row.name in names])
 
 
 def _file(home: Home, index: str) -> Path:

@@ -162,6 +162,6 @@ async def test_a_file_is_what_its_name_says_or_is_not_used(tmp_path: Path) -> No
     with pytest.raises(IndexCorrupt, match="copy it again"):
         await files.check(path, OLD)
     await files.check(path, sha256(b"half").hexdigest())
-    path.write_bytes(b"fall")
+    path.write_bytes(b"fallen")
     with pytest.raises(IndexCorrupt):
         await files.check(path, sha256(b"half").hexdigest())

@@ -141,6 +141,26 @@ async def test_much_that_came_becomes_a_file_of_its_own(told: Told, monkeypatch:
     assert file.count("sha256") == 7
 
 
+async def test_the_file_of_a_long_list_is_there_before_somebody_enables_it(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listkeeper, "MOST_ADDED", 3)
+    add_list(told.db, [digest_entry(str(number)) for number in range(5)], "asters")
+    set_enabled(told.db, ANNA, "asters", False)
+    old = (await told.state()).index
+    for _ in range(100):
+        if len(list(told.db.home.index.glob("*.vgx"))) == 2:
+            break
+        await asyncio.sleep(0.05)
+        await told.keeper.step()
+    assert await told.index() == old
+    set_enabled(told.db, ANNA, "asters", True)
+    before = set(told.db.home.index.iterdir())
+    state = await told.new_file(old)
+    assert (state.added, state.masked) == ((), ())
+    assert set(told.db.home.index.iterdir()) == before
+
+
 async def test_a_dropped_list_is_masked_and_its_file_replaced(told: Told) -> None:
     old = (await told.state()).index
     number = told.entry("c")
