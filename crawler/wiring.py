@@ -26,7 +26,9 @@ from crawler.bridge.completer import Completer
 from crawler.bridge.courier import Courier
 from crawler.bridge.digging import Digger
 from crawler.bridge.ending import Ending
+from crawler.bridge.following import Follower
 from crawler.bridge.images import ImageLane
+from crawler.bridge.indexfiles import IndexFiles
 from crawler.bridge.lanes import LeasedRequest, PageLane
 from crawler.bridge.pages import PageJudge
 from crawler.bridge.places import Places
@@ -39,10 +41,11 @@ from crawler.bus.control import Control, RunControl
 from crawler.bus.envelope import Sealer
 from crawler.bus.hosts import HostBook
 from crawler.bus.joining import Joining, host_name
+from crawler.bus.lists import ListFeed
 from crawler.bus.membership import Membership
 from crawler.bus.revisits import Revisits
 from crawler.campaign import Campaign, check_startable
-from crawler.errors import HomeUnusable, OptionInvalid, RedisUnavailable, VangnetError
+from crawler.errors import OptionInvalid, RedisUnavailable, VangnetError
 from crawler.fetch.budget import ByteBudget
 from crawler.fetch.fetcher import Fetcher
 from crawler.fetch.limits import FetchLimits
@@ -53,7 +56,6 @@ from crawler.match.thresholds import Thresholds
 from crawler.options import Options, options_from
 from crawler.parts import frontier_of, tables_of
 from crawler.records import Lease
-from crawler.sandbox.pool import Sandbox
 from crawler.sandbox.settings import SandboxSettings
 from crawler.scope import CachedScope
 from crawler.store.keys import key_file
@@ -73,10 +75,12 @@ def membership_of(client: Client, options: Options, home: Home) -> Membership:
 class RunMaker:
     """Makes a run ready to be served on this machine, once its recorder believes this worker."""
 
-    def __init__(self, options: Options, home: Home, membership: Membership) -> None:
+    def __init__(self, options: Options, home: Home, membership: Membership, feed: ListFeed) -> None:
         self._options = options
         self._home = home
         self._membership = membership
+        self._feed = feed
+        self._files = IndexFiles()
         self._tables = tables_of(home)
         self._signing = key_file(home.keys, "worker")
 
@@ -86,6 +90,7 @@ class RunMaker:
         check_startable(campaign, datetime.now(UTC).date())
         await self._membership.join(control)
         scope = CachedScope(campaign, self._tables)
+        follower = Follower(self._feed, self._signing, lambda marker: self._sandbox(marker, campaign))
         return ServedRun(
             control=control,
             campaign=campaign,
@@ -101,36 +106,31 @@ class RunMaker:
                 max_sockets=2 * (self._options.page_concurrency + self._options.image_concurrency),
                 source_addresses=campaign.identity.source_addresses,
             ),
-            sandbox=await self._sandbox(control, campaign),
+            sandbox=await follower.begin(control),
+            follower=follower,
             sealer=Sealer(control.recorder, self._signing),
         )
 
-    async def _sandbox(self, control: RunControl, campaign: Campaign) -> Sandbox:
+    async def _sandbox(self, control: RunControl, campaign: Campaign) -> SandboxSettings:
         index = self._home.index / f"{control.index}.vgx"
-        if not index.is_file():
-            raise HomeUnusable(
-                f"run {control.run} matches against index {control.index}.vgx, which this machine does not have; copy "
-                f"it to {self._home.index} from the machine that started the campaign"
-            )
+        await self._files.check(index, control.index)
         options, match = self._options, campaign.match
-        return await Sandbox.start(
-            SandboxSettings(
-                processes=options.sandbox_processes,
-                index=index,
-                index_sha256=control.index,
-                cache_dir=Path(options.kernels) if options.kernels else self._home.kernels,
-                thresholds=Thresholds(
-                    pdq_distance=match.pdq_distance,
-                    phash_distance=match.phash_distance,
-                    min_quality=match.min_quality,
-                    screen_margin=options.screen_margin,
-                ),
-                options=FingerprintOptions(orientations=match.orientations),
-                memory_budget=options.sandbox_memory_mib << 20,
-                image_deadline=options.image_deadline,
-                recycle_after=options.recycle_after,
-                max_bytes=campaign.limits.max_image_bytes,
-            )
+        return SandboxSettings(
+            processes=options.sandbox_processes,
+            index=index,
+            index_sha256=control.index,
+            cache_dir=Path(options.kernels) if options.kernels else self._home.kernels,
+            thresholds=Thresholds(
+                pdq_distance=match.pdq_distance,
+                phash_distance=match.phash_distance,
+                min_quality=match.min_quality,
+                screen_margin=options.screen_margin,
+            ),
+            options=FingerprintOptions(orientations=match.orientations),
+            memory_budget=options.sandbox_memory_mib << 20,
+            image_deadline=options.image_deadline,
+            recycle_after=options.recycle_after,
+            max_bytes=campaign.limits.max_image_bytes,
         )
 
     def _limits(self, campaign: Campaign) -> FetchLimits:
@@ -167,7 +167,7 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
     membership = membership_of(client, options, home)
     frontier = frontier_of(client, options)
     ending = Ending()
-    runs = RunBook(control, RunMaker(options, home, membership).prepare)
+    runs = RunBook(control, RunMaker(options, home, membership, ListFeed(client, options.key_prefix)).prepare)
     completer = Completer(frontier)
     revisits = Revisits(client, options.key_prefix, options.unchanged_mib << 20, options.unchanged_ttl)
     revisiting = Revisiting(revisits, number_key)

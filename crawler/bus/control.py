@@ -4,6 +4,7 @@ PREFIX:{ctl}:format    "format:partitions" of the frontier that lies in this ser
 PREFIX:{ctl}:number-key   random bytes: the key of seen numbers, and what tells these data from any before or after
 PREFIX:{ctl}:runs      set of active runs
 PREFIX:{ctl}:run:RUN   hash: campaign (canonical JSON), index, recorder, state, seeded, started, workers
+PREFIX:{ctl}:lists:RUN, …:keys   what has changed in the hash lists, see `lists.py`
 PREFIX:{ctl}:stops     hash: emergency stops, what is stopped -> since when
 """
 
@@ -30,6 +31,17 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return 1
 """
+
+
+def run_key(prefix: str, run: RunId) -> str:
+    """The key of a run's marker."""
+    return f"{prefix}:{{ctl}}:run:{run}"
+
+
+def list_keys(prefix: str, run: RunId) -> tuple[str, str]:
+    """The keys of the state of a run's hash lists, and of what opens it."""
+    stream = f"{prefix}:{{ctl}}:lists:{run}"
+    return stream, f"{stream}:keys"
 
 
 class RunState(StrEnum):
@@ -62,6 +74,7 @@ class Control:
 
     def __init__(self, client: Redis, prefix: str) -> None:
         self._client = client
+        self._prefix = prefix
         self._base = f"{prefix}:{{ctl}}"
 
     async def check_format(self, partitions: int) -> None:
@@ -160,7 +173,7 @@ class Control:
     async def retire(self, run: RunId) -> None:
         """Forget a finished run."""
         await answered(self._client.srem(f"{self._base}:runs", str(run)))
-        await answered(self._client.delete(self._key(run)))
+        await answered(self._client.delete(self._key(run), *list_keys(self._prefix, run)))
 
     async def stops(self) -> Stops:
         """The emergency stops in force. Raises RecordCorrupt for one that cannot be read."""
@@ -181,7 +194,7 @@ class Control:
         return bool(await answered(script))
 
     def _key(self, run: RunId) -> str:
-        return f"{self._base}:run:{run}"
+        return run_key(self._prefix, run)
 
 
 def _run(text: str) -> RunId:

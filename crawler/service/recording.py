@@ -12,12 +12,14 @@ from crawler.bus.client import Client, connect_patiently
 from crawler.bus.control import Control
 from crawler.bus.envelope import public_key
 from crawler.bus.joining import Joining
+from crawler.bus.lists import ListFeed
 from crawler.home import Home
 from crawler.options import Options
 from crawler.parts import frontier_of, tables_of
 from crawler.recorder import Recorder
 from crawler.service.deployment import Deployment
 from crawler.service.enrol import Doorkeeper
+from crawler.service.listkeeper import ListKeeper
 from crawler.service.settle import keep_settled
 from crawler.service.watch import flood_rule, keep_watch
 from crawler.store.database import open_store
@@ -54,8 +56,11 @@ async def _record(client: Client, options: Options, home: Home, stop: asyncio.Ev
             frontier = frontier_of(client, options)
             recorder = Recorder(frontier, db, tables_of(home), secret, flood_rule(options))
             keeper = Doorkeeper(db, control, joining, public_key(secret), options.worker_enrolment == "open")
-            settling = [keep_settled(db, Deployment(control, frontier), stop)] if alone else []
-            await asyncio.gather(recorder.run(stop), keeper.run(stop), keep_watch(db, options, stop), *settling)
+            deployment = Deployment(control, frontier)
+            lists = ListKeeper(db, deployment, ListFeed(client, options.key_prefix), secret)
+            settling = [keep_settled(db, deployment, stop)] if alone else []
+            watching = keep_watch(db, options, stop)
+            await asyncio.gather(recorder.run(stop), keeper.run(stop), lists.run(stop), watching, *settling)
     finally:
         await client.aclose()
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from crawler.review.states import Status
 from crawler.store.actors import Actor, register
 from crawler.store.database import Database
+from crawler.store.hit_marks import remark
 from crawler.store.sealed import new_id
 from crawler.store.times import iso
 
@@ -50,6 +52,7 @@ def decide(
             "assessment": db.sealer.seal_optional("decisions", "assessment", decision, assessment),
         },
     )
+    _catch_up(db, [hit_id], before)
     return decision
 
 
@@ -64,7 +67,14 @@ def decide_many(
         same = {"at": db.clock(), "note_id": note, "actor": actor.name, "event": event, "before": before}
         for hit in moved:
             db.insert("decisions", {"id": new_id(), "hit_id": hit, **same, "after": after, "assessment": None})
+        _catch_up(db, moved, before)
     return moved
+
+
+def _catch_up(db: Database, hits: Sequence[str], before: str) -> None:
+    """What quarantine held had no part in what was done to the lists meanwhile."""
+    if before == Status.QUARANTINED:
+        remark(db, hits)
 
 
 def decisions_json(db: Database, hit_id: str) -> list[dict[str, Any]]:

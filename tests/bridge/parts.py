@@ -130,6 +130,7 @@ def served(limits: str = "", web: Web | None = None, names: Names | None = None)
         resolver=names or Names(),
         fetcher=web or Web(page),
         sandbox=outside,
+        follower=outside,
         sealer=outside,
     )
 
