@@ -204,8 +204,7 @@ class ListKeeper:
         for chosen in likely(self.db, kept.names):
             if (stamp := _stamp(self.db, chosen)) not in kept.prepared:
                 kept.prepared.add(stamp)
-                names = tuple(row.name for row in chosen)
-                kept.preparing = asyncio.create_task(asyncio.to_thread(prepared, self.db.home, names))
+                kept.preparing = asyncio.create_task(asyncio.to_thread(prepared, self.db.home, chosen))
                 return
 
     async def _send(self, run: RunId, kept: _Kept, state: Published, workers: frozenset[bytes]) -> None:
@@ -275,16 +274,22 @@ def rebuilt(home: Home, names: Sequence[str]) -> IndexInfo:
 
 
 def likely(db: Database, names: Sequence[str] = ()) -> list[list[HashList]]:
-    """What would count if one more of the long disabled lists were enabled, which is to take effect at once."""
+    """What would count if somebody enabled one more list, or the version of it that waits, which is to take effect at
+    once. Only where that brings so much that it takes a file."""
     chosen = counting(db, names)
-    known = [row for row in lists.all_lists(db) if not names or row.name in names]
-    return [[*chosen, row] for row in known if row.served and not row.enabled and row.entries > MOST_ADDED]
+    found = []
+    for row in lists.all_lists(db):
+        following = replace(row, served=row.version)
+        after = row.served or 0 if row.enabled else 0
+        if (not names or row.name in names) and list_states.added_count(db, following, after) > MOST_ADDED:
+            found.append([*(other for other in chosen if other.id != row.id), following])
+    return found
 
 
-def prepared(home: Home, names: Sequence[str]) -> None:
-    """Build the index file of lists, enabled or not, unless there is one."""
+def prepared(home: Home, chosen: Sequence[HashList]) -> None:
+    """Build the index file of these versions of lists, enabled or not, unless there is one. It is told to nobody."""
     with open_store(home) as db:
-        index_of(home, db, [row for row in lists.all_lists(db) if row.name in names])
+        index_of(home, db, chosen, rows=lists.rows_of_versions)
 
 
 def _file(home: Home, index: str) -> Path:

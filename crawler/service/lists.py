@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from crawler.errors import HashListInvalid, IndexCorrupt, InvalidInput, NothingToMatch, Refused
 from crawler.fingerprint import hashers
 from crawler.home import Home
-from crawler.match.contents import IndexInfo
+from crawler.match.contents import IndexInfo, IndexRow
 from crawler.match.entries import DIGEST_BYTES, BadLine, ImportOptions
 from crawler.match.importers.detect import REPLACING, detect, read
 from crawler.service import manifests
@@ -30,6 +30,8 @@ from crawler.store.times import iso
 
 Progress = Callable[[int, int], None]
 """Called with bytes read so far and altogether."""
+
+Rows = Callable[[Database, Sequence[HashList]], Iterator[IndexRow]]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _NAMED_LINES = 5
@@ -194,9 +196,14 @@ def ensure_index(
 
 
 def index_of(
-    home: Home, db: Database, chosen: Sequence[HashList], *, say: Callable[[str], None] | None = None
+    home: Home,
+    db: Database,
+    chosen: Sequence[HashList],
+    *,
+    say: Callable[[str], None] | None = None,
+    rows: Rows = lists.index_rows,
 ) -> IndexInfo:
-    """As `ensure_index`, of just these lists, as they are served."""
+    """As `ensure_index`, of just these lists. rows: their entries; those that are served."""
     # The compiler comes with it, which a recorder and most commands can do without.
     from crawler.match.index import build_index, open_index
 
@@ -210,7 +217,7 @@ def index_of(
         except IndexCorrupt as error:
             if say:
                 say(f"{error}; doing that now")
-    index = build_index(lists.index_rows(db, chosen), home.index, plugged)
+    index = build_index(rows(db, chosen), home.index, plugged)
     with db.write():
         indexes.note(db, key, index, chosen)
     return index

@@ -636,6 +636,20 @@ async def test_a_new_generation_takes_over_without_losing_or_doubling_an_image(t
         await sandbox.close(0.0)
 
 
+async def test_files_are_looked_up_in_the_state_of_the_lists_too(tmp_path: Path) -> None:
+    settings = SandboxSettings(1, tmp_path / "index", "a" * 64, tmp_path / "cache", NoThresholds())
+    sandbox = await Generations.start(settings, update(1))
+    digests = Digests(b"m" * 16, b"1" * 20, b"s" * 32)
+    try:
+        assert (await sandbox.look_up(digests, 7)).against == "a" * 64 + "+1"
+        sandbox.update(update(2))
+        found, clean = await asyncio.gather(sandbox.look_up(digests, 7), sandbox.look_up(digests, 8))
+        assert (found.found, found.against, clean.found) == (FOUND, "a" * 64 + "+2", None)
+        assert await matched_against(sandbox) == ("2", "a" * 64 + "+2")
+    finally:
+        await sandbox.close(0.0)
+
+
 async def test_a_generation_that_does_not_come_about_leaves_the_present_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,10 +7,11 @@ import pytest
 from crawler.records import RowMatch
 from crawler.store import lists
 from crawler.store.database import Database
+from crawler.store.decisions import decide_many
 from crawler.store.hit_marks import CLOSED, Marked, remark_list
 from crawler.store.hit_views import hit_json
 from crawler.store.hits import record
-from tests.store.factories import ATTRIBUTION, add_list, digest_entry, image, report
+from tests.store.factories import ANNA, ATTRIBUTION, add_list, digest_entry, image, report
 
 
 def entry(db: Database, name: str, text: str = "a") -> int:
@@ -20,8 +21,8 @@ def entry(db: Database, name: str, text: str = "a") -> int:
     return found.id
 
 
-def hit(db: Database, *matches: RowMatch, serial: str = "s1") -> str:
-    return record(db, report(serial, found=image("an image", *matches)), ATTRIBUTION).hit_id
+def hit(db: Database, *matches: RowMatch, serial: str = "s1", text: str = "an image") -> str:
+    return record(db, report(serial, found=image(text, *matches)), ATTRIBUTION).hit_id
 
 
 def mark(db: Database, hit_id: str) -> str | None:
@@ -109,3 +110,43 @@ def test_a_report_that_comes_late_is_marked_and_a_new_ground_lifts_the_mark(db: 
     assert mark(db, hit_id) == "entry-withdrawn"
     assert hit(db, RowMatch(entry(db, "tulips", "b"), "sha256"), serial="s2") == hit_id
     assert mark(db, hit_id) is None
+
+
+def test_a_version_that_waits_marks_nothing_until_it_is_served(db: Database) -> None:
+    add_list(db, [digest_entry("a"), digest_entry("b")])
+    hit_id = hit(db, RowMatch(entry(db, "tulips"), "sha256"))
+    add_list(db, [digest_entry("b")], governed=True)
+    assert (remark(db), mark(db, hit_id)) == (Marked(), None)
+    serve(db, 2)
+    assert (remark(db), mark(db, hit_id)) == (Marked(1, 0), "entry-withdrawn")
+    add_list(db, [digest_entry("a")], governed=True)
+    assert (remark(db), mark(db, hit_id)) == (Marked(), "entry-withdrawn")
+    serve(db, 3)
+    assert (remark(db), mark(db, hit_id)) == (Marked(0, 1), None)
+    add_list(db, [digest_entry("b")], governed=True)  # what stands is the value under its second number
+    assert (remark(db), mark(db, hit_id)) == (Marked(), None)
+    enable(db, False)
+    assert (remark(db), mark(db, hit_id)) == (Marked(1, 0), "entry-withdrawn")
+
+
+def serve(db: Database, version: int) -> None:
+    """As if a second person had enabled it."""
+    with db.write():
+        db.execute("DROP TRIGGER IF EXISTS hash_lists_served_by_two")
+        db.execute("UPDATE hash_lists SET served_version = ?", version)
+
+
+def test_hits_that_quarantine_holds_are_marked_when_they_are_let_go(db: Database) -> None:
+    add_list(db, [digest_entry("a"), digest_entry("b")])
+    held, other = (
+        hit(db, RowMatch(entry(db, "tulips"), "sha256"), serial=serial, text=serial) for serial in ("s1", "s2")
+    )
+    moves = {"event": "quarantine", "before": "new", "after": "quarantined", "reason": "a flood"}
+    with db.write():
+        decide_many(db, ANNA, [held], **moves)
+    add_list(db, [digest_entry("b")])
+    assert remark(db) == Marked(1, 0)
+    assert (mark(db, held), mark(db, other)) == (None, "entry-withdrawn")
+    with db.write():
+        decide_many(db, ANNA, [held], event="lift", before="quarantined", after="new", reason="none")
+    assert mark(db, held) == "entry-withdrawn"
