@@ -14,7 +14,7 @@ from crawler.errors import HomeUnusable
 from crawler.match.index import open_index
 from crawler.match.live import unpack_state
 from crawler.records import RowMatch
-from crawler.service import listkeeper
+from crawler.service import differences, listkeeper
 from crawler.service.listkeeper import ListKeeper
 from crawler.service.lists import drop, set_enabled
 from crawler.store import audit
@@ -66,7 +66,7 @@ async def test_a_match_of_an_addition_says_list_version_and_entry(told: Told) ->
 
 
 async def test_much_that_came_becomes_a_file_of_its_own(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listkeeper, "MOST_ADDED", 3)
+    monkeypatch.setattr(differences, "MOST_ADDED", 3)
     old = (await told.state()).index
     add_list(told.db, [digest_entry(str(number)) for number in range(5)], "asters")
     set_enabled(told.db, ANNA, "roses", False)
@@ -89,7 +89,7 @@ async def test_much_that_came_becomes_a_file_of_its_own(told: Told, monkeypatch:
 async def test_the_file_of_a_long_list_is_there_before_somebody_enables_it(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listkeeper, "MOST_ADDED", 3)
+    monkeypatch.setattr(differences, "MOST_ADDED", 3)
     add_list(told.db, [digest_entry(str(number)) for number in range(5)], "asters")
     set_enabled(told.db, ANNA, "asters", False)
     old = (await told.state()).index
@@ -144,16 +144,16 @@ async def test_a_file_that_cannot_be_built_is_tried_again_and_the_old_one_serves
     def full(*_: object) -> None:
         raise HomeUnusable("no room")
 
-    build = listkeeper.rebuilt
-    monkeypatch.setattr(listkeeper, "MOST_ADDED", 0)
+    build = differences.rebuilt
+    monkeypatch.setattr(differences, "MOST_ADDED", 0)
     monkeypatch.setattr(listkeeper, "_AGAIN", 0.2)
-    monkeypatch.setattr(listkeeper, "rebuilt", full)
+    monkeypatch.setattr(differences, "rebuilt", full)
     old = (await told.state()).index
     add_list(told.db, [digest_entry("c"), digest_entry("z")], "roses")
     for _ in range(3):
         assert (await told.state()).index == old
         await asyncio.sleep(0.05)
-    monkeypatch.setattr(listkeeper, "rebuilt", build)
+    monkeypatch.setattr(differences, "rebuilt", build)
     assert (await told.new_file(old)).added == ()
 
 

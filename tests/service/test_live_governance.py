@@ -15,7 +15,8 @@ from crawler.match.index import open_index
 from crawler.match.live import ListState
 from crawler.records import RowMatch
 from crawler.review.quarantine import FloodRule
-from crawler.service import enabling, listkeeper
+from crawler.service import differences, enabling
+from crawler.service.listkeeper import ListKeeper
 from crawler.service.lists import can_raise, counting, drop, import_list, set_enabled
 from crawler.service.quarantine import lift, uphold
 from crawler.service.trial import Trial
@@ -24,7 +25,7 @@ from crawler.store.database import Database
 from crawler.store.hit_views import hit_json
 from crawler.store.hits import record
 from tests.service.governed import BERT, register, signed_manifest
-from tests.service.telling import Told, telling
+from tests.service.telling import SECRET, Told, telling
 from tests.store.factories import ANNA, ATTRIBUTION, add_list, digest_entry, image, report, store_at
 
 CLEAN = Trial(80, ())
@@ -132,7 +133,7 @@ async def test_a_new_list_waits_for_its_first_enabling(told: Told) -> None:
 async def test_the_file_of_a_long_version_that_waits_is_prepared_and_used_when_it_is_enabled(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listkeeper, "MOST_ADDED", 3)
+    monkeypatch.setattr(differences, "MOST_ADDED", 3)
     old = (await told.state()).index
     bring(told, *(f"long {number}" for number in range(5)), name="asters")
     for _ in range(100):
@@ -186,6 +187,8 @@ async def test_a_list_whose_manifest_expires_is_left_out_which_is_said_once(told
     expire(told.db)
     for _ in range(3):
         assert counts(told, await told.state()) == {told.entry("c")}
+    told.keeper = ListKeeper(told.db, told.keeper.deployment, told.feed, SECRET)  # the next recorder knows it too
+    assert counts(told, await told.state()) == {told.entry("c")}
     (event,) = [event for event in audit.events(told.db) if event["act"] == "lists.expire"]
     assert (event["actor"], event["object"], event["detail"]) == (
         "recorder",
