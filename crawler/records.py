@@ -400,12 +400,14 @@ class Examination:
     decoded: False with a `reason` ("truncated", "not an image", "bomb", "unsupported(svg)", "deadline", …). True also
     where digests alone were looked up, so that there was nothing to decode.
     partial: decoded, but the data ended early.  found: None when nothing matched.
+    against: index file and state of the lists that `found` rests on, as `crawler.match.names` writes them.
     """
 
     decoded: bool
     reason: str | None = None
     partial: bool = False
     found: FoundImage | None = None
+    against: str | None = field(default=None, compare=False)
 
 
 # ---------------------------------------------------------------- hit
@@ -416,6 +418,7 @@ class HitReport:
     """What a worker reports to the recorder about one matching image at one URL.
 
     serial: unique per report, the same at every delivery of it; a second one with this serial changes nothing.
+    index: sha256 (hex) of the index file, with "+" and the number of the state of the lists when there was one.
     """
 
     serial: str

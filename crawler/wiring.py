@@ -12,7 +12,6 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -30,39 +29,30 @@ from crawler.bridge.images import ImageLane
 from crawler.bridge.lanes import LeasedRequest, PageLane
 from crawler.bridge.pages import PageJudge
 from crawler.bridge.places import Places
-from crawler.bridge.pointers import Pointers
 from crawler.bridge.revisiting import Revisiting
-from crawler.bridge.runs import RunBook, ServedRun
+from crawler.bridge.runs import RunBook
 from crawler.bridge.spider import LeaseSpider
 from crawler.bridge.sweeping import Sweeper
 from crawler.bridge.sweeplane import SweepLane
 from crawler.bridge.worker import Worker, attach
 from crawler.bus.client import Client, connect
-from crawler.bus.control import Control, RunControl
-from crawler.bus.envelope import Sealer
+from crawler.bus.control import Control
 from crawler.bus.hosts import HostBook
 from crawler.bus.joining import Joining, host_name
+from crawler.bus.lists import ListFeed
 from crawler.bus.membership import Membership
 from crawler.bus.names import SharedDnsCache
 from crawler.bus.revisits import Revisits
 from crawler.bus.sweeps import SweepBook
 from crawler.bus.traps import TrapBook
-from crawler.campaign import Campaign, check_startable
-from crawler.errors import HomeUnusable, OptionInvalid, RedisUnavailable, VangnetError
+from crawler.errors import OptionInvalid, RedisUnavailable, VangnetError
 from crawler.fetch.budget import ByteBudget
 from crawler.fetch.dnscache import DnsCache
-from crawler.fetch.fetcher import Fetcher
-from crawler.fetch.limits import FetchLimits
-from crawler.fetch.resolver import DnsTimes, Resolver
-from crawler.fingerprint.options import FingerprintOptions
 from crawler.home import Home, open_home
-from crawler.match.thresholds import Thresholds
+from crawler.making import RunMaker
 from crawler.options import Options, options_from
-from crawler.parts import frontier_of, process_name, tables_of
+from crawler.parts import frontier_of, process_name
 from crawler.records import Lease
-from crawler.sandbox.pool import Sandbox
-from crawler.sandbox.settings import SandboxSettings
-from crawler.scope import CachedScope
 from crawler.store.keys import key_file
 
 _log = structlog.get_logger()
@@ -75,104 +65,6 @@ def membership_of(client: Client, options: Options, home: Home) -> Membership:
     """The standing of this home's workers in a deployment."""
     control, joining = Control(client, options.key_prefix), Joining(client, options.key_prefix)
     return Membership(control, joining, key_file(home.keys, "worker"), host_name(socket.gethostname()))
-
-
-MakeCache = Callable[[Sequence[str]], DnsCache]
-"""Where the answers of some nameservers are kept."""
-
-
-class RunMaker:
-    """Makes a run ready to be served on this machine, once its recorder believes this worker."""
-
-    def __init__(self, options: Options, home: Home, membership: Membership, names: MakeCache) -> None:
-        self._options = options
-        self._names = names
-        self._home = home
-        self._membership = membership
-        self.tables = tables_of(home)
-        self._signing = key_file(home.keys, "worker")
-
-    async def prepare(self, control: RunControl) -> ServedRun:
-        """Implements `crawler.bridge.runs.Prepare`."""
-        campaign = Campaign.from_json(control.campaign)
-        check_startable(campaign, datetime.now(UTC).date())
-        await self._membership.join(control)
-        scope = CachedScope(campaign, self.tables)
-        self.tables.follow(scope)
-        resolver = self._resolver(campaign)
-
-        def fetcher(permitted: Callable[[str], bool]) -> Fetcher:
-            return Fetcher(
-                permitted=permitted,
-                limits=self._limits(campaign),
-                max_sockets=2 * (self._options.page_concurrency + self._options.image_concurrency)
-                + self._options.sweep_concurrency,
-                source_addresses=campaign.identity.source_addresses,
-            )
-
-        return ServedRun(
-            control=control,
-            campaign=campaign,
-            scope=scope,
-            resolver=resolver,
-            fetcher=fetcher(lambda address: scope.judge(address).in_scope),
-            pointers=Pointers(campaign, resolver, fetcher),
-            sandbox=await self._sandbox(control, campaign),
-            sealer=Sealer(control.recorder, self._signing),
-        )
-
-    def _resolver(self, campaign: Campaign) -> Resolver:
-        options, nameservers = self._options, campaign.network.nameservers
-        times = DnsTimes(
-            floor=options.dns_floor,
-            ceiling=max(options.dns_floor, options.dns_ceiling),
-            negative=options.dns_negative,
-            # Shorter than the shortest wait of the admitter, or its second question would get the first answer.
-            trouble=options.dns_patience / 40,
-        )
-        return Resolver(nameservers, times=times, parallel=options.dns_parallel, cache=self._names(nameservers))
-
-    async def _sandbox(self, control: RunControl, campaign: Campaign) -> Sandbox:
-        index = self._home.index / f"{control.index}.vgx"
-        if not index.is_file():
-            raise HomeUnusable(
-                f"run {control.run} matches against index {control.index}.vgx, which this machine does not have; copy "
-                f"it to {self._home.index} from the machine that started the campaign"
-            )
-        options, match = self._options, campaign.match
-        return await Sandbox.start(
-            SandboxSettings(
-                processes=options.sandbox_processes,
-                index=index,
-                index_sha256=control.index,
-                cache_dir=Path(options.kernels) if options.kernels else self._home.kernels,
-                thresholds=Thresholds(
-                    pdq_distance=match.pdq_distance,
-                    phash_distance=match.phash_distance,
-                    min_quality=match.min_quality,
-                    screen_margin=options.screen_margin,
-                ),
-                options=FingerprintOptions(orientations=match.orientations),
-                memory_budget=options.sandbox_memory_mib << 20,
-                image_deadline=options.image_deadline,
-                recycle_after=options.recycle_after,
-                max_bytes=campaign.limits.max_image_bytes,
-            )
-        )
-
-    def _limits(self, campaign: Campaign) -> FetchLimits:
-        options = self._options
-        return FetchLimits(
-            connect=options.connect_timeout,
-            tls=options.connect_timeout,
-            header=options.header_timeout,
-            idle=options.idle_timeout,
-            total=options.total_timeout,
-            min_rate=options.min_rate,
-            max_page_bytes=options.max_page_bytes,
-            max_image_bytes=campaign.limits.max_image_bytes,
-            max_digest_bytes=campaign.limits.max_digest_bytes,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +90,7 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
     def names(nameservers: Sequence[str]) -> DnsCache:
         return SharedDnsCache(client, options.key_prefix, number_key, nameservers)
 
-    maker = RunMaker(options, home, membership, names)
+    maker = RunMaker(options, home, membership, names, ListFeed(client, options.key_prefix))
     runs = RunBook(control, maker.prepare)
     watch = asyncio.create_task(maker.tables.watch())
 

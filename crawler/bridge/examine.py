@@ -75,6 +75,6 @@ def _report(served: ServedRun, lease: Lease, answer: Examination, where: _Where)
         redirects=lease.item.via,
         found_at=time(),
         address=lease.item.address,
-        index=served.control.index,
+        index=answer.against or served.control.index,
         found=answer.found,
     )

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from crawler.bridge.following import Follower
 from crawler.bridge.pointers import Pointers
 from crawler.bus.control import Control, RunControl, RunState
 from crawler.bus.envelope import Sealer
 from crawler.bus.stops import Stops
 from crawler.campaign import Campaign
+from crawler.errors import HomeUnusable, IndexCorrupt
 from crawler.fetch.fetcher import Fetcher
 from crawler.fetch.resolver import Resolver
 from crawler.records import FrontierUrl, RunId
-from crawler.sandbox.pool import Sandbox
+from crawler.sandbox.generations import Generations
 from crawler.scope import CachedScope
 
 _log = structlog.get_logger()
@@ -35,7 +37,8 @@ class ServedRun:
     resolver: Resolver
     fetcher: Fetcher
     pointers: Pointers
-    sandbox: Sandbox
+    sandbox: Generations
+    follower: Follower
     sealer: Sealer = field(repr=False)
 
     @property
@@ -47,9 +50,9 @@ class ServedRun:
         return self.pointers.has(item.url, item.kind) and not self.scope.judge(item.address).in_scope
 
     def still(self, control: RunControl) -> bool:
-        """Whether this is ready for what the control record says now."""
+        """Whether this is ready for what the control record says now, or will be by following the hash lists."""
         mine = self.control
-        return (mine.campaign, mine.index, mine.recorder) == (control.campaign, control.index, control.recorder)
+        return (mine.campaign, mine.recorder) == (control.campaign, control.recorder)
 
 
 Prepare = Callable[[RunControl], Awaitable[ServedRun]]
@@ -67,13 +70,19 @@ class RunBook:
         self._prepare = prepare
         self._runs: dict[RunId, ServedRun] = {}
         self._states: dict[RunId, RunState] = {}
+        self._behind: dict[RunId, str] = {}
         self.stops = Stops()
         self._refreshing = asyncio.Lock()
 
     @property
     def running(self) -> bool:
-        """Whether any run is to be worked on now: one that is served here, not paused, under no stop of all."""
-        return not self.stops.all and any(self.is_running(run) for run in self._runs)
+        """Whether any run is to be worked on now: one that is served here, not paused, under no stop of all.
+
+        A worker that cannot match as one of its runs demands works on none: URLs are claimed for all of them.
+        """
+        if self.stops.all or any(self._states.get(run) is RunState.RUNNING for run in self._behind):
+            return False
+        return any(self.is_running(run) for run in self._runs)
 
     @property
     def any(self) -> bool:
@@ -85,8 +94,8 @@ class RunBook:
         return run in self._states
 
     def is_running(self, run: RunId) -> bool:
-        """Whether requests of a run may leave: it is active, and neither paused nor stopped."""
-        return self._states.get(run) is RunState.RUNNING
+        """Whether requests of a run may leave: it is active, not paused or stopped, and matched as it has to be."""
+        return self._states.get(run) is RunState.RUNNING and run not in self._behind
 
     def get(self, run: RunId) -> ServedRun | None:
         """A run that is served, None when it is unknown here."""
@@ -102,6 +111,7 @@ class RunBook:
             await self._release(self._runs.popitem()[1])
 
     async def _release(self, served: ServedRun) -> None:
+        await served.follower.close()
         await served.fetcher.close()
         await served.pointers.close()
         await served.resolver.close()
@@ -116,7 +126,7 @@ class RunBook:
         await self._look()
 
     async def refresh(self) -> None:
-        """Take up new runs, drop those that are gone, renew those whose campaign or index changed.
+        """Take up new runs, drop those that are gone, renew those whose campaign changed, follow the hash lists.
 
         Raises what `prepare` raises: a machine that cannot serve one of them claims nothing, and says why.
         """
@@ -125,10 +135,28 @@ class RunBook:
             for run, served in list(self._runs.items()):
                 if run not in active or not served.still(active[run]):
                     await self._release(self._runs.pop(run))
+                    self._behind.pop(run, None)
+                else:
+                    await self._follow(served, active[run])
             for run, control in active.items():
                 if control.state is RunState.RUNNING and run not in self._runs:
                     self._runs[run] = await self._prepare(control)
+                    await self._follow(self._runs[run], control)
                     _log.info("serving a run", run=str(run))
+
+    async def _follow(self, served: ServedRun, control: RunControl) -> None:
+        """Bring a run's sandbox up to date; until it is, nothing is claimed."""
+        try:
+            current = await served.follower.follow(control, served.sandbox)
+            why = "" if current else "the state of the hash lists cannot be read yet"
+        except (HomeUnusable, IndexCorrupt) as error:  # a file that has to be copied here, or is being copied
+            current, why = False, str(error)
+        if current:
+            if self._behind.pop(served.run, None):
+                _log.info("on with the run", run=str(served.run))
+        elif self._behind.get(served.run) != why:
+            self._behind[served.run] = why
+            _log.warning("waiting", run=str(served.run), why=why)
 
     async def _look(self) -> list[RunControl]:
         stops = await self._control.stops()

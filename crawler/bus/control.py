@@ -5,6 +5,7 @@ PREFIX:{ctl}:number-key   random bytes: the key of seen numbers, and what tells 
 PREFIX:{ctl}:runs      set of active runs
 PREFIX:{ctl}:run:RUN   hash: campaign (canonical JSON), index, recorder, state, seeded, swept, started, workers
 PREFIX:{ctl}:sweep:RUN hash: how far the sweep of a run is; see `bus/sweeps.py`
+PREFIX:{ctl}:lists:RUN, …:keys   what has changed in the hash lists, see `lists.py`
 PREFIX:{ctl}:stops     hash: emergency stops, what is stopped -> since when
 """
 
@@ -36,6 +37,17 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return 1
 """
+
+
+def run_key(prefix: str, run: RunId) -> str:
+    """The key of a run's marker."""
+    return f"{prefix}:{{ctl}}:run:{run}"
+
+
+def list_keys(prefix: str, run: RunId) -> tuple[str, str]:
+    """The keys of the state of a run's hash lists, and of what opens it."""
+    stream = f"{prefix}:{{ctl}}:lists:{run}"
+    return stream, f"{stream}:keys"
 
 
 class RunState(StrEnum):
@@ -174,7 +186,8 @@ class Control:
     async def retire(self, run: RunId) -> None:
         """Forget a finished run."""
         await answered(self._client.srem(f"{self._base}:runs", str(run)))
-        await answered(self._client.delete(self._key(run), sweep_key(self._prefix, run)))
+        gone = (self._key(run), sweep_key(self._prefix, run), *list_keys(self._prefix, run))
+        await answered(self._client.delete(*gone))
 
     async def compact(self, patience: float = 10.0) -> None:
         """Have the server write its append-only file anew: what was removed must not stand on disk any longer.
@@ -223,12 +236,7 @@ class Control:
         return bool(await answered(script))
 
     def _key(self, run: RunId) -> str:
-        return marker_key(self._prefix, run)
-
-
-def marker_key(prefix: str, run: RunId) -> str:
-    """The key of a run's marker."""
-    return f"{prefix}:{{ctl}}:run:{run}"
+        return run_key(self._prefix, run)
 
 
 def sweep_key(prefix: str, run: RunId) -> str:

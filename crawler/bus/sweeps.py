@@ -15,7 +15,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 from crawler.bus.client import answered
-from crawler.bus.control import marker_key, sweep_key
+from crawler.bus.control import run_key, sweep_key
 from crawler.records import RunId
 
 _HOLD_MS: Final = 3_000
@@ -67,7 +67,7 @@ class SweepBook:
 
         digest: of what is swept, in which order; when it changes, the sweep begins again.
         """
-        keys = sweep_key(self._prefix, run), marker_key(self._prefix, run)
+        keys = sweep_key(self._prefix, run), run_key(self._prefix, run)
         arguments = self._consumer, digest, str(_HOLD_MS), str(positions)
         cursor, wait = await answered(self._client.eval(_TURN, 2, *keys, *arguments))
         return Turn(cursor, wait / 1000) if cursor >= 0 else None
@@ -77,6 +77,6 @@ class SweepBook:
 
         last: all of it is fed now, which the run's marker says from now on.
         """
-        keys = sweep_key(self._prefix, run), marker_key(self._prefix, run)
+        keys = sweep_key(self._prefix, run), run_key(self._prefix, run)
         arguments = str(before), str(after), str(round(1000 * cost, 3)), "1" if last else "0"
         return bool(await answered(self._client.eval(_ADVANCE, 2, *keys, *arguments)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from crawler.cli.context import JSON_OPTION, Globals, emit
+from crawler.cli.context import JSON_OPTION, Globals, emit, remark
 
 _NAME = click.argument("name")
 _LISTED = ("name", "state", "runs", "last run", "changed at")
@@ -128,7 +128,7 @@ def start(globals_: Globals, name: str, *, as_json: bool) -> None:
     options = globals_.options()
     home = globals_.open_home(options)
     with open_session(home, globals_.user) as at, server_of(home, options) as url:
-        done = start_campaign(home, at.db, at.actor, Server(options, url), name)
+        done = start_campaign(home, at.db, at.actor, Server(options, url), name, say=remark)
     if not options.redis_url:
         click.echo("the home's own server has no workers of its own: `vangnet crawl FILE` takes the run up", err=True)
     _steered(done, as_json)

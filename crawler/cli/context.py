@@ -56,3 +56,8 @@ def emit(document: Any) -> None:
     """Print one JSON document on stdout."""
     json.dump(document, sys.stdout, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
     sys.stdout.write("\n")
+
+
+def remark(line: str) -> None:
+    """Print a line for people on stderr."""
+    click.echo(f"vangnet: {line}", err=True)

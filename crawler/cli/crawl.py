@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from crawler.cli.context import JSON_OPTION, Globals, emit
+from crawler.cli.context import JSON_OPTION, Globals, emit, remark
 from crawler.cli.display import CrawlDisplay, print_summary
 from crawler.fetch.surroundings import proxies
 from crawler.service.crawl import CrawlOrder, crawl_campaign
@@ -29,7 +29,7 @@ def crawl(context: Globals, file: Path, workers: int, replace: bool, as_json: bo
     home = context.open_home(options)
     with open_store(home) as db, server_of(home, options) as url, CrawlDisplay() as display:
         order = CrawlOrder(file, workers, context.settings, url, context.user, replace)
-        summary = crawl_campaign(home, options, db, order, display.update)
+        summary = crawl_campaign(home, options, db, order, display.update, say=remark)
     if as_json:
         emit(summary.to_json())
     else:

@@ -142,7 +142,7 @@ def lists_(globals_: Globals, as_json: bool) -> None:
 @JSON_OPTION
 @click.pass_obj
 def enable(globals_: Globals, name: str, despite: str | None, as_json: bool) -> None:
-    """Match against a list from the next crawl on.
+    """Match against a list; running crawls do so within seconds.
 
     Outside of the lab a version is enabled by another person than the one who imported it, and tried on harmless images
     first.
@@ -167,7 +167,7 @@ def enable(globals_: Globals, name: str, despite: str | None, as_json: bool) -> 
 @JSON_OPTION
 @click.pass_obj
 def disable(globals_: Globals, name: str, as_json: bool) -> None:
-    """Match against a list no longer."""
+    """Match against a list no longer; running crawls neither, within seconds."""
     from crawler.service import lists as service
     from crawler.service.session import open_session
 

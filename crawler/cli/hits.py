@@ -13,6 +13,11 @@ _REVEAL = (
     click.option("--reason", help="Why they have to be seen."),
 )
 _MATCH = ("list", "list_version", "entry", "algorithm", "distance", "threshold", "category", "transform")
+_MARKS = {
+    "entry-withdrawn": "rests on withdrawn entries only",
+    "list-disabled": "rests on a disabled list only",
+    "list-dropped": "rests on a dropped list only",
+}
 _EVIDENCE = ("source", "date", "prefix", "fact")
 _SIGHTING = ("found_at", "campaign", "run", "ip", "page_url")
 _DECISION = ("at", "actor", "before", "after", "reason", "assessment")
@@ -118,15 +123,18 @@ def _line(hit: dict[str, Any]) -> list[object]:
     lists = sorted({match["list"] or "?" for match in hit["matches"]})
     hoster = hit["hoster"]["holder"] or hit["hoster"]["as_name"]
     found = hit["found_at"][:16].replace("T", " ")
-    first = [hit["id"], hit["certainty"], hit["status"], hit["domain"] or hit["ip"], hoster]
+    status = f"{hit['status']}, {hit['mark']['reason']}" if hit["mark"] else hit["status"]
+    first = [hit["id"], hit["certainty"], status, hit["domain"] or hit["ip"], hoster]
     return [*first, ", ".join(lists), hit["sightings"], found, hit["image_url"]]
 
 
 def _print_hit(hit: dict[str, Any]) -> None:
     from crawler.cli.tables import print_facts, print_table
 
-    nested = ("hoster", "cdn", "matches", "seen", "decisions", "redirects")
+    nested = ("hoster", "cdn", "matches", "seen", "decisions", "redirects", "mark")
     facts = [(name, value) for name, value in hit.items() if name not in nested]
+    if hit["mark"]:
+        facts.append(("mark", f"{_MARKS[hit['mark']['reason']]} since {hit['mark']['at']}"))
     facts += [(f"hoster {name}", value) for name, value in hit["hoster"].items() if name != "evidence"]
     facts.append(("cdn", hit["cdn"]["name"] if hit["cdn"] else None))
     facts += [("redirected from", url) for url in hit["redirects"]]

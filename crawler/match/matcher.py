@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from crawler.match.entries import DIGEST_BYTES
-from crawler.match.index import Index
+from crawler.match.index import Index, index_in_memory
+from crawler.match.live import ListState, Mask
 from crawler.match.search import look_up, pack, search
 from crawler.match.thresholds import Thresholds
 from crawler.records import Code, Digests, RowMatch
@@ -36,11 +37,16 @@ class Matcher:
         self,
         indexes: Index | Sequence[Index],
         thresholds: Thresholds | None = None,
-        masked: Collection[int] = frozenset(),
+        masked: Collection[int] | Mask = frozenset(),
     ) -> None:
         self.indexes = (indexes,) if isinstance(indexes, Index) else tuple(indexes)
         self.thresholds = thresholds or Thresholds()
-        self.masked = frozenset(masked)
+        self.masked: Mask | frozenset[int] = masked if isinstance(masked, Mask) else frozenset(masked)
+
+    def in_state(self, state: ListState, plugged: Collection[str] = ()) -> Matcher:
+        """The same base file, with another state of the lists. plugged: algorithms that plug-ins compare here."""
+        added = (index_in_memory(state.added, plugged),) if state.added else ()
+        return Matcher((self.indexes[0], *added), self.thresholds, Mask(state.masked))
 
     def exact(self, digests: Digests) -> tuple[RowMatch, ...]:
         """Entries with one of these digests, of block lists and of benign ones."""

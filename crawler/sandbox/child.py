@@ -40,6 +40,10 @@ class Examines(Protocol):
         """Of a file that nobody looks into."""
         ...
 
+    def update(self, packed: bytes) -> None:
+        """Take over another state of the hash lists. Raises VangnetError when it cannot: nothing is examined then."""
+        ...
+
     def rehearse(self) -> None:
         """Raises SandboxUnavailable when what worked in the zygote does not any more."""
         ...
@@ -97,6 +101,9 @@ def _serve(image: memoryview, warm: Warm) -> None:
         if not packet:
             os._exit(0)
         frame = protocol.decode(packet)
+        if isinstance(frame, Frame) and frame.kind is FrameKind.UPDATE and isinstance(frame.payload, int):
+            _update(bytes(image[: frame.payload]), warm.examiner, frame.number)
+            continue
         examination = frame if isinstance(frame, Rejected) else _obey(frame, image, warm.examiner)
         if isinstance(frame, Rejected) or isinstance(examination, Rejected):
             os._exit(_EXIT_REFUSED)
@@ -110,6 +117,15 @@ def _obey(order: Frame, image: memoryview, examiner: Examines) -> Examination | 
         return _examine(image[: order.payload], examiner, order.number)
     file = protocol.unpack_file(order.payload) if order.kind is FrameKind.LOOK_UP else Rejected("order")
     return file if isinstance(file, Rejected) else examiner.look_up(file)
+
+
+def _update(packed: bytes, examiner: Examines, order: int) -> None:
+    try:
+        examiner.update(packed)
+    except VangnetError as error:
+        os.write(CONTROL, protocol.encode(FrameKind.FAILED, order, [type(error).__name__, str(error)]))
+        raise
+    os.write(CONTROL, protocol.encode(FrameKind.TAKEN, order))
 
 
 def _examine(data: memoryview, examiner: Examines, order: int) -> Examination:

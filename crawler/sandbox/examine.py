@@ -9,7 +9,7 @@ no trace but its digest among the last few thousand, in this process alone.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from crawler.errors import SandboxUnavailable
@@ -21,7 +21,9 @@ from crawler.fingerprint.exact import digests
 from crawler.fingerprint.hashers import Hasher
 from crawler.fingerprint.options import FingerprintOptions
 from crawler.match import search
+from crawler.match.entries import KEPT_BYTES
 from crawler.match.index import open_index
+from crawler.match.live import unpack_state
 from crawler.match.matcher import Matcher, decide
 from crawler.records import Digests, Examination, Fingerprint, FoundImage, Rejected, RowMatch
 from crawler.sandbox.child import Announce, Warm
@@ -71,6 +73,18 @@ class Examiner:
             return Examination(True)
         found = FoundImage(file.digests.sha256, file.digests.md5, file.size, None, None, None, matches)
         return Examination(True, found=found)
+
+    def update(self, packed: bytes) -> None:
+        """Match against another state of the lists from now on; what was remembered is forgotten.
+
+        packed: as `crawler.match.live` has it. Raises RecordCorrupt, and SandboxUnavailable for codes of a plug-in
+        that is not installed here.
+        """
+        state = unpack_state(packed)
+        names = [plugin.name for plugin in self._plugins]
+        _require_plugins({row.algorithm for row in state.added}, names)
+        self._matcher = self._matcher.in_state(state, names)
+        self._memory.forget()
 
     def _judge(self, case: Case, known: Digests) -> Examination:
         case.settle()
@@ -221,6 +235,9 @@ class Memory:
             self._answers.popitem(last=False)
         return answer
 
+    def forget(self) -> None:
+        self._answers.clear()
+
 
 def load(payload: object) -> Warm:
     """Compile or load every kernel, map the index, and do everything once. payload: of a SETTINGS frame.
@@ -235,12 +252,16 @@ def load(payload: object) -> Warm:
     index = open_index(settings.index, settings.index_sha256)
     index.preload()
     plugins = hashers.load()
-    missing = sorted(set(index.plugged()) - {plugin.name for plugin in plugins})
-    if missing:
-        raise SandboxUnavailable(
-            f"sandbox: the index has {missing[0]} codes, and no hasher of this name is installed here"
-        )
+    _require_plugins(index.plugged(), [plugin.name for plugin in plugins])
     matcher = Matcher(index, settings.thresholds)
     examiner = Examiner(matcher, settings.options, settings.remembered, plugins)
     examiner.rehearse()
     return Warm(examiner, limits_of(settings))
+
+
+def _require_plugins(algorithms: Iterable[str], installed: Collection[str]) -> None:
+    missing = sorted((set(algorithms) & KEPT_BYTES.keys()).difference(installed))
+    if missing:
+        raise SandboxUnavailable(
+            f"sandbox: the index has {missing[0]} codes, and no hasher of this name is installed here"
+        )

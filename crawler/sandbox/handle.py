@@ -22,12 +22,14 @@ class Job:
     """One image on its way, or the digests of a file.
 
     found: what its digests matched, told before the decoding began.  tries: hand-overs.
+    against: the index and the state of the lists that the child knows that has it.
     """
 
     body: bytes | bytearray | memoryview | WholeFile
     answer: asyncio.Future[Examination]
     found: FoundImage | None = None
     tries: int = 0
+    against: str = ""
 
     def finish(self, examination: Examination) -> None:
         """Without effect when the caller has given up."""
@@ -46,6 +48,7 @@ class Owner(Protocol):
 
     def ready(self, child: ChildHandle) -> None: ...
     def answered(self, child: ChildHandle, job: Job, answer: Answer) -> None: ...
+    def updated(self, child: ChildHandle) -> None: ...
     def overdue(self, child: ChildHandle) -> None: ...
     def lost(self, child: ChildHandle, error: VangnetError | None) -> None: ...
 
@@ -54,7 +57,8 @@ class ChildHandle:
     """One child, from the order to fork it until `close`.
 
     pid: 0 until it has introduced itself.  warm: whether it has closed itself in.  served: images answered.
-    misspoke: it said what no child of ours says.
+    misspoke: it said what no child of ours says.  updating: it has been handed a state of the lists, and has not said
+    yet that it took it.  state: number of the state that it took last, or is taking.
     """
 
     def __init__(self, zygote: ZygoteHandle, buffer_size: int, owner: Owner) -> None:
@@ -64,6 +68,8 @@ class ChildHandle:
         self.warm = False
         self.served = 0
         self.misspoke = False
+        self.updating = False
+        self.state = 0
         self.job: Job | None = None
         self._owner = owner
         self._order = 0
@@ -84,20 +90,37 @@ class ChildHandle:
 
         deadline: seconds from now.
         """
-        self._order += 1
-        self._clean = protocol.encode(FrameKind.DONE, self._order)
         if isinstance(job.body, WholeFile):
-            order = protocol.encode(FrameKind.LOOK_UP, self._order, protocol.pack_file(job.body))
+            sent = self._send(FrameKind.LOOK_UP, protocol.pack_file(job.body))
         else:
-            order = protocol.encode(FrameKind.EXAMINE, self._order, self._buffer.put(job.body))
-        try:
-            self._link.send(order)
-        except OSError:
-            self._buffer.wipe()
+            sent = self._order_for(FrameKind.EXAMINE, job.body)
+        if not sent:
             return False
+        self._clean = protocol.encode(FrameKind.DONE, self._order)
         job.tries += 1
         self.job = job
         self.await_within(deadline)
+        return True
+
+    def update(self, number: int, packed: bytes, patience: float) -> None:
+        """Order an idle child to take over a state of the lists; `updated`, `overdue` or `lost` follows.
+
+        patience: seconds from now.
+        """
+        if self._order_for(FrameKind.UPDATE, packed):
+            self.updating, self.state = True, number
+            self.await_within(patience)
+
+    def _order_for(self, kind: FrameKind, body: bytes | bytearray | memoryview) -> bool:
+        return self._send(kind, self._buffer.put(body))
+
+    def _send(self, kind: FrameKind, payload: object) -> bool:
+        self._order += 1
+        try:
+            self._link.send(protocol.encode(kind, self._order, payload))
+        except OSError:
+            self._buffer.wipe()
+            return False
         return True
 
     def await_within(self, seconds: float) -> None:
@@ -129,10 +152,10 @@ class ChildHandle:
 
     def _overdue(self) -> None:
         """Time is up; but if the worker itself was busy, the answer may lie here unread."""
-        waiting_for = (self.job, self.warm)
-        while self._read() and (self.job, self.warm) == waiting_for:
+        waiting_for = (self.job, self.warm, self.updating)
+        while self._read() and (self.job, self.warm, self.updating) == waiting_for:
             pass
-        if self._timer is not None and (self.job, self.warm) == waiting_for:
+        if self._timer is not None and (self.job, self.warm, self.updating) == waiting_for:
             self._owner.overdue(self)
 
     def _readable(self) -> None:
@@ -181,12 +204,22 @@ class ChildHandle:
         if frame.kind is FrameKind.HERE and not self.pid and self._pidfd >= 0:
             self.pid = frame.number
             return True
+        return self._change(frame)
+
+    def _change(self, frame: Frame) -> bool:
+        """Act on a frame about the child itself."""
         if frame.kind is FrameKind.READY and self.pid and not self.warm:
             self.warm = True
             self._still()
             self._owner.ready(self)
             return True
-        if frame.kind is FrameKind.FAILED and not self.warm:
+        if frame.kind is FrameKind.TAKEN and self.updating and frame.number == self._order:
+            self._still()
+            self._buffer.wipe()
+            self.updating = False
+            self._owner.updated(self)
+            return True
+        if frame.kind is FrameKind.FAILED and (not self.warm or self.updating):
             self._owner.lost(self, as_error(frame.payload))
             return True
         return False

@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine
+from dataclasses import replace
 
 from crawler.errors import SandboxUnavailable, VangnetError
+from crawler.match.names import state_name
 from crawler.records import Digests, Examination
 from crawler.sandbox.endings import Counts, cause_of, was_killed
 from crawler.sandbox.handle import ChildHandle, Job
 from crawler.sandbox.launcher import ZygoteHandle
-from crawler.sandbox.protocol import Answer, WholeFile
+from crawler.sandbox.protocol import LONGEST_UPDATE, Answer, Update, WholeFile
 from crawler.sandbox.settings import SandboxSettings
 
 WARM_PATIENCE = 20.0
-"""Seconds in which a forked child must have closed itself in."""
+"""Seconds in which a forked child must have closed itself in, and in which it must have taken a state of the lists."""
 
 MAX_TRIES = 3
 """Hand-overs of one image whose child or zygote was killed from outside; a child that crashes ends it at once."""
@@ -38,9 +40,10 @@ class Sandbox:
     more than it has cores to give.
     """
 
-    def __init__(self, settings: SandboxSettings) -> None:
+    def __init__(self, settings: SandboxSettings, update: Update | None = None) -> None:
         self.counts = Counts()
         self._settings = settings
+        self._update = update
         self._queue: deque[Job] = deque()
         self._idle: list[ChildHandle] = []
         self._children: set[ChildHandle] = set()
@@ -55,12 +58,12 @@ class Sandbox:
         self._loop = asyncio.get_running_loop()
 
     @classmethod
-    async def start(cls, settings: SandboxSettings) -> Sandbox:
-        """Warm up and return when the first child has closed itself in.
+    async def start(cls, settings: SandboxSettings, update: Update | None = None) -> Sandbox:
+        """Warm up and return when the first child has closed itself in. update: the state of the lists to begin with.
 
         Raises SandboxUnavailable when that cannot be had, IndexCorrupt when the index file is not the expected one.
         """
-        sandbox = cls(settings)
+        sandbox = cls(settings, update)
         try:
             sandbox._zygote = await sandbox._launch()
             sandbox._short.set()
@@ -103,16 +106,35 @@ class Sandbox:
 
     async def _answer_to(self, body: bytes | bytearray | memoryview | WholeFile) -> Examination:
         job = Job(body, self._loop.create_future())
-        self._jobs.add(job.answer)
-        job.answer.add_done_callback(self._jobs.discard)
-        self._queue.append(job)
-        self._dispatch()
+        self._accept(job)
         try:
             return await job.answer
         except asyncio.CancelledError:
             if job in self._queue:
                 self._queue.remove(job)
             raise
+
+    def update(self, update: Update) -> None:
+        """Let every child take over a state of the lists before its next image. Raises ValueError for one too long."""
+        if len(update.packed) > LONGEST_UPDATE:
+            raise ValueError("a state of the lists is longer than the children's buffers")
+        self._update = update
+        idle, self._idle = self._idle, []
+        for child in idle:
+            self._rest(child)
+
+    async def retire(self, successor: Sandbox) -> None:
+        """Give `successor` what waits here, let end what the children have, then close."""
+        self._closed = True
+        waiting, self._queue = self._queue, deque()
+        for job in waiting:
+            self._jobs.discard(job.answer)
+            successor._accept(job)
+        try:
+            while self._jobs:
+                await asyncio.wait(set(self._jobs))
+        finally:
+            await self.close(0.0)
 
     async def close(self, patience: float | None = None) -> None:
         """Take no more images, wait `patience` seconds (None: one deadline) for those accepted, end everything."""
@@ -133,9 +155,10 @@ class Sandbox:
     # ---------------------------------------------------------------- what the handles report
 
     def ready(self, child: ChildHandle) -> None:
-        self._first.set()
-        self._idle.append(child)
-        self._dispatch()
+        self._rest(child)
+
+    def updated(self, child: ChildHandle) -> None:
+        self._rest(child)
 
     def answered(self, child: ChildHandle, job: Job, answer: Answer) -> None:
         self.counts.answered += 1
@@ -144,8 +167,8 @@ class Sandbox:
             self.counts.recycled += 1
             self._drop(child)
         else:
-            self._idle.append(child)
-        job.finish(answer.examination)
+            self._rest(child)
+        job.finish(_named(answer.examination, job))
         self._dispatch()
 
     def overdue(self, child: ChildHandle) -> None:
@@ -166,15 +189,37 @@ class Sandbox:
             self._keep(self._explain(job, zygote, pid))
         elif error is not None:
             self._give_up(error)
-        elif not was_warm:
+        elif not was_warm or child.updating:
             self._keep(self._mourn(zygote, pid))
 
     # ---------------------------------------------------------------- images
+
+    def _accept(self, job: Job) -> None:
+        if self._failure is not None:
+            job.fail(self._failure)
+            return
+        self._jobs.add(job.answer)
+        job.answer.add_done_callback(self._jobs.discard)
+        self._queue.append(job)
+        self._dispatch()
+
+    def _rest(self, child: ChildHandle) -> None:
+        """What a child does that has nothing to do: take over the latest state of the lists, or wait for an image."""
+        if self._update is not None and child.state != self._update.number:
+            child.update(self._update.number, self._update.packed, WARM_PATIENCE)
+            return
+        self._first.set()
+        self._idle.append(child)
+        self._dispatch()
 
     def _dispatch(self) -> None:
         while self._queue and self._idle:
             child = self._idle.pop()
             job = self._queue.popleft()
+            if job.answer.done():  # its caller gave up after another generation had handed it on
+                self._idle.append(child)
+                continue
+            job.against = state_name(self._settings.index_sha256, child.state)
             if not child.begin(job, self._settings.image_deadline):
                 self._queue.appendleft(job)
 
@@ -190,7 +235,7 @@ class Sandbox:
         self._end(job, cause_of(status))
 
     async def _mourn(self, zygote: ZygoteHandle, pid: int) -> None:
-        """A child ended before it was ready: killed from outside it is just replaced."""
+        """A child ended before it was ready, or while it was updated: killed from outside it is just replaced."""
         status = await zygote.ending(pid, _EXIT_PATIENCE)
         if not was_killed(status) and not zygote.gone():
             self._abandon(SandboxUnavailable("sandbox: children end before they are ready; see the system's log"))
@@ -198,7 +243,7 @@ class Sandbox:
     def _end(self, job: Job, reason: str) -> None:
         self.counts.answered += 1
         setattr(self.counts, reason, getattr(self.counts, reason) + 1)
-        job.finish(Examination(False, reason, found=job.found))
+        job.finish(_named(Examination(False, reason, found=job.found), job))
 
     def _fail_all(self, error: VangnetError) -> None:
         jobs = [*self._queue, *(child.job for child in self._children if child.job is not None)]
@@ -229,7 +274,7 @@ class Sandbox:
 
     def _fill_up(self) -> None:
         while self._zygote is not None and len(self._children) < self._settings.processes:
-            child = ChildHandle(self._zygote, self._settings.max_bytes, self)
+            child = ChildHandle(self._zygote, max(self._settings.max_bytes, LONGEST_UPDATE), self)
             child.await_within(WARM_PATIENCE)
             self._children.add(child)
 
@@ -281,3 +326,8 @@ class Sandbox:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _named(examination: Examination, job: Job) -> Examination:
+    """With what the image was matched against, which a hit has to say."""
+    return examination if examination.found is None else replace(examination, against=job.against)

@@ -6,8 +6,10 @@ all. `number` is the sequence number of an order, or a process id. Image bytes n
     worker -> zygote   SETTINGS map · SPAWN (with two descriptors: control socket, image buffer)
     zygote -> worker   READY · FAILED [class, message] · ENDED number=pid, wait status
     worker -> child    EXAMINE number=order, length in the buffer · LOOK_UP number=order, [md5, sha1, sha256, size]
+                       UPDATE number=order, length in the buffer
     child  -> worker   HERE number=pid (with its pidfd) · READY · FAILED [class, message]
                        FOUND number=order, found · DONE number=order, answer (nil: decoded, nothing found)
+                       TAKEN number=order · FAILED, of an UPDATE
 
 Decoding believes nothing: children work on hostile bytes, so types, lengths and ranges are checked one by one.
 """
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import msgpack
@@ -26,6 +28,9 @@ from crawler.records import Digests, Examination, FoundImage, Rejected, RowMatch
 VERSION = 1
 MAX_FRAME = 65_536
 """Bytes; a packet of this size fits the kernel's default socket buffer."""
+
+LONGEST_UPDATE = 8_388_608
+"""Bytes of a state of the lists, which travels in the image buffer."""
 
 MAX_MATCHES = 500
 """Matches of one image that are reported; the matcher gives the strongest first."""
@@ -50,6 +55,8 @@ class FrameKind(IntEnum):
     FOUND = 8
     DONE = 9
     LOOK_UP = 10
+    UPDATE = 11
+    TAKEN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,14 @@ class WholeFile:
 
     digests: Digests
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A state of the hash lists, for children to take over. packed: as `crawler.match.live` has it, opaque here."""
+
+    number: int
+    packed: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

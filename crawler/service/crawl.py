@@ -95,10 +95,17 @@ class CrawlOrder:
 
 
 def crawl_campaign(
-    home: Home, options: Options, db: Database, order: CrawlOrder, progress: Callable[[Progress], None]
+    home: Home,
+    options: Options,
+    db: Database,
+    order: CrawlOrder,
+    progress: Callable[[Progress], None],
+    *,
+    say: Callable[[str], None] | None = None,
 ) -> CrawlSummary:
     """Create or resume the campaign's run, crawl until it is finished and recorded, and report.
 
+    say: is told in a line what had to be mended before.
     Ctrl-C and `stop_campaign` end it cleanly; the summary is then `interrupted`, and the next call resumes the run.
     While the campaign is paused, it waits.
     Raises CampaignInvalid, CampaignExpired, NothingToMatch, NotAuthorised, Refused, RedisUnavailable, FrontierLost.
@@ -107,7 +114,7 @@ def crawl_campaign(
     actor = identify(db, order.user)
     require(db, actor, "campaigns.write")
     check_startable(campaign, datetime.now(UTC).date())
-    index = ensure_index(home, db, campaign.match.lists)
+    index = ensure_index(home, db, campaign.match.lists, say=say)
     keep_file(db, actor, order.file, campaign.name, replace=order.replace)
     require_approval(db, options, campaign.name)
     with alone(home, campaign.name):

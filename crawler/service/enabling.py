@@ -12,6 +12,7 @@ from crawler.service.trial import Trial
 from crawler.store import audit, decisions, manifests
 from crawler.store.actors import Actor
 from crawler.store.database import Database
+from crawler.store.hit_marks import remark_list
 from crawler.store.lists import HashList
 
 
@@ -41,7 +42,8 @@ def waiting(db: Database, actor: Actor, name: str) -> HashList | None:
 def enable(
     db: Database, actor: Actor, name: str, *, trial: Trial | None = None, despite: str | None = None
 ) -> HashList:
-    """Let crawls that start from now on match against a list's latest version. Returns the list as it then stands.
+    """Let crawls match against a list's latest version, the running ones within seconds. Returns the list as it then
+    stands.
 
     trial: what `try_list` found; needed where `waiting` says so.  despite: why it is enabled although it would hit
     harmless images; kept sealed.
@@ -64,7 +66,8 @@ def enable(
         detail: dict[str, object] = {"version": row.version, "corpus": trial.images, "would_hit": len(trial.hits)}
         if trial.hits and despite:
             detail["note"] = decisions.add_note(db, actor, name, "despite", despite.strip())
-        audit.append(db, actor, "lists.enable", name, detail=detail)
+        marks = remark_list(db, row.id)
+        audit.append(db, actor, "lists.enable", name, detail=detail | marks.detail())
         return acts.known(db, name)
 
 

@@ -42,14 +42,15 @@ def alone(home: Home, campaign: str, *, patience: float = 2.0) -> Iterator[None]
     name = hashlib.sha256(campaign.encode()).hexdigest()[:16]
     deadline = time.monotonic() + patience
     with (home.root / f"crawl-{name}.lock").open("w") as lock:
-        while not _locked(lock):
+        while not locked(lock):
             if time.monotonic() >= deadline:
                 raise Refused(f"campaign {campaign!r} is being crawled from this home; wait, or stop that crawl")
             time.sleep(_LOCK_POLL)
         yield
 
 
-def _locked(lock: TextIO) -> bool:
+def locked(lock: TextIO) -> bool:
+    """Whether this process holds the lock of an open file, which it takes now if it is free."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from crawler.errors import HashListInvalid, IndexCorrupt, InvalidInput, NothingToMatch, Refused
 from crawler.fingerprint import hashers
 from crawler.home import Home
-from crawler.match.contents import IndexInfo
+from crawler.match.contents import IndexInfo, IndexRow
 from crawler.match.entries import DIGEST_BYTES, BadLine, ImportOptions
 from crawler.match.importers.detect import REPLACING, detect, read
 from crawler.service import manifests
@@ -22,6 +22,7 @@ from crawler.store import audit, floods, indexes, lists
 from crawler.store import manifests as kept_manifests
 from crawler.store.actors import Actor
 from crawler.store.database import Database
+from crawler.store.hit_marks import remark_list
 from crawler.store.lists import HashList, ListVersion
 from crawler.store.manifests import Signed
 from crawler.store.staging import Staging
@@ -29,6 +30,8 @@ from crawler.store.times import iso
 
 Progress = Callable[[int, int], None]
 """Called with bytes read so far and altogether."""
+
+Rows = Callable[[Database, Sequence[HashList]], Iterator[IndexRow]]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _NAMED_LINES = 5
@@ -105,13 +108,14 @@ def import_list(
                 raise HashListInvalid(_stands_otherwise(path, before, version))
             if signed:
                 kept_manifests.keep(db, version.list.id, version.list.version, signed)
-            audit.append(db, actor, "lists.import", name, detail=_import_detail(version, signed))
+            marks = remark_list(db, version.list.id)
+            audit.append(db, actor, "lists.import", name, detail=_import_detail(version, signed) | marks.detail())
     db.shrink_log()
     return version
 
 
 def set_enabled(db: Database, actor: Actor, name: str, enabled: bool) -> HashList:
-    """Let the crawls that start from now on match against a list, or no longer. Returns the list as it then stands.
+    """Match against a list, or no longer: the running crawls too, within seconds. Returns the list as it then stands.
 
     Raises InvalidInput when there is no such list, NotAuthorised; Refused when no version of it has been brought into
     service as `service.enabling` does.
@@ -119,11 +123,12 @@ def set_enabled(db: Database, actor: Actor, name: str, enabled: bool) -> HashLis
     act = "lists.enable" if enabled else "lists.disable"
     require(db, actor, act)
     with db.write():
-        row = known(db, name)
-        if enabled and row.governed and not kept_manifests.was_enabled(db, row.id, row.served):
+        found = known(db, name)
+        if enabled and found.governed and not kept_manifests.was_enabled(db, found.id, found.served):
             raise Refused(f"no version of list {name!r} has been enabled by a second person yet")
-        changed = lists.set_enabled(db, known(db, name).id, enabled)
-        audit.append(db, actor, act, name, result="done" if changed else "unchanged")
+        changed = lists.set_enabled(db, found.id, enabled)
+        marks = remark_list(db, found.id)
+        audit.append(db, actor, act, name, result="done" if changed else "unchanged", detail=marks.detail())
         return known(db, name)
 
 
@@ -138,7 +143,8 @@ def drop(db: Database, actor: Actor, name: str) -> int:
         found = known(db, name)
         entries = lists.drop(db, found.id)
         files = indexes.forget_list(db, found.id)
-        audit.append(db, actor, "lists.drop", name, detail={"entries": entries})
+        marks = remark_list(db, found.id)
+        audit.append(db, actor, "lists.drop", name, detail={"entries": entries} | marks.detail())
     for file in files:
         with suppress(OSError):
             file.unlink()
@@ -186,13 +192,23 @@ def ensure_index(
     Raises NothingToMatch when no enabled block list has an entry that can raise a hit, or when one of `names` is not
     there or disabled; HomeUnusable when the file cannot be written.
     """
+    return index_of(home, db, _chosen(db, names), say=say)
+
+
+def index_of(
+    home: Home,
+    db: Database,
+    chosen: Sequence[HashList],
+    *,
+    say: Callable[[str], None] | None = None,
+    rows: Rows = lists.index_rows,
+) -> IndexInfo:
+    """As `ensure_index`, of just these lists. rows: their entries; those that are served."""
     # The compiler comes with it, which a recorder and most commands can do without.
     from crawler.match.index import build_index, open_index
 
-    chosen = _chosen(db, names)
     plugged = hashers.installed()
-    upheld = [f"without {entry}" for entry in floods.upheld(db)]
-    key = "+".join((indexes.index_key(chosen), *plugged, *upheld))
+    key = indexes.index_key(chosen, plugged, floods.upheld(db))
     index = indexes.built(db, key)
     if index is not None:
         try:
@@ -201,7 +217,7 @@ def ensure_index(
         except IndexCorrupt as error:
             if say:
                 say(f"{error}; doing that now")
-    index = build_index(lists.index_rows(db, chosen), home.index, plugged)
+    index = build_index(rows(db, chosen), home.index, plugged)
     with db.write():
         indexes.note(db, key, index, chosen)
     return index
@@ -262,6 +278,22 @@ def known(db: Database, name: str) -> HashList:
     return found
 
 
+def enabled(db: Database, names: Sequence[str] = ()) -> list[HashList]:
+    """The enabled lists, or those of `names` among them."""
+    return [row for row in lists.all_lists(db) if row.enabled and (not names or row.name in names)]
+
+
+def counting(db: Database, names: Sequence[str] = ()) -> list[HashList]:
+    """As `enabled`, without those whose manifest has expired: what crawls that run match against."""
+    return [row for row in enabled(db, names) if not manifests.expired(db, row)]
+
+
+def can_raise(db: Database, chosen: Sequence[HashList]) -> bool:
+    """Whether any of these lists serves an entry that could raise a hit."""
+    raising = _RAISING.union(hashers.installed())
+    return any(row.kind == "block" and not raising.isdisjoint(lists.served_algorithms(db, row)) for row in chosen)
+
+
 def _chosen(db: Database, names: Sequence[str]) -> list[HashList]:
     known = {row.name: row for row in lists.all_lists(db)}
     for name in names:
@@ -269,10 +301,9 @@ def _chosen(db: Database, names: Sequence[str]) -> list[HashList]:
             raise NothingToMatch(f"there is no list {name!r}; import it, or take it out of the campaign's match.lists")
         if not known[name].enabled:
             raise NothingToMatch(f"list {name!r} is disabled; enable it, or take it out of the campaign's match.lists")
-    chosen = [row for row in known.values() if row.enabled and (not names or row.name in names)]
+    chosen = enabled(db, names)
     manifests.check_valid(db, chosen)
-    raising = _RAISING.union(hashers.installed())
-    if not any(row.kind == "block" and not raising.isdisjoint(row.by_algorithm) for row in chosen):
+    if not can_raise(db, chosen):
         raise NothingToMatch("no enabled list has an entry to match against; run `vangnet hashes import`")
     return chosen
 

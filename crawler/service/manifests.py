@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -151,11 +151,16 @@ def counting(signed: Signed | None, options: ImportOptions, format_name: str) ->
 
 def check_valid(db: Database, lists: Sequence[HashList]) -> None:
     """Return when the manifests of all these lists' served versions are valid today. Raises NothingToMatch."""
-    today = datetime.now(UTC).date()
     for row in lists:
-        manifest = manifests.manifest_of(db, row.id, row.served) if row.governed else None
-        if manifest is not None and manifest.about.expires < today:
+        if day := expired(db, row):
             raise NothingToMatch(
-                f"the manifest of list {row.name!r} expired on {manifest.about.expires}; import it with another one, "
-                "or disable it"
+                f"the manifest of list {row.name!r} expired on {day}; import it with another one, or disable it"
             )
+
+
+def expired(db: Database, row: HashList) -> date | None:
+    """The last day on which a list was to be matched against, when it has passed."""
+    manifest = manifests.manifest_of(db, row.id, row.served) if row.governed else None
+    if manifest is None or manifest.about.expires >= datetime.now(UTC).date():
+        return None
+    return manifest.about.expires

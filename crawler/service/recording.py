@@ -13,6 +13,7 @@ from crawler.bus.client import Client, connect_patiently
 from crawler.bus.control import Control
 from crawler.bus.envelope import public_key
 from crawler.bus.joining import Joining
+from crawler.bus.lists import ListFeed
 from crawler.errors import RedisUnavailable
 from crawler.fetch.reverse import ReverseNames
 from crawler.frontier.base import Frontier
@@ -24,6 +25,7 @@ from crawler.recorder import Recorder
 from crawler.service.deployment import Deployment
 from crawler.service.enrol import Doorkeeper
 from crawler.service.heads import keep_published
+from crawler.service.listkeeper import ListKeeper
 from crawler.service.settle import keep_settled
 from crawler.service.watch import flood_rule, keep_watch
 from crawler.store.database import open_store
@@ -65,10 +67,12 @@ async def _record(client: Client, options: Options, home: Home, stop: asyncio.Ev
                 frontier, db, Attributing(book, reverse), secret, flood_rule(options), spacing=options.recheck_spacing
             )
             keeper = Doorkeeper(db, control, joining, public_key(secret), options.worker_enrolment == "open")
+            deployment = Deployment(control, frontier)
+            lists = ListKeeper(db, deployment, ListFeed(client, options.key_prefix), secret)
             metering = [_meter(frontier, stop)] if options.metrics_port else []
-            settling = [keep_settled(db, Deployment(control, frontier), stop)] if alone else []
+            settling = [keep_settled(db, deployment, stop)] if alone else []
             standing = (keep_watch(db, options, stop), keep_published(db, options.audit_heads, stop))
-            await asyncio.gather(recorder.run(stop), keeper.run(stop), *standing, *settling, *metering)
+            await asyncio.gather(recorder.run(stop), keeper.run(stop), lists.run(stop), *standing, *settling, *metering)
     finally:
         watch.cancel()
         await reverse.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,9 +23,12 @@ from crawler.store.actors import Actor
 from crawler.store.database import Database
 
 
-def start_campaign(home: Home, db: Database, actor: Actor, server: Server, name: str) -> dict[str, Any]:
+def start_campaign(
+    home: Home, db: Database, actor: Actor, server: Server, name: str, *, say: Callable[[str], None] | None = None
+) -> dict[str, Any]:
     """Announce and seed a run of a kept campaign; workers and a recorder anywhere serve it.
 
+    say: is told in a line what had to be mended before.
     Returns {"campaign", "run", "state"}. An unfinished run in which nothing is left to do is closed first; one that is
     lost to Redis is started anew.
     Raises NotAuthorised, CampaignInvalid, CampaignExpired, NothingToMatch, Refused (not approved, or a run is in
@@ -35,7 +39,7 @@ def start_campaign(home: Home, db: Database, actor: Actor, server: Server, name:
     require_absolute_seeds(campaign)
     require_approval(db, server.options, name)
     check_startable(campaign, datetime.now(UTC).date())
-    index = ensure_index(home, db, campaign.match.lists)
+    index = ensure_index(home, db, campaign.match.lists, say=say)
 
     async def act() -> RunId:
         async with joined(server) as deployment:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from crawler.review.states import Status
 from crawler.store.actors import Actor, register
 from crawler.store.database import Database, Row
+from crawler.store.hit_marks import remark
 from crawler.store.sealed import new_id
 from crawler.store.times import iso
 
@@ -64,6 +66,7 @@ def decide(
             "assessor": seal.seal_optional("decisions", "assessor", decision, assessor),
         },
     )
+    _catch_up(db, [hit_id], before)
     return decision
 
 
@@ -74,6 +77,12 @@ def decide_many(
     act = new_id()
     same = {"event": event, "before": before, "after": after, "reason": reason, "act_id": act}
     return [hit for hit in hits if decide(db, actor, hit, **same)]
+
+
+def _catch_up(db: Database, hits: Sequence[str], before: str) -> None:
+    """What quarantine held had no part in what was done to the lists meanwhile."""
+    if before == Status.QUARANTINED:
+        remark(db, hits)
 
 
 def decisions_json(db: Database, hit_id: str) -> list[dict[str, Any]]:

@@ -62,15 +62,18 @@ def hits_json(
         rows = db.rows(
             "SELECT * FROM hit_rows WHERE id IN (SELECT value FROM json_each(?)) ORDER BY found_at, id", wanted
         )
-        matches = _matches(db, wanted)
+        matches, marks = _matches(db, wanted), _marks(db, wanted)
         for row in rows:
-            yield _hit(db, row, matches.get(row["id"], []), reveal)
+            yield _hit(db, row, matches.get(row["id"], []), marks.get(row["id"]), reveal)
 
 
 def hit_json(db: Database, hit_id: str, *, reveal: bool) -> dict[str, Any] | None:
     """One hit, or None when there is none of this id."""
     row = db.row("SELECT * FROM hit_rows WHERE id = ?", hit_id)
-    return None if row is None else _hit(db, row, _matches(db, json.dumps([hit_id])).get(hit_id, []), reveal)
+    if row is None:
+        return None
+    wanted = json.dumps([hit_id])
+    return _hit(db, row, _matches(db, wanted).get(hit_id, []), _marks(db, wanted).get(hit_id), reveal)
 
 
 def sightings_json(db: Database, hit_id: str, *, reveal: bool) -> list[dict[str, Any]]:
@@ -141,7 +144,9 @@ def run_counts(db: Database, run: RunId) -> RunCounts:
     return RunCounts(**row)
 
 
-def _hit(db: Database, row: Row, matches: list[dict[str, Any]], reveal: bool) -> dict[str, Any]:
+def _hit(
+    db: Database, row: Row, matches: list[dict[str, Any]], mark: dict[str, Any] | None, reveal: bool
+) -> dict[str, Any]:
     seal, shown = db.sealer, _shown(db, reveal)
     hit_id, image_id, facts = row["id"], row["image_id"], json.loads(row["attribution"])
     return {
@@ -167,7 +172,17 @@ def _hit(db: Database, row: Row, matches: list[dict[str, Any]], reveal: bool) ->
         "bytes": row["bytes"],
         "quality": row["quality"],
         "matches": matches,
+        "mark": mark,
     }
+
+
+def _marks(db: Database, hit_ids: str) -> dict[str, dict[str, Any]]:
+    """Hit id -> {"reason", "at"}, of those that nothing stands behind any more; hit_ids: a JSON array."""
+    sql = (
+        "SELECT hit_id, reason, marked_at FROM hit_marks "
+        "WHERE lifted_at IS NULL AND hit_id IN (SELECT value FROM json_each(?))"
+    )
+    return {row["hit_id"]: {"reason": row["reason"], "at": iso(row["marked_at"])} for row in db.rows(sql, hit_ids)}
 
 
 def _matches(db: Database, hit_ids: str) -> dict[str, list[dict[str, Any]]]:

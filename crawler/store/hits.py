@@ -16,6 +16,7 @@ from crawler.review.states import START
 from crawler.store import audit
 from crawler.store.actors import RECORDER
 from crawler.store.database import Database
+from crawler.store.hit_marks import remark
 from crawler.store.indexes import versions
 from crawler.store.lists import EntryFacts, entry_facts
 from crawler.store.sealed import new_id
@@ -52,6 +53,8 @@ def record_many(db: Database, batch: Sequence[tuple[HitReport, Attribution]]) ->
         results = [
             _record(db, report, attribution, entries, dict(indexes[report.index])) for report, attribution in batch
         ]
+        # A worker may have matched against an entry that was withdrawn a moment ago, and a new match may be a ground.
+        remark(db, sorted({result.hit_id for result in results if not result.repeated}))
         _audit(db, batch, results)
         return results
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,10 +11,17 @@ from crawler.match.contents import IndexInfo
 from crawler.store.database import Database
 from crawler.store.lists import HashList
 
+_DIGITS = 18
+_WITHOUT = "without "
 
-def index_key(lists: Sequence[HashList]) -> str:
-    """The key under which an index of these lists, as they are served, is remembered."""
-    return sha256(json.dumps(sorted((row.id, row.served or 0, row.kind) for row in lists)).encode()).hexdigest()
+
+def index_key(lists: Sequence[HashList], plugged: Iterable[str] = (), upheld: Iterable[int] = ()) -> str:
+    """The key under which an index of these lists, as they are served, is remembered.
+
+    plugged: names of plug-ins, whose codes are in it.  upheld: entries that are left out of it.
+    """
+    held = sha256(json.dumps(sorted((row.id, row.served or 0, row.kind) for row in lists)).encode()).hexdigest()
+    return "+".join((held, *plugged, *(f"{_WITHOUT}{entry}" for entry in upheld)))
 
 
 def built(db: Database, key: str) -> IndexInfo | None:
@@ -42,12 +49,23 @@ def forget_list(db: Database, list_id: int) -> list[Path]:
     return [_path(db, row["sha256"]) for row in rows]
 
 
-def versions(db: Database, digest: str) -> Mapping[int, int]:
-    """List id -> version, of the lists in the index file with this sha256 (hex); empty when we did not build it."""
-    return {
-        row["list_id"]: row["version"]
-        for row in db.rows("SELECT list_id, version FROM index_lists WHERE sha256 = ?", digest)
-    }
+def versions(db: Database, name: str) -> Mapping[int, int]:
+    """List id -> version, of the lists that a hit was matched against; empty when nothing of that is ours.
+
+    name: sha256 (hex) of the index file, or `FILE+NUMBER` with a state of the lists.
+    """
+    digest, _, number = name.partition("+")
+    held = db.rows("SELECT list_id, version FROM index_lists WHERE sha256 = ?", digest)
+    if number.isdecimal() and len(number) < _DIGITS:
+        # A list that is left out of a state has not moved since the file.
+        held += db.rows("SELECT list_id, version FROM list_state_versions WHERE number = ?", int(number))
+    return {row["list_id"]: row["version"] for row in held}
+
+
+def without(db: Database, digest: str) -> set[int]:
+    """The entries that an index file was built without because they were upheld in quarantine. digest: its sha256."""
+    keys = [row["key"] for row in db.rows("SELECT key FROM index_files WHERE sha256 = ?", digest)]
+    return {int(part.removeprefix(_WITHOUT)) for key in keys for part in key.split("+") if part.startswith(_WITHOUT)}
 
 
 def _path(db: Database, digest: str) -> Path:

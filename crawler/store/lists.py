@@ -143,9 +143,12 @@ def add_version(
     withdrawn = int(db.value(gone, list_id, version))
     by_algorithm = {each["name"]: each["entries"] for each in db.rows(_BY_ALGORITHM, list_id)}
     duplicates = staged.taken - int(db.value(taken, list_id, version))
+    first, last = _added_range(db, highest, added)
     row = {
         "list_id": list_id,
         "version": version,
+        "first_entry": first,
+        "last_entry": last,
         "imported_at": db.clock(),
         "actor": actor.name,
         "format": format_name,
@@ -175,7 +178,15 @@ def drop(db: Database, list_id: int) -> int:
     deleted = db.execute("DELETE FROM hash_entries WHERE list_id = ?", list_id)
     sql = "UPDATE hash_lists SET dropped_at = ?, enabled = 0, served_version = NULL WHERE id = ?"
     db.execute(sql, db.clock(), list_id)
+    db.execute("UPDATE list_versions SET gone = 1 WHERE list_id = ?", list_id)
     return deleted
+
+
+def served_algorithms(db: Database, row: HashList) -> dict[str, int]:
+    """Algorithm -> entries, of the version of a list that is served; empty while none is."""
+    sql = "SELECT by_algorithm FROM list_versions WHERE list_id = ? AND version IS ?"
+    found: dict[str, int] = json.loads(db.value(sql, row.id, row.served) or "{}")
+    return found
 
 
 def index_rows(db: Database, lists: Sequence[HashList]) -> Iterator[IndexRow]:
@@ -185,6 +196,20 @@ def index_rows(db: Database, lists: Sequence[HashList]) -> Iterator[IndexRow]:
         "SELECT id, algorithm, value, list_id FROM served_entries "
         "WHERE list_id IN (SELECT value FROM json_each(?)) ORDER BY id",
         json.dumps([row.id for row in lists]),
+    ):
+        yield IndexRow(entry, algorithm, value, list_id in benign_lists)
+
+
+def rows_of_versions(db: Database, lists: Sequence[HashList]) -> Iterator[IndexRow]:
+    """As `index_rows`, as if each list served the version that its row says: for files that are told to nobody."""
+    benign_lists = {row.id for row in lists if row.kind == "benign"}
+    for entry, algorithm, value, list_id in db.stream(
+        "WITH chosen AS MATERIALIZED (SELECT json_extract(value, '$[0]') AS chosen_id, "
+        "json_extract(value, '$[1]') AS version FROM json_each(?)) "
+        "SELECT id, algorithm, value, list_id FROM hash_entries CROSS JOIN chosen ON chosen_id = list_id "
+        "WHERE first_version <= version AND (withdrawn_version IS NULL OR withdrawn_version > version) "
+        "AND id NOT IN (SELECT entry_id FROM entry_quarantines WHERE state = 'upheld') ORDER BY id",
+        json.dumps([(row.id, row.served) for row in lists]),
     ):
         yield IndexRow(entry, algorithm, value, list_id in benign_lists)
 
@@ -254,6 +279,15 @@ def _by_category(db: Database, list_id: int) -> dict[str, int]:
         if (category or "") in counts or len(counts) < _MOST_CATEGORIES:
             counts[category or ""] += 1
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN_CATEGORIES])
+
+
+def _added_range(db: Database, before: int, added: int) -> tuple[int | None, int | None]:
+    """The numbers of the entries that came since `before` was the highest; numbers of one import are consecutive."""
+    if not added:
+        return None, None
+    row = db.row("SELECT min(id) AS first, max(id) AS last FROM hash_entries WHERE id > ?", before)
+    assert row is not None, "an aggregate query has one row"
+    return row["first"], row["last"]
 
 
 def _list(row: Row) -> HashList:

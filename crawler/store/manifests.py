@@ -6,6 +6,7 @@ Every function that writes is part of the caller's transaction.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from crawler.match.manifest import Manifest, parse_manifest
 from crawler.records import Disclosure
@@ -63,7 +64,7 @@ def keep(db: Database, list_id: int, version: int, signed: Signed) -> None:
 def manifest_of(db: Database, list_id: int, version: int | None) -> Manifest | None:
     """The manifest of a version, None when it has none."""
     text = db.value("SELECT manifest FROM list_manifests WHERE list_id = ? AND version IS ?", list_id, version)
-    return None if text is None else parse_manifest(text, "stored manifest")
+    return None if text is None else _stored(text)
 
 
 def key_in_force(db: Database, list_id: int, version: int) -> bool:
@@ -103,4 +104,10 @@ def terms(db: Database) -> dict[str, Disclosure]:
         "SELECT name, manifest FROM hash_lists JOIN list_manifests ON list_id = id AND list_manifests.version = "
         "coalesce(served_version, (SELECT max(version) FROM list_manifests WHERE list_id = hash_lists.id))"
     )
-    return {row["name"]: parse_manifest(row["manifest"], "stored manifest").disclosure for row in rows}
+    return {row["name"]: _stored(row["manifest"]).disclosure for row in rows}
+
+
+@lru_cache(maxsize=64)
+def _stored(text: str) -> Manifest:
+    """Remembered, because a recorder asks twice a second whether the manifests in service still hold."""
+    return parse_manifest(text, "stored manifest")

@@ -76,18 +76,27 @@ class Staging:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except OSError as error:
             raise StoreUnavailable(f"staging file {self._path}: {error.strerror}; mend the home directory") from error
-        with translated(str(self._path)):
-            self._file = sqlite3.connect(self._path, isolation_level=None)
-            for statement in _TABLES:
-                self._file.execute(statement)
+        self._file = sqlite3.connect(self._path, isolation_level=None)
+        try:
+            with translated(str(self._path)):
+                for statement in _TABLES:
+                    self._file.execute(statement)
+        except BaseException:
+            self._remove()
+            raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            if self._attached:
+                self._db.detach("staging")
+        finally:
+            self._remove()
+
+    def _remove(self) -> None:
         self._file.close()
-        if self._attached:
-            self._db.detach("staging")
         self._path.unlink(missing_ok=True)
 
     def add(self, entries: Iterable[Entry]) -> None:

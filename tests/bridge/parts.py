@@ -142,6 +142,7 @@ def served(
         fetcher=web or Web(page),
         pointers=Pointers(campaign, resolver, lambda _: abroad or Web(page)),
         sandbox=outside,
+        follower=outside,
         sealer=outside,
     )
 

@@ -7,7 +7,7 @@ import pytest
 from crawler.records import RowMatch
 from crawler.store.hits import record
 from tests.cli.running import Run, runner
-from tests.store.factories import ATTRIBUTION, IMAGE_URL, add_list, code_entry, image, report, store_at
+from tests.store.factories import ATTRIBUTION, IMAGE_URL, add_list, code_entry, digest_entry, image, report, store_at
 
 
 def sure_hit(root: Path, *, lab: bool = True) -> str:
@@ -92,3 +92,24 @@ def test_an_object_may_be_followed_through_the_record(vangnet: Run, tmp_path: Pa
     (event,) = vangnet("audit", "list", "--object", hit, "--json").document()
     assert event["act"] == "hits.confirm"
     assert [event["serial"] for event in vangnet("audit", "list", "--last", 1, "--json").document()] == [2]
+
+
+def test_a_hit_that_nothing_stands_behind_any_more_says_so(vangnet: Run, tmp_path: Path) -> None:
+    with store_at(tmp_path) as db:
+        add_list(db, [digest_entry("a"), digest_entry("b")], "tulips")
+        entry = int(db.value("SELECT id FROM hash_entries WHERE value = ?", digest_entry("a").value))
+        hit = record(db, report(found=image("an image", RowMatch(entry, "sha256"))), ATTRIBUTION).hit_id
+    file = tmp_path / "tulips.txt"
+    file.write_text(f"sha256 {digest_entry('b').value.hex()}\n")
+    assert vangnet("hits", "list", "--json").document()[0]["mark"] is None
+    assert vangnet("hashes", "import", file, "--list", "tulips").code == 0
+    (listed,) = vangnet("hits", "list", "--json").document()
+    assert listed["mark"] == {"reason": "entry-withdrawn", "at": listed["mark"]["at"]}
+    assert "new, entry-withdrawn" in vangnet("hits", "list").out
+    assert "rests on withdrawn entries only since 2" in vangnet("hits", "show", hit).out
+    events = [
+        event["detail"] for event in vangnet("audit", "list", "--json").document() if event["act"] == "lists.import"
+    ]
+    assert events[-1]["hits_marked"] == 1
+    assert vangnet("hashes", "drop", "tulips").code == 0
+    assert "rests on a dropped list only" in vangnet("hits", "show", hit).out

@@ -101,7 +101,7 @@ def test_every_url_is_accounted_for(crawled: Crawled) -> None:
     urls = crawled.summary["urls"]
     assert accounted(urls)
     assert urls["pending"] == 0
-    assert urls["skipped"] == {"out-of-scope": 8, "robots": 1, "unsupported(image)": 1}
+    assert urls["skipped"] == {"out-of-scope": 8, "robots": 1, "unsupported(image)": 1, "no-sitemap": 2}
     assert urls["failed"] == {"http-404": 1, "http-410": 1}
 
 

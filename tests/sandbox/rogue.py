@@ -35,12 +35,25 @@ class Rogue:
     def __init__(self, index: str) -> None:
         self.forgetful = index == "forgetful"
         self.stillborn = index == "stillborn"
+        self.kept = ""
 
     def rehearse(self) -> None:
         if self.stillborn:
             os._exit(1)
         if self.forgetful:
             raise SandboxUnavailable("sandbox: forgot everything")
+
+    def update(self, packed: bytes) -> None:
+        """Do what the state of the lists says; in the end keep it as what `state` answers."""
+        word, _, rest = packed.partition(b" ")
+        if word == b"refuse":
+            raise SandboxUnavailable("sandbox: will not")
+        if word == b"die":
+            os._exit(1)
+        self.kept = rest[:60].decode()
+
+    def state(self, rest: bytes) -> Examination:
+        return Examination(False, self.kept or "none", found=FOUND)
 
     def examine(self, data: memoryview, announce: Announce) -> Examination:
         word, _, rest = bytes(data).partition(b" ")

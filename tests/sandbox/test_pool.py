@@ -10,15 +10,18 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import uvloop
 
-from crawler.errors import SandboxUnavailable
+from crawler.errors import IndexCorrupt, SandboxUnavailable
 from crawler.records import Digests, Examination
 from crawler.sandbox import launcher, pool
+from crawler.sandbox.generations import Generations
 from crawler.sandbox.pool import Sandbox
+from crawler.sandbox.protocol import LONGEST_UPDATE, Update
 from crawler.sandbox.settings import SandboxSettings
 from tests.sandbox.rogue import FOUND, NoThresholds
 
@@ -552,3 +555,109 @@ async def test_digests_are_looked_up_among_images(start: Start) -> None:
     await sandbox.close()
     with pytest.raises(SandboxUnavailable):
         await sandbox.look_up(digests, 7)
+
+
+# ---------------------------------------------------------------- the hash lists change
+
+
+def update(number: int, what: str = "keep", kept: str = "") -> Update:
+    return Update(number, f"{what} {kept or number}".encode())
+
+
+async def matched_against(sandbox: Sandbox | Generations) -> tuple[str | None, str | None]:
+    """What the child that looked at an image took last, and what the pool says that it was matched against."""
+    examination = await sandbox.examine(b"state")
+    return examination.reason, examination.against
+
+
+async def test_children_take_over_a_state_before_their_next_image(start: Start) -> None:
+    sandbox = await start(processes=2)
+    assert await matched_against(sandbox) == ("none", "0" * 64)
+    busy = asyncio.ensure_future(sandbox.examine(b"sleep 0.3"))
+    await asyncio.sleep(0.1)
+    sandbox.update(update(1))
+    sandbox.update(update(2))
+    said = await asyncio.gather(*(matched_against(sandbox) for _ in range(6)))
+    assert {reason for reason, _ in said} == {"2"}
+    assert {against for _, against in said} == {"0" * 64 + "+2"}
+    await busy
+    assert await matched_against(sandbox) == ("2", "0" * 64 + "+2")
+
+
+async def test_children_that_come_later_are_in_the_same_state(start: Start) -> None:
+    sandbox = await start(processes=1, recycle_after=1)
+    sandbox.update(update(4))
+    before = await pid_of(sandbox)
+    assert await matched_against(sandbox) == ("4", "0" * 64 + "+4")
+    os.kill(zygote_pid(sandbox), signal.SIGKILL)
+    assert await matched_against(sandbox) == ("4", "0" * 64 + "+4")
+    assert await pid_of(sandbox) != before
+
+
+async def test_a_state_that_children_refuse_ends_the_sandbox(start: Start) -> None:
+    sandbox = await start()
+    sandbox.update(update(1, "refuse"))
+    with pytest.raises(SandboxUnavailable, match="will not"):
+        await sandbox.examine(b"state")
+
+
+async def test_children_that_die_of_a_state_do_not_go_on_doing_so(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "STRIKES", 2)
+    sandbox = await start(processes=1)
+    sandbox.update(update(1, "die"))
+    with pytest.raises(SandboxUnavailable, match="ends again and again, 2 times"):
+        await asyncio.wait_for(sandbox.examine(b"state"), 30)
+
+
+async def test_a_state_that_has_no_room_is_refused(start: Start) -> None:
+    sandbox = await start(processes=1)
+    with pytest.raises(ValueError, match="longer"):
+        sandbox.update(Update(1, bytes(LONGEST_UPDATE + 1)))
+    sandbox.update(Update(2, b"keep " + b"x" * 60 + bytes(LONGEST_UPDATE - 65)))
+    assert (await matched_against(sandbox))[1] == "0" * 64 + "+2"
+
+
+async def test_a_new_generation_takes_over_without_losing_or_doubling_an_image(tmp_path: Path) -> None:
+    settings = SandboxSettings(2, tmp_path / "index", "a" * 64, tmp_path / "cache", NoThresholds())
+    sandbox = await Generations.start(settings, update(1))
+    try:
+        images = [asyncio.ensure_future(sandbox.examine(f"sleep 0.0{n % 9}".encode())) for n in range(60)]
+        waiting = [asyncio.ensure_future(matched_against(sandbox)) for _ in range(20)]
+        await sandbox.renew(replace(settings, index_sha256="b" * 64), update(2))
+        assert (sandbox.index, sandbox.number) == ("b" * 64, 2)
+        assert await matched_against(sandbox) == ("2", "b" * 64 + "+2")
+        assert len(await asyncio.wait_for(asyncio.gather(*images), 30)) == 60
+        sides = set(await asyncio.gather(*waiting))
+        assert sides <= {("1", "a" * 64 + "+1"), ("2", "b" * 64 + "+2")}
+        await until(lambda: not sandbox._retiring)
+    finally:
+        await sandbox.close(0.0)
+
+
+async def test_files_are_looked_up_in_the_state_of_the_lists_too(tmp_path: Path) -> None:
+    settings = SandboxSettings(1, tmp_path / "index", "a" * 64, tmp_path / "cache", NoThresholds())
+    sandbox = await Generations.start(settings, update(1))
+    digests = Digests(b"m" * 16, b"1" * 20, b"s" * 32)
+    try:
+        assert (await sandbox.look_up(digests, 7)).against == "a" * 64 + "+1"
+        sandbox.update(update(2))
+        found, clean = await asyncio.gather(sandbox.look_up(digests, 7), sandbox.look_up(digests, 8))
+        assert (found.found, found.against, clean.found) == (FOUND, "a" * 64 + "+2", None)
+        assert await matched_against(sandbox) == ("2", "a" * 64 + "+2")
+    finally:
+        await sandbox.close(0.0)
+
+
+async def test_a_generation_that_does_not_come_about_leaves_the_present_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SandboxSettings(1, tmp_path / "index", "a" * 64, tmp_path / "cache", NoThresholds())
+    sandbox = await Generations.start(settings)
+    try:
+        with pytest.raises(IndexCorrupt):
+            await sandbox.renew(replace(settings, index=tmp_path / "corrupt"))
+        assert await matched_against(sandbox) == ("none", "a" * 64)
+    finally:
+        await sandbox.close(0.0)

@@ -190,6 +190,23 @@ def test_a_damaged_index_is_built_again(db: Database, file: Path, harm: str) -> 
     assert len(said) == 1
 
 
+def test_an_index_of_another_version_is_built_again(db: Database, file: Path) -> None:
+    """As after an upgrade: the file is whole, and what its name says."""
+    imported(db, file)
+    first = ensure_index(db.home, db)
+    data = bytearray(first.path.read_bytes())
+    data[8] += 1
+    older = sha256(data).hexdigest()
+    (db.home.index / f"{older}.vgx").write_bytes(data)
+    with db.write():
+        db.execute("UPDATE index_files SET sha256 = ?", older)
+    said: list[str] = []
+    assert ensure_index(db.home, db, say=said.append) == first
+    assert "this program reads version" in said[0]
+    assert ensure_index(db.home, db, say=said.append) == first
+    assert len(said) == 1
+
+
 def test_lists_that_cannot_raise_a_hit(db: Database, tmp_path: Path, file: Path) -> None:
     with pytest.raises(NothingToMatch, match="hashes import"):
         ensure_index(db.home, db)

@@ -97,6 +97,7 @@ def test_the_json_of_a_hit_has_every_key(db: Database) -> None:
                 "transform": "none",
             }
         ],
+        "mark": None,
     }
 
 

@@ -144,6 +144,6 @@ def test_every_url_is_accounted_for(crawled: Crawled) -> None:
     urls = crawled.summary["urls"]
     assert accounted(urls)
     assert urls["pending"] == 0
-    assert set(urls["skipped"]) == {"out-of-scope"}
+    assert set(urls["skipped"]) == {"out-of-scope", "no-sitemap"}
     elsewhere = {canonical(f"http://{target}/{name}") for target in TARGETS for name in ("", "x.jpg")}
     assert urls["skipped"]["out-of-scope"] >= len(elsewhere)
