@@ -14,9 +14,10 @@ from crawler.lab import corpus
 from crawler.match.importers.synthetic import WRITERS
 from crawler.records import AddressFacts, Attribution, RowMatch
 from crawler.review.quarantine import FloodRule
+from crawler.service import actors
 from crawler.store import floods, lists
 from crawler.store.hits import record_many
-from tests.cli.running import Run, runner
+from tests.cli.running import Ran, Run, runner
 from tests.service.governed import public_pem, signed_manifest
 from tests.store.factories import add_list, code_entry, image, report, store_at
 
@@ -34,7 +35,15 @@ def production(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
     monkeypatch.setattr(corpus, "corpus", few)
     monkeypatch.setenv("COLUMNS", "200")
-    return runner(monkeypatch, capsys, "--home", str(tmp_path / "home"), "--settings", "settings.production")
+    run = runner(monkeypatch, capsys, "--home", str(tmp_path / "home"), "--settings", "settings.production")
+
+    def as_account(*arguments: object) -> Ran:
+        """Whoever acts is whose account it is: nobody is registered."""
+        name = str(arguments[1]) if arguments[0] == "--user" else "anna"
+        monkeypatch.setattr(actors.getpass, "getuser", lambda: name)
+        return run(*arguments)
+
+    return as_account
 
 
 @pytest.mark.parametrize("name", SAMPLES)
