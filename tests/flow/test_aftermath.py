@@ -91,7 +91,7 @@ def test_hits_end_where_the_deeds_of_their_hosters_lead(followed: Followed) -> N
 def test_visits_are_as_polite_as_the_crawl_and_ask_for_nothing_else(followed: Followed) -> None:
     assert all(by <= 0 for by in followed.excess.values())
     noticed = {hit["image_url"].partition("#")[0].split("/", 3)[3] for hit in followed.hits}
-    asked = {entry.target.lstrip("/") for entry in followed.visits} - {"robots.txt"}
+    asked = {entry.target.lstrip("/") for entry in followed.visits} - {"robots.txt", "sitemap.xml", "sitemap_index.xml"}
     assert asked <= noticed
 
 
