@@ -7,7 +7,7 @@ from typing import Final
 from crawler.discover.acts import acts, named_image
 from crawler.discover.dataimages import DataImages
 from crawler.discover.endings import BINARY_ENDINGS, FILE_ENDINGS, IMAGE_ENDINGS, PAGE_ENDINGS, ending_of
-from crawler.discover.resolve import Resolver
+from crawler.discover.resolve import SPACE, Resolver
 from crawler.discover.sources import IMAGE_LINK_PRIORITY, SOURCES, Source
 from crawler.discover.traps import without_session
 from crawler.records import Candidate, Kind, PageContent, Rejected
@@ -16,7 +16,6 @@ from crawler.urls import canonical
 MAX_CANDIDATES: Final = 5_000  # of one document, in its answer
 _MAX_RAW: Final = 16_384  # characters of one reference; longer ones are no URLs that a server takes
 _NEVER: Final = 10  # a priority after every other
-_SPACE: Final = " \t\n\r\x0c"
 
 
 class Collector:
@@ -25,12 +24,14 @@ class Collector:
     url: the document's own canonical URL.  codec: its encoding (a Python codec), for the query part of links.
     limit: candidates to keep; of the lowest priority so many are cut, and counted as "cut".
     files: whether videos, archives and PDF files are wanted.
+    others: canonical URLs that may be the base as well as the one that is set.
     Time is bounded: of images and of everything else, at most 2 * limit distinct references each are resolved.
     """
 
     def __init__(self, url: str, codec: str = "utf-8", limit: int = MAX_CANDIDATES, *, files: bool = False) -> None:
         self.url = url
         self.files = files
+        self.others: tuple[str, ...] = ()
         self.images = DataImages()
         self.rejected: dict[str, int] = {}
         self._codec = None if codec in ("utf-8", "utf-16-le", "utf-16-be") else codec
@@ -44,11 +45,15 @@ class Collector:
         """Note that references were left aside for `reason`."""
         self.rejected[reason] = self.rejected.get(reason, 0) + number
 
-    def set_base(self, raw: str) -> None:
-        """What `base href` says, resolved against the document; an unusable one changes nothing."""
-        base = canonical(raw, self.url)
-        if isinstance(base, str):
-            self._resolver = Resolver(base, self._codec)
+    def set_base(self, base: str) -> None:
+        """Resolve references against `base` (canonical) from now on."""
+        self._resolver = Resolver(base, self._codec)
+
+    def load(self, raw: str, name: str) -> None:
+        """Take what a browser asks for by itself, relative to whatever the base may be."""
+        self.add(raw, name)
+        for base in self.others:
+            self.add(raw, name, base)
 
     @property
     def base(self) -> str:
@@ -58,7 +63,7 @@ class Collector:
     def add(self, raw: str, name: str, base: str | None = None) -> None:
         """Take the reference `raw` that stood in a place called `name` (a key of SOURCES); base: not the document's."""
         source = SOURCES[name]
-        text = raw.strip(_SPACE)
+        text = raw.strip(SPACE)
         if not text:
             return
         is_data = text[0] in "dD" and text[:5].lower() == "data:"

@@ -18,7 +18,7 @@ _TOKEN: Final = re.compile(
     | (?P<namespace>@namespace\b)
     | \b(?:url|src)\([ \t\n\r\f]*+
         (?: (?P<quoted>{_STRING}) | (?P<bare>(?:[^"'()\\ \t\n\r\f]++|\\(?:[0-9a-f]{{1,6}}+[ \t\n\r\f]?+|.))*+) )
-        [ \t\n\r\f]*+\)?
+        [ \t\n\r\f]*+ (?(bare)(?:[^)\\]++|\\.)*+) \)?
     | (?P<set>(?:-webkit-)?image-set\()
     | (?P<string>{_STRING})
     | (?P<open>\()

@@ -7,6 +7,7 @@ w3lib; nothing here raises, whatever a page claims about itself.
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Final
 
 from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding, to_unicode
@@ -24,6 +25,7 @@ _ALLOWED: Final = frozenset(
 )
 _UTF16: Final = {"utf-16": "utf-16-le", "utf-16le": "utf-16-le", "utf-16be": "utf-16-be"}
 _BOMS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16-be"), (b"\xff\xfe", "utf-16-le"))
+_TEXT: Final = re.compile(rb"<(title|script|style|textarea)\b.*?</\1", re.S | re.I)
 _PRESCAN: Final = 4096  # bytes; the standard asks for 1024, pages put it later
 
 
@@ -51,9 +53,14 @@ def _from_document(start: bytes) -> str | None:
         return "utf-16-le"
     if start[:4] in (b"\x00<\x00?", b"\x00<\x00!", b"\x00<\x00h"):
         return "utf-16-be"
-    if b"charset" not in start.lower() and b"encoding" not in start.lower():
+    lowered = start.lower()
+    declarations = lowered.count(b"charset") + lowered.count(b"encoding")
+    if not declarations:
         return None
     name = html_body_declared_encoding(start)
+    if declarations > 1:
+        # What stands in a title or a script is overruled as soon as a browser meets the real declaration.
+        name = html_body_declared_encoding(_TEXT.sub(b"", start)) or name
     # A declaration that could be read byte by byte is not in UTF-16, whatever it says.
     return "utf-8" if name is not None and name.startswith("utf-16") else name if name in _ALLOWED else None
 

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from crawler.discover import css, links, lookalikes, scripts, tokens, vocabulary
+from crawler.discover.bases import bases
 from crawler.discover.collect import Collector
 from crawler.discover.endings import looks_like_image
+from crawler.discover.sources import SOURCES
 from crawler.records import Rejected
 
+_MOST_BASES: Final = 4
 _MAX_DEPTH: Final = 3  # of markup within markup: srcdoc, noscript, text areas, strings in data
-_BASE: Final = re.compile("<[bB][aA][sS][eE]")  # quicker than a pattern that ignores case
 _ABSOLUTE: Final = re.compile(r"https?://[^\s\"'<>\[\]()]{1,2048}+", re.I)
 
 # The source of a link, judged by its href; None leaves it out, for it only sorts a list.
@@ -22,7 +24,10 @@ Naming = Callable[[str], str | None]
 def scan(text: str, collector: Collector, naming: Naming | None = None) -> None:
     """Hand every reference in `text` to `collector`, and set its base. naming: names the links, in place of "a"."""
     page = _Page(collector, naming)
+    text = text.replace("\0", "\ufffd")  # as a browser has it wherever a NUL matters
     page.find_base(text)
+    for raw in links.xml_sheets(text):
+        page.link(raw, "sheet")
     page.read(text)
 
 
@@ -37,25 +42,22 @@ def take(found: Iterable[tuple[str, str]], collector: Collector) -> None:
 
 
 class _Page:
-    """One document while it is read. `before_base`: until `base href` is met, whose effect on links is retroactive, but
-    not on what a browser has begun to load."""
+    """One document while it is read. doubts: what its base might be as well; until `base href` is met, the document's
+    own URL counts too, for its effect on links is retroactive, but not on what a browser has begun to load."""
 
     def __init__(self, collector: Collector, naming: Naming | None) -> None:
         self.collector = collector
         self.naming = naming
         self.depth = 0
         self.in_text = False
-        self.before_base = False
+        self.doubts: tuple[str, ...] = ()
 
     def find_base(self, text: str) -> None:
-        if not _BASE.search(text):
-            return
-        for name, raw, _ in tokens.start_tags(text):
-            href = tokens.attributes(raw).get("href") if name == "base" else None
-            if href is not None:
-                self.collector.set_base(href)
-                self.before_base = self.collector.base != self.collector.url
-                return
+        found = bases(text, self.collector.url)
+        if found:
+            self.collector.set_base(found[0])
+            self.doubts = found[1:]
+            self.collector.others = tuple({*found[1:], self.collector.url} - {found[0]})
 
     def read(self, text: str) -> None:
         for name, raw, content in tokens.start_tags(text):
@@ -65,11 +67,9 @@ class _Page:
                 self.collector.add(link[0], "lightbox" if vocabulary.opens_picture(link[1], "") else "a")
                 continue
             attributes = tokens.attributes(raw)
-            handler, dull = _HANDLERS.get(name, _NO_HANDLER)
+            handler, dull = _HANDLERS.get(name) or _HANDLERS.get(name.rpartition(":")[2], _NO_HANDLER)
             if handler is not None:
                 handler(self, attributes, content)
-                if content and raw.endswith("/"):
-                    self.within(content)  # in SVG, `<script/>` is over here, and what follows is markup
             if not dull.issuperset(attributes):
                 self.any_attributes(name, attributes)
 
@@ -87,13 +87,16 @@ class _Page:
         self.depth -= 1
         self.in_text = before
 
+    def inner(self, text: str) -> None:
+        """Read a document that stood in this one, with a base of its own perhaps."""
+        before = self.collector.others
+        self.collector.others = (*before, *bases(text, self.collector.base))[:_MOST_BASES]
+        self.within(text)
+        self.collector.others = before
+
     def image(self, raw: str, name: str) -> None:
-        if not raw:
-            return
-        name = "text" if self.in_text else name
-        self.collector.add(raw, name)
-        if self.before_base:
-            self.collector.add(raw, name, self.collector.url)
+        if raw:
+            self.collector.load(raw, "text" if self.in_text else name)
 
     def images(self, value: str, name: str | None = None) -> None:
         """A `srcset`; name: in place of the sources that it gives by itself."""
@@ -101,8 +104,10 @@ class _Page:
             self.image(raw, name if name and source == "srcset" else source)
 
     def link(self, raw: str, name: str) -> None:
-        if raw:
+        if raw and SOURCES[name].followed:
             self.collector.add(raw, name)
+        elif raw:
+            self.collector.load(raw, name)
 
     def file(self, raw: str) -> None:
         if self.collector.files:
@@ -206,7 +211,7 @@ def _meta(page: _Page, attributes: dict[str, str], _: str) -> None:
 
 def _link(page: _Page, attributes: dict[str, str], _: str) -> None:
     for raw, name in links.relation(attributes):
-        page.collector.add(raw, name)
+        page.link(raw, name)
 
 
 def _script(page: _Page, attributes: dict[str, str], content: str) -> None:
@@ -219,11 +224,15 @@ def _script(page: _Page, attributes: dict[str, str], content: str) -> None:
 
 def _style(page: _Page, _: dict[str, str], content: str) -> None:
     page.style(content)
+    if "<" in content:
+        page.within(content)  # in SVG, what does not belong into a style sheet ends the drawing
+    if "&" in content:
+        page.style(tokens.unescape_text(content))  # in XML, references count here too
 
 
 def _iframe(page: _Page, attributes: dict[str, str], content: str) -> None:
     page.link(attributes.get("src", ""), "frame")
-    page.within(attributes.get("srcdoc", ""))
+    page.inner(attributes.get("srcdoc", ""))
     page.within(content)
 
 
@@ -239,7 +248,10 @@ def _object(page: _Page, attributes: dict[str, str], _: str) -> None:
 
 
 def _svg_image(page: _Page, attributes: dict[str, str], _: str) -> None:
-    page.image(attributes.get("href") or attributes.get("xlink:href") or attributes.get("src") or "", "svg")
+    raw = attributes.get("href") or attributes.get("xlink:href") or attributes.get("src")
+    if not raw:  # XML may call the namespace of XLink anything
+        raw = next((value for key, value in attributes.items() if key.endswith(":href")), "")
+    page.image(raw, "svg")
 
 
 def _video(page: _Page, attributes: dict[str, str], _: str) -> None:
@@ -258,7 +270,7 @@ def _input(page: _Page, attributes: dict[str, str], _: str) -> None:
 
 def _base(page: _Page, attributes: dict[str, str], _: str) -> None:
     if page.depth == 0 and "href" in attributes:
-        page.before_base = False
+        page.collector.others = page.doubts
 
 
 def _markup(page: _Page, _: dict[str, str], content: str) -> None:

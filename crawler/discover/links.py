@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from crawler.discover import srcset
+from crawler.discover.tokens import unescape
 
 _MAX_HEADER: Final = 65_536  # characters of one header that are read
 _LINK: Final = re.compile(
@@ -17,6 +18,8 @@ _PARAMETER: Final = re.compile(r""";[ \t]*+([^\s=;,"<>]++)[ \t]*+=[ \t]*+(?:"((?
 _REFRESH: Final = re.compile(
     r"""\s*+[0-9.]*+[\s;,]*+(?:url\s*+=\s*+)?(?:"([^"]*+)"?|'([^']*+)'?|(\S.*+))""", re.I | re.S
 )
+_XML_SHEET: Final = re.compile(r"""<\?xml-stylesheet[ \t\r\n][^<>]{0,500}?href=["']([^<>"']+)["']""")
+_PROLOGUE: Final = 4_096  # characters in which those stand
 _FEED_TYPES: Final = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
 _ICONS: Final = frozenset(
     ("icon", "apple-touch-icon", "apple-touch-icon-precomposed", "apple-touch-startup-image", "mask-icon", "fluid-icon")
@@ -67,6 +70,15 @@ def _source(name: str, relations: Sequence[str], purpose: str, attributes: Mappi
     if name == "alternate" and "stylesheet" not in relations:
         return "feed" if attributes.get("type", "").lower().strip().startswith(_FEED_TYPES) else "alternate"
     return _PLAIN.get(name)
+
+
+def xml_sheets(text: str) -> Iterator[str]:
+    """The URLs, as written, of the style sheets that processing instructions at the start of an XML document name.
+
+    Source: Associating Style Sheets with XML documents 1.0 (W3C, 2010).
+    """
+    for match in _XML_SHEET.finditer(text, 0, _PROLOGUE):
+        yield unescape(match[1])
 
 
 def set_of_images(value: str) -> Iterator[tuple[str, str]]:

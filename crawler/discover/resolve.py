@@ -11,6 +11,8 @@ from urllib.parse import quote
 from crawler.records import Rejected
 from crawler.urls import MAX_URL, canonical
 
+SPACE: Final = "".join(map(chr, range(0x21)))
+"""What browsers take off both ends of a URL: C0 controls and the space (URL Standard, 4.4)."""
 # A path that the URL standard leaves as it is: no dot segments, nothing to encode, no colon that could end a scheme.
 _PLAIN: Final = r"(?:[A-Za-z0-9_-][A-Za-z0-9_.~-]*+/?+)"
 _SHORT: Final = re.compile(rf"(?:(https?://[a-z][a-z0-9.-]*+(?=/))?+(/))?+{_PLAIN}++\Z")

@@ -38,6 +38,7 @@ _ROOTS: Final = {
     "html": "html",
     "svg": "html",
 }
+_TEMPLATE: Final = re.compile(r"""[^"<]{0,4096}<[A-Za-z!/]""")  # markup before any string: what a template left over
 _TYPES: Final = {
     "text/css": "css",
     "text/plain": "text",
@@ -83,6 +84,6 @@ def form_of(text: str, content_type: str | None, url: str) -> str:
     by_root = _ROOTS.get(root[1].lower()) if root else None
     if by_root is not None:
         return by_root
-    if by_type is None and root is None and text[:256].lstrip()[:1] in ("{", "["):
+    if by_type is None and root is None and text[:256].lstrip()[:1] in ("{", "[") and not _TEMPLATE.match(text):
         return "json"
     return by_type or "html"

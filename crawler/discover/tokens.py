@@ -51,13 +51,16 @@ _TEXT_ELEMENTS: Final = frozenset(
     ("script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes", "noscript")
 )
 _ENDS: Final = {name: re.compile(rf"</{name}(?=[ \t\n\r\f/>]|\Z)", re.I) for name in _TEXT_ELEMENTS}
+# Where one of these is closed at once (`<script/>`), HTML reads on to its end tag, while in XML and in SVG it is over.
+_PROGRAMS: Final = {name: re.compile(rf"</?{name}(?=[ \t\n\r\f/>]|\Z)", re.I) for name in ("script", "style")}
 
 
 def start_tags(text: str) -> Iterator[tuple[str, str, str]]:
     """(name, attributes, content) of the start tags of `text` that could name a URL.
 
     name: lower case.  attributes: as written; for `attributes` below.  content: what follows up to the end tag, for
-    elements whose content is text; else "". Left out are tags that have neither, and empty scripts and the like.
+    elements whose content is text; else "". Where such an element is closed at once, what follows is read as markup
+    too. Left out are tags that have neither, and empty scripts and the like.
     """
     position = 0
     while True:
@@ -67,6 +70,9 @@ def start_tags(text: str) -> Iterator[tuple[str, str, str]]:
                 continue
             name = name.lower()
             if name in _TEXT_ELEMENTS:
+                if match[2].endswith("/"):
+                    yield name, match[2], _program(name, text, match.end())
+                    continue
                 end = _ENDS[name].search(text, match.end())
                 position = end.start() if end else len(text)
                 content = text[match.end() : position]
@@ -77,6 +83,14 @@ def start_tags(text: str) -> Iterator[tuple[str, str, str]]:
                 yield name, match[2], ""
         else:
             return
+
+
+def _program(name: str, text: str, start: int) -> str:
+    """What may be the content of an element that was closed at once; several never overlap, so it stays linear."""
+    if name not in _PROGRAMS:
+        return ""
+    end = _PROGRAMS[name].search(text, start)
+    return text[start : end.start() if end else len(text)]
 
 
 def attributes(raw: str) -> dict[str, str]:

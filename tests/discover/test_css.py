@@ -77,3 +77,11 @@ def test_imported_sheets(text: str, urls: list[str]) -> None:
 def test_any_text_is_read(text: str) -> None:
     for url, _ in references(text):
         assert url
+
+
+def test_a_broken_url_ends_at_its_parenthesis() -> None:
+    assert [
+        url for url, _ in references("i{background:url(a'b.png)} u{background:url(c.png x)} b{background:url('d.png')}")
+    ] == [
+        *("a", "c.png", "d.png"),
+    ]

@@ -86,3 +86,10 @@ def test_any_bytes_become_text(body: bytes, content_type: str | None, label: str
         text, codec = decode(body, claimed)
         assert isinstance(text, str)
         "x".encode(codec)
+
+
+def test_a_declaration_in_a_title_or_script_does_not_count_beside_a_real_one() -> None:
+    for name in ("title", "script", "STYLE"):
+        body = f"<{name}><meta charset=koi8-r></{name}><meta charset=windows-1252>é".encode("cp1252")
+        assert decode(body, "text/html")[1] == "cp1252"
+    assert decode(b"<script>'<meta charset=koi8-r>'</script>", "text/html")[1] == "koi8-r"

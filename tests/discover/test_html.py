@@ -172,7 +172,7 @@ def test_what_is_no_reference(markup: str) -> None:
         ("<iframe src=about:blank></iframe>", "scheme"),
         ("<a href='http://u:p@site.example/'>x</a>", "credentials"),
         ("<a href='http://a b/'>x</a>", "host"),
-        ("<img src='/\x00.jpg'>", "control-characters"),
+        ("<img src='/\x01.jpg'>", "control-characters"),
         ("<a href=/x.zip>x</a>", "binary"),
         ("<a href=/x.mp4>x</a>", "binary"),
         ("<a href=/logout>x</a>", "acts"),
@@ -249,3 +249,47 @@ def test_files_are_named_where_they_are_wanted() -> None:
     assert set(named) == {"/a.zip", "/c", "/d", "/f"}
     assert {each.kind for each in named.values()} == {Kind.IMAGE}
     assert found.rejected == {"binary": 1}
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<svg><{}/><image href=a.png /></svg>".replace("{}", name)
+        for name in ("script", "style", "title", "textarea", "iframe", "xmp", "noscript")
+    ],
+)
+def test_what_follows_an_element_closed_at_once_is_markup(markup: str) -> None:
+    assert by_url(markup)["/dir/a.png"].source == "svg"
+
+
+def test_elements_closed_at_once_cost_no_depth() -> None:
+    assert "/dir/a.png" in by_url("<script src=x />" * 50 + "<title/><iframe/>" * 50 + "<img src=a.png>")
+
+
+def test_prefixed_elements_are_read_by_their_local_names() -> None:
+    images = "<s:image l:href=b.png /><s:image xlink:href=c.png />"
+    found = sources(f"<h:link rel=stylesheet href=a.css />{images}<h:object data=d.png />")
+    assert found == {"/dir/a.css": "sheet", "/dir/b.png": "svg", "/dir/c.png": "svg", "/dir/d.png": "object"}
+
+
+def test_a_sheet_that_an_xml_document_names_in_its_prologue() -> None:
+    markup = "<?xml version='1.0'?><?xml-stylesheet type='text/css' href='/a.css?x&amp;y'?><html><p>x</p></html>"
+    assert sources(markup) == {"/a.css?x&y": "sheet"}
+
+
+def test_markup_and_references_in_a_style_element() -> None:
+    assert "/dir/a.png" in sources("<svg><style><img src=a.png></style></svg>")
+    assert "/dir/b.png" in sources("<style>p{background:url(&quot;b.png&quot;)}</style>")
+
+
+def test_a_nul_in_an_attribute_is_a_replacement_character() -> None:
+    assert set(by_url("<img src='a\0.png'>")) == {"/dir/a%EF%BF%BD.png"}
+
+
+def test_control_characters_around_a_reference_are_no_part_of_it() -> None:
+    assert set(by_url("<img src='\x01 a.png\x1f'>")) == {"/dir/a.png"}
+
+
+@pytest.mark.parametrize("start", ["{", "[gallery]", "{{ title }}"])
+def test_markup_behind_what_a_template_left_is_no_json(start: str) -> None:
+    assert "/dir/a.png" in by_url(f"{start}<p><img src=a.png>")
