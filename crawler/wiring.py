@@ -124,7 +124,9 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
     )
 
     judge = PageJudge(runs, options.max_discoveries, traps)
-    sweeps = SweepLane(courier, completer, judge, runs, ending, bell=bell, concurrency=options.sweep_concurrency)
+    sweeps = SweepLane(
+        courier, completer, judge, runs, ending, bell=bell, concurrency=options.sweep_concurrency, memory=memory
+    )
 
     def request(lease: Lease) -> LeasedRequest:
         spider = crawler.spider

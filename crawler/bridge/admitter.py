@@ -112,9 +112,10 @@ class Admitter:
             place = places[url.host, url.port]
             if place.pointer is not None and served.pointers.has(candidate.url, candidate.kind):
                 place = Placed(place.pointer, politeness_key(place.pointer))
-            judged.append(self._judge(candidate, url, page_site, place, deep))
+            judged.append(self._judge(candidate, url, page_site, place, deep, via=found.via))
         kept = tuple(judged)
-        if self._traps is not None:
+        # What moved was let through before.
+        if self._traps is not None and not found.moved:
             kept = await within_budgets(served, self._traps, kept)
         return Admission(
             entry=entry,
@@ -128,13 +129,22 @@ class Admitter:
         )
 
     def _judge(
-        self, candidate: Candidate, url: UrlParts, page_site: str | None, place: Placed, deep: str | None
+        self,
+        candidate: Candidate,
+        url: UrlParts,
+        page_site: str | None,
+        place: Placed,
+        deep: str | None,
+        *,
+        via: tuple[str, ...] = (),
     ) -> Judged:
         site = _site(url)
         context = FOREIGN_PAGE if candidate.kind is Kind.IMAGE and page_site != site else OWN_PAGE
         if candidate.source == LED_BACK:
             context = WITH_COOKIE
-        number = url_number(candidate.url, context, self._number_key)
+        # Two visits that lead to one place are two all the same.
+        text = f"{via[0]}\0{candidate.url}" if via and candidate.kind is Kind.RECHECK else candidate.url
+        number = url_number(text, context, self._number_key)
         domain = "" if url.is_address else site
         if place.passing and deep is None:
             return Judged(candidate, number, url.host, domain=domain, context=context, later=True)

@@ -170,7 +170,8 @@ class Courier:
         gate = _Gate(self._frontier, self._runs, flight)
         order = self._order(lease, served, gate, host, _Asking(served.campaign.identity.user_agent, known))
         if pointer:
-            answer = await served.pointers.fetch(replace(order, accept_bodies=READABLE), lease.item.kind, hold)
+            order = replace(order, accept_bodies=READABLE, digest_bodies=frozenset())
+            answer = await served.pointers.fetch(order, lease.item.kind, hold)
         else:
             answer = await served.fetcher.fetch(order, hold)
         if isinstance(answer, FetchFailed):

@@ -14,6 +14,7 @@ from time import time
 from crawler.bridge.outcomes import broken_off, unsupported, unusable
 from crawler.bridge.runs import ServedRun
 from crawler.frontier.base import Completion
+from crawler.match.names import state_name
 from crawler.records import (
     Done,
     Failed,
@@ -39,6 +40,10 @@ async def revisited(served: ServedRun, lease: Lease, fetched: Fetched, discover:
     ended = broken_off(lease, fetched) or unusable(lease, fetched, time()) or unsupported(lease, fetched)
     if ended is not None:
         return _reported(served, ended)
+    if fetched.digests is not None:
+        # A file that nobody looks into: it is another one, or it is still there.
+        looked_up = await served.sandbox.look_up(fetched.digests, fetched.digested_bytes)
+        return _visited(served, lease, "image", () if looked_up.found is None else (looked_up.found,))
     if fetched.kind == "image":
         answer = await served.sandbox.examine(fetched.body)
         name = "image" if answer.decoded else "undecodable"
@@ -91,7 +96,7 @@ def _seal(served: ServedRun, lease: Lease, answer: str, found: tuple[FoundImage,
             url=item.url,
             checked_at=time(),
             address=item.address,
-            index=served.control.index,
+            index=state_name(served.sandbox.index, served.sandbox.number),
             answer=answer,
             found=found,
         )

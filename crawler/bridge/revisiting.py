@@ -5,6 +5,7 @@ Pages are never asked about: an answer of "unchanged" would have no links to fol
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -15,6 +16,9 @@ from crawler.bus.revisits import Revisits
 from crawler.fetch.validators import NOTHING, Validators, strong_validators, unpack_validators
 from crawler.frontier.base import Completion
 from crawler.records import Done, Kind, Lease
+
+_ASKED = 10_000
+"""Leases out, of which it is remembered what they were asked for against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +35,19 @@ class Revisiting:
     def __init__(self, revisits: Revisits, number_key: bytes) -> None:
         self._revisits = revisits
         self._number_key = number_key
+        self._asked: OrderedDict[tuple[int, int], bytes] = OrderedDict()
 
     async def validators(self, served: ServedRun, lease: Lease) -> Validators:
         """What to ask with; `NOTHING` when the image is to be fetched whatever it is."""
-        # In the first run of a campaign nobody has been here before.
-        if lease.item.kind is not Kind.IMAGE or lease.item.run.number == 1 or not self._revisits.kept:
+        if lease.item.kind is not Kind.IMAGE or not self._revisits.kept:
             return NOTHING
-        known = await self._revisits.recall(self._number(served, lease))
+        number = self._asked[lease.partition, lease.token] = self._number(served, lease)
+        if len(self._asked) > _ASKED:
+            self._asked.popitem(last=False)
+        # In the first run of a campaign nobody has been here before.
+        if lease.item.run.number == 1:
+            return NOTHING
+        known = await self._revisits.recall(number)
         return NOTHING if known is None else unpack_validators(known)
 
     def clean_look(self, served: ServedRun | None, sent: Answered, completion: Completion) -> CleanLook | None:
@@ -51,7 +61,11 @@ class Revisiting:
         if not outcome.tally.keys() & {"images", "digested"}:
             return None
         found = strong_validators(fetched.headers)
-        return None if found is None else CleanLook(self._number(served, completion.lease), found)
+        number = self._asked.pop((completion.lease.partition, completion.lease.token), None)
+        # What changed while the image was on its way decides nothing about it.
+        if found is None or number is None or number != self._number(served, completion.lease):
+            return None
+        return CleanLook(number, found)
 
     def remember(self, look: CleanLook) -> None:
         """The frontier took the completion. Returns at once."""
@@ -64,6 +78,6 @@ class Revisiting:
     def _number(self, served: ServedRun, lease: Lease) -> bytes:
         """Of the URL and of all that decides what comes of it: other lists or other rules are another number."""
         campaign, item = served.campaign, lease.item
-        ground = (served.control.index, campaign.match, campaign.identity.user_agent, campaign.limits.digest_only)
+        ground = (served.sandbox.ground, campaign.match, campaign.identity.user_agent, campaign.limits.digest_only)
         text = f"{__version__}\0{ground!r}\0{item.context}\0{item.url}"
         return blake2b(text.encode(), digest_size=8, key=self._number_key).digest()

@@ -21,6 +21,8 @@ from crawler.sweep import SweepOrder, swept_urls
 
 PRIORITY: Final = 5
 _PAUSE: Final = 0.1
+_AGAIN: Final = 5.0
+"""Seconds after which a sweep that was done is looked at once more."""
 _BURST: Final = 0.25
 """Seconds whose worth of addresses is fed at once."""
 _AHEAD: Final = 1.0
@@ -61,7 +63,7 @@ class Sweeper:
         self._runs = runs
         self._book = book
         self._plans: OrderedDict[tuple[RunId, str], _Plan] = OrderedDict()
-        self._done: dict[RunId, str] = {}
+        self._done: dict[RunId, float] = {}
         self._known_due, self._looked_at = 0, -_LOOK
 
     async def run(self) -> None:
@@ -83,7 +85,8 @@ class Sweeper:
 
     async def _feed(self, served: ServedRun) -> int:
         plan, fed = self._plan(served), 0
-        if self._done.get(served.run) == plan.digest:
+        # The marker may have been written anew since, or have lost its last second with the server.
+        if self._done.get(served.run, -_AGAIN) + _AGAIN > monotonic():
             return 0
         room = await self._room(served.run, plan)
         while room > 0:
@@ -93,7 +96,7 @@ class Sweeper:
             n = await self._feed_some(served.run, plan, turn, min(room, plan.burst()))
             room, fed = room - n, fed + n
             if turn.cursor + n >= plan.order.positions:
-                self._done[served.run] = plan.digest
+                self._done[served.run] = monotonic()
                 break
         return fed
 

@@ -34,12 +34,11 @@ _PERSON = b"vangnet lists"
 
 # KEYS: marker, stream, keys. ARGV: index, entry, then keys and boxes. The index changes with the state, or not at all.
 _PUBLISH = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 0 then return false end
 redis.call('DEL', KEYS[3])
 for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
 redis.call('HSET', KEYS[1], 'index', ARGV[1])
-redis.call('XADD', KEYS[2], 'MAXLEN', 1, '*', 'state', ARGV[2])
-return 1
+return redis.call('XADD', KEYS[2], 'MAXLEN', 1, '*', 'state', ARGV[2])
 """
 
 # KEYS: stream, keys. ARGV: id of the entry that is known, verify key. One look, so that box and state belong together.
@@ -72,9 +71,13 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A publication, as its recorder remembers it: what workers that come later need. secret: opens it."""
+    """A publication, as its recorder remembers it: what workers that come later need. secret: opens it.
+
+    entry: its id in the stream.
+    """
 
     secret: bytes = field(repr=False)
+    entry: bytes = b""
 
 
 class ListFeed:
@@ -95,7 +98,7 @@ class ListFeed:
         arguments: list[Any] = [state.index, entry, *_boxes(secret, recorder, workers)]
         keys = (run_key(self._prefix, run), *list_keys(self._prefix, run))
         done = await answered(self._client.eval(_PUBLISH, len(keys), *keys, *arguments))
-        return Sent(secret) if done else None
+        return Sent(secret, done) if done else None
 
     async def admit(self, run: RunId, sent: Sent, recorder: bytes, workers: Iterable[bytes]) -> None:
         """Let more workers read what was published."""
@@ -104,9 +107,10 @@ class ListFeed:
             values = dict(zip(flat[::2], flat[1::2], strict=True))
             await answered(self._client.hset(list_keys(self._prefix, run)[1], mapping=cast("Any", values)))
 
-    async def is_there(self, run: RunId) -> bool:
-        """Whether a run has a state."""
-        return bool(await answered(self._client.exists(list_keys(self._prefix, run)[0])))
+    async def holds(self, run: RunId, sent: Sent) -> bool:
+        """Whether this publication is the state of a run still."""
+        rows = await answered(self._client.xrevrange(list_keys(self._prefix, run)[0], count=1))
+        return bool(rows) and rows[0][0] == sent.entry
 
     async def read(
         self, run: RunId, after: bytes, signing: bytes, recorder: bytes

@@ -8,7 +8,6 @@ Both expire. Names are digests under the deployment's key, so that no host stand
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
@@ -23,7 +22,6 @@ LIFE: Final = 86_400
 PAGES: Final = 32
 """Sketches remembered for one address."""
 PAGES_LIFE: Final = 3_600
-_FULL: Final = 16_384
 _LET_THROUGH: Final = """
 local n, most, answer = redis.call('SCARD', KEYS[1]), tonumber(ARGV[1]), {}
 for i = 3, #ARGV do
@@ -56,20 +54,12 @@ class TrapBook:
         self._client = client
         self._prefix = prefix
         self._number_key = number_key
-        self._full: OrderedDict[str, int] = OrderedDict()
 
     async def let_through(self, run: RunId, signature: str, numbers: Sequence[int], budget: int) -> list[bool]:
         """Which of these URLs are within the budget of a signature. Those that were once, are for good."""
         key = self._key("trap", run, signature)
-        if self._full.get(key) == budget:
-            # What was let through before is in the seen set by now, so the answer does not matter for it.
-            return [False] * len(numbers)
         arguments = str(budget), str(LIFE), *map(str, numbers)
         flags: bytes = await answered(self._client.eval(_LET_THROUGH, 1, key, *arguments))
-        if flags.endswith(b"0"):
-            self._full[key] = budget
-            if len(self._full) > _FULL:
-                self._full.popitem(last=False)
         return [flag == ord("1") for flag in flags]
 
     async def said(self, run: RunId, address: str, sketch: bytes) -> list[bytes]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import msgpack
 import numpy as np
@@ -73,6 +74,19 @@ def merged(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
         else:
             found.append((first, last))
     return tuple(found)
+
+
+def ground_of(index: str, packed: bytes | None) -> bytes:
+    """What stands for all that images are matched against: the same for the same file and the same difference from it.
+
+    index: sha256 (hex) of the file.  packed: a state as `pack_state` makes it, of which the number says nothing; None:
+    no state. 16 bytes.
+    """
+    try:
+        _version, _number, _index, *content = msgpack.unpackb(packed) if packed else (0, 0, 0, b"", [])
+    except (ValueError, TypeError, msgpack.UnpackException):
+        content = [packed, []]
+    return blake2b(index.encode() + msgpack.packb(content), digest_size=16).digest()
 
 
 def pack_state(state: ListState) -> bytes:

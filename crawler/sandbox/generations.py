@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from crawler.errors import SandboxUnavailable
+from crawler.match.live import ground_of
 from crawler.records import Digests, Examination
 from crawler.sandbox.pool import Sandbox
 from crawler.sandbox.protocol import Update
@@ -21,7 +22,7 @@ class Generations:
     def __init__(self, sandbox: Sandbox, index_sha256: str, update: Update | None) -> None:
         self._current = sandbox
         self._index = index_sha256
-        self._number = update.number if update else 0
+        self._note(update)
         self._retiring: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -40,6 +41,15 @@ class Generations:
         """Number of the state of the lists that images are matched against from now on; 0: the file alone."""
         return self._number
 
+    @property
+    def ground(self) -> bytes:
+        """What stands for all that images are matched against, whatever its number."""
+        return self._ground
+
+    def _note(self, update: Update | None) -> None:
+        self._number = update.number if update else 0
+        self._ground = ground_of(self._index, update.packed if update else None)
+
     async def examine(self, body: bytes | bytearray | memoryview) -> Examination:
         """As `Sandbox.examine`."""
         return await self._current.examine(body)
@@ -51,7 +61,7 @@ class Generations:
     def update(self, update: Update) -> None:
         """Let the present generation take over a state of the lists before the next image."""
         self._current.update(update)
-        self._number = update.number
+        self._note(update)
 
     async def renew(self, settings: SandboxSettings, update: Update | None = None) -> None:
         """Go over to another index file. Raises as `Sandbox.start` does: then the present generation goes on."""
@@ -60,7 +70,8 @@ class Generations:
             await fresh.close(0.0)
             raise SandboxUnavailable("sandbox: closed")
         old, self._current = self._current, fresh
-        self._index, self._number = settings.index_sha256, update.number if update else 0
+        self._index = settings.index_sha256
+        self._note(update)
         task = asyncio.get_running_loop().create_task(old.retire(fresh))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)

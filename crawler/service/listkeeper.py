@@ -30,6 +30,7 @@ from crawler.service.lists import counting, enabled
 from crawler.store import audit, coverage
 from crawler.store.actors import RECORDER
 from crawler.store.database import Database
+from crawler.store.rechecks import SUFFIX
 
 _PERIOD = 0.5
 _AGAIN = 30.0
@@ -136,7 +137,7 @@ class ListKeeper:
             kept.file = file
             if told.state is not None:
                 await self._send(run, kept, told.state, workers)
-                if index != marker.index:
+                if index != marker.index and not run.campaign.endswith(SUFFIX):
                     with self.db.write():
                         coverage.note_index(self.db, run, index)
             kept.stamp = stamp
@@ -145,10 +146,14 @@ class ListKeeper:
         elif kept.sent is not None and not workers >= kept.workers:
             # Somebody was revoked: the same again, under a key that only the others get.
             kept.stamp = None
+        elif kept.sent is not None and not await self.feed.holds(run, kept.sent):
+            # A server that lost its last second lost it.
+            kept.stamp = None
         elif kept.sent is not None and workers > kept.workers:
             await self.feed.admit(run, kept.sent, self.secret, workers - kept.workers)
             kept.workers = workers
-        if kept.empty:
+        # Visits ask whether known images are gone, and go on with whatever is enabled.
+        if kept.empty and not run.campaign.endswith(SUFFIX):
             await self._pause(marker)
         self._build(kept)
 

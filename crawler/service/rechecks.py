@@ -197,6 +197,7 @@ class _Rounds:
             index = ensure_index(self.home, self.db, campaign.match.lists)
         except NothingToMatch:
             # Its lists are gone; what is enabled may still know the images.
+            campaign = replace(campaign, match=replace(campaign.match, lists=()))
             index = ensure_index(self.home, self.db)
         ours = verify_key(key_file(self.home.keys, "worker"))
         if ours not in verify_keys(self.db):

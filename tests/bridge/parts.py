@@ -132,7 +132,7 @@ def served(
     if pointers:
         file = file.replace("[seeds]", f'pointers = "pages"\n[seeds]\npointers = ["{pointers}"]')
     campaign = parse_campaign(file, "c.toml", lab=True)
-    outside: Any = SimpleNamespace(run=RUN, index="index")
+    outside: Any = SimpleNamespace(run=RUN, index="index", number=0, ground=b"ground")
     resolver: Any = names or Names()
     return ServedRun(
         control=outside,

@@ -11,6 +11,7 @@ from crawler.bridge.pages import PageJudge
 from crawler.frontier.base import Completion
 from crawler.records import (
     DataImage,
+    Digests,
     Done,
     Examination,
     Failed,
@@ -32,6 +33,10 @@ class Seen:
     def __init__(self) -> None:
         self.reports: list[RecheckReport] = []
         self.looked = 0
+        self.index, self.number = "ab", 7
+
+    async def look_up(self, digests: Digests, size: int) -> Examination:
+        return Examination(True, found=image() if digests.sha256 == b"listed" else None)
 
     async def examine(self, body: bytes) -> Examination:
         self.looked += 1
@@ -73,6 +78,14 @@ async def test_an_image_is_looked_at_and_only_what_is_listed_is_told(
     assert "hits" not in completion.outcome.tally
     (report,) = seen.reports
     assert (report.answer, len(report.found), report.target, report.url) == (name, found, URL, URL)
+    assert report.index == "ab+7"
+
+
+@pytest.mark.parametrize(("sha256", "found"), [(b"listed", 1), (b"other", 0)])
+async def test_a_file_that_nobody_looks_into_is_looked_up(seen: Seen, sha256: bytes, found: int) -> None:
+    digests = Digests(b"m" * 16, b"1" * 20, sha256)
+    await visited(seen, body("video", b"", digests=digests, digested_bytes=9))
+    assert [(report.answer, len(report.found)) for report in seen.reports] == [("image", found)]
 
 
 @pytest.mark.parametrize(("status", "name"), [(404, "http-404"), (403, "http-403"), (401, "closed"), (503, "http-503")])

@@ -47,8 +47,11 @@ class Desk:
         self.revisiting = Revisiting(outside, b"k" * 16)
         self.served = served()
 
-    def look(self, outcome: Any = None, of: Lease | None = None, **fields: Any) -> bool:
-        """Whether an answer is remembered."""
+    async def look(self, outcome: Any = None, of: Lease | None = None, ground: bytes = b"", **fields: Any) -> bool:
+        """Whether an answer is remembered. ground: what counts from the request on."""
+        await self.revisiting.validators(self.served, of or night(1))
+        if ground:
+            self.served = replace(self.served, sandbox=SimpleNamespace(ground=ground))
         fetched = replace(answer(200), headers=(("ETag", TAG),), **fields)
         done = outcome or Done(None, (), {"images": 1})
         found = self.revisiting.clean_look(self.served, Answered(fetched), Completion(of or night(1), done))
@@ -59,7 +62,7 @@ class Desk:
 
 async def test_a_clean_image_is_asked_about_in_the_next_run() -> None:
     desk = Desk()
-    assert desk.look()
+    assert await desk.look()
     assert await desk.revisiting.validators(desk.served, night(2)) == (TAG, None)
     assert await desk.revisiting.validators(desk.served, night(2, f"{HOST}/b.jpg")) == NOTHING
     assert await desk.revisiting.validators(desk.served, night(2, context=1)) == NOTHING
@@ -72,9 +75,9 @@ async def test_a_clean_image_is_asked_about_in_the_next_run() -> None:
 
 async def test_other_lists_or_rules_are_another_look() -> None:
     desk = Desk()
-    assert desk.look()
-    grown: Any = SimpleNamespace(run=desk.served.run, index="another")
-    assert await desk.revisiting.validators(replace(desk.served, control=grown), night(2)) == NOTHING
+    assert await desk.look()
+    grown: Any = SimpleNamespace(ground=b"another")
+    assert await desk.revisiting.validators(replace(desk.served, sandbox=grown), night(2)) == NOTHING
     campaign = desk.served.campaign
     stricter = replace(campaign, match=replace(campaign.match, pdq_distance=10))
     assert await desk.revisiting.validators(replace(desk.served, campaign=stricter), night(2)) == NOTHING
@@ -89,26 +92,32 @@ async def test_other_lists_or_rules_are_another_look() -> None:
         Failed("undecodable(truncated)", (), {"images": 1}),
     ],
 )
-def test_what_is_no_clean_look_is_not_remembered(outcome: Any) -> None:
+async def test_what_is_no_clean_look_is_not_remembered(outcome: Any) -> None:
     desk = Desk()
-    assert not desk.look(outcome)
+    assert not await desk.look(outcome)
     assert desk.book.known == {}
 
 
-def test_what_was_not_seen_whole_is_not_remembered() -> None:
+async def test_what_was_not_seen_whole_is_not_remembered() -> None:
     desk = Desk()
-    assert not desk.look(truncated="reset")
-    assert not desk.look(status=206)
-    assert not desk.look(of=night(1, kind=Kind.PAGE))
+    assert not await desk.look(truncated="reset")
+    assert not await desk.look(status=206)
+    assert not await desk.look(of=night(1, kind=Kind.PAGE))
     desk.book.kept = False
-    assert not desk.look()
+    assert not await desk.look()
+
+
+async def test_lists_that_change_on_the_way_leave_nothing_to_remember() -> None:
+    desk = Desk()
+    assert not await desk.look(ground=b"masked meanwhile")
+    assert desk.book.known == {}
 
 
 async def test_the_courier_asks_with_what_is_known() -> None:
     desk = Desk()
     web = Web(page)
     desk.served = served(web=web)
-    assert desk.look()
+    assert await desk.look()
     runs: Any = Runs(desk.served)
     runs.get = lambda run: desk.served
     frontier: Any = Frontier()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from crawler.errors import RecordCorrupt
 from crawler.match.index import IndexRow, index_in_memory
-from crawler.match.live import ListState, Mask, merged, pack_state, unpack_state
+from crawler.match.live import ListState, Mask, ground_of, merged, pack_state, unpack_state
 from crawler.match.matcher import Matcher
 from crawler.match.tables import LINEAR_BELOW
 from crawler.match.thresholds import Thresholds
@@ -139,3 +139,13 @@ def test_what_is_no_state_is_refused() -> None:
         unpack_state(pack_state(ListState(1, INDEX, (), (IndexRow(9, "md5", bytes(15)),))))
     with pytest.raises(ValueError, match="does not fit"):
         pack_state(ListState(1, INDEX, (), (IndexRow(1 << 31, "md5", bytes(16)),)))
+
+
+def test_the_ground_is_what_counts_and_not_its_number() -> None:
+    row = IndexRow(9, "sha256", b"s" * 32)
+    ways = [(masked, added) for masked in ((), ((1, 4),)) for added in ((), (row,))]
+    states = [ListState(number, "ab" * 32, *way) for number in (1, 2) for way in ways]
+    grounds = [ground_of("ab" * 32, pack_state(state)) for state in states]
+    assert grounds[:4] == grounds[4:]
+    assert len(set(grounds)) == 4
+    assert ground_of("ab" * 32, None) == grounds[0] != ground_of("cd" * 32, None)
