@@ -79,7 +79,8 @@ def show(context: Globals, *, notice_id: str, reveal: bool, reason: str | None, 
     from crawler.cli.tables import print_facts, print_table
 
     nested = ("text", "urls", "attempts", "receipts")
-    print_facts((name, value) for name, value in found.items() if name not in nested)
+    facts = found | {"confirmed_by": ", ".join(found["confirmed_by"])}
+    print_facts((name, value) for name, value in facts.items() if name not in nested)
     for title, columns in (
         ("attempts", ("started_at", "channel", "result", "said")),
         ("receipts", ("received_at", "kind", "actor")),

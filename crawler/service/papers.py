@@ -34,8 +34,10 @@ _DRAFT_ID: Final = "<draft@draft.invalid>"
 def show_notice(
     db: Database, actor: Actor, options: Options, notice_id: str, *, reveal_reason: str | None = None
 ) -> dict[str, Any]:
-    """A notice as listings have it, with {"text", "urls": [...], "attempts": [...], "receipts": [...]}.
+    """A notice as listings have it, with {"confirmed_by": [names], "text", "urls": [...], "attempts": [...],
+    "receipts": [...]}.
 
+    confirmed_by: who may not approve it.
     URLs are masked unless this is the lab or a reason to reveal them is given.
     Raises NotAuthorised, InvalidInput for an unknown id or an empty reason.
     """
@@ -49,6 +51,7 @@ def show_notice(
         for url in shown.urls
     ]
     return notice_json(db, row) | {
+        "confirmed_by": sorted(notices.confirmers(db, notice_id)),
         "text": notice_text(shown),
         "urls": named,
         "attempts": [_attempt(each) for each in notices.attempts_of(db, notice_id)],

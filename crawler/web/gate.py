@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from crawler.errors import InvalidInput, NotAuthorised, Refused, Unavailable, VangnetError
+from crawler.errors import InvalidInput, NotAuthorised, OptionInvalid, Refused, Unavailable, VangnetError
 from crawler.service.actors import require
 from crawler.service.signing_in import resume
 from crawler.store.database import open_store
@@ -62,6 +62,9 @@ def status_of(error: VangnetError, method: str) -> int:
         return 403
     if isinstance(error, Refused):
         return 409
+    if isinstance(error, OptionInvalid):
+        # What the desk was started with, and nothing that the browser sent.
+        return 503
     if isinstance(error, InvalidInput):
         return 404 if method == "GET" else 400
     return 503 if isinstance(error, Unavailable) else 500

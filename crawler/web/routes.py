@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from crawler.web import audit, campaigns, entrance, items
+from crawler.web import audit, campaigns, entrance, items, notices
 from crawler.web.ways import Way
 
-WAYS: tuple[Way, ...] = (*entrance.WAYS, *items.WAYS, *campaigns.WAYS, *audit.WAYS)
+WAYS: tuple[Way, ...] = (*entrance.WAYS, *items.WAYS, *notices.WAYS, *campaigns.WAYS, *audit.WAYS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import os
 import re
 import subprocess
 import sys
@@ -47,10 +49,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def served(home: Path) -> Iterator[str]:
-    """The desk of a home, as `vangnet web` serves it; its address."""
+def served(home: Path, **options: str) -> Iterator[str]:
+    """The desk of a home, as `vangnet web` serves it; its address. options: as the environment names them."""
     command = [sys.executable, "-m", "crawler", "--home", str(home), "web", "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    env = os.environ | options
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as process:
         assert process.stderr is not None
         try:
             told = process.stderr.readline()
@@ -147,5 +150,62 @@ def test_from_sign_in_to_a_decision(chromium: Browser, tmp_path: Path) -> None:
             other.get_by_role("button", name="Sign out").click()
             other.goto(f"{url}queue")
             expect(other.get_by_role("button", name="Sign in")).to_be_visible()
+    assert troubles == []
+    assert all(address.startswith(url) for address in asked), "no page reaches beyond the desk"
+
+
+def test_from_a_confirmation_to_a_notice_that_leaves(chromium: Browser, tmp_path: Path) -> None:
+    outbox = tmp_path / "outbox"
+    options = {
+        "VANGNET_AUTHORITY": "Autoriteit Proeflab",
+        "VANGNET_NOTICE_SENDER": "notices@authority.example",
+        "VANGNET_OUTBOX": str(outbox),
+    }
+    with store_at(tmp_path, lab=False) as db:
+        fill(db)
+        add_user(db, ANNA, "beheer", "admin")
+        anna, bert = add_user(db, ANNA, "anna", "analyst"), add_user(db, ANNA, "bert", "approver")
+        troubles: list[str] = []
+        asked: set[str] = set()
+        with served(db.home.root, **options) as url:
+            page = opened(chromium, 390, troubles, asked)
+            sign_in(page, url, anna)
+            page.get_by_role("button", name="Take the next item").click()
+            page.get_by_label("Reason", exact=True).first.fill("stands on the list")
+            page.get_by_role("button", name="Confirm").click()
+            expect(page.get_by_role("status")).to_contain_text("Done: confirm")
+            page.get_by_role("link", name="Notices").click()
+            page.get_by_text("Draft to each abuse contact").click()
+            page.get_by_role("button", name="Draft", exact=True).click()
+            expect(page.get_by_role("status")).to_contain_text("Drafted: 1 hit in 1 draft")
+            page.locator("a.row").click()
+            expect(page.get_by_text("waits for an approver")).to_be_visible()
+            expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+            assert "secret-name" not in page.content()
+            assert narrow_enough(page)
+            page.screenshot(path=tmp_path / "notice-390.png", full_page=True)
+
+            other = opened(chromium, 1280, troubles, asked)
+            sign_in(other, url, bert)
+            other.get_by_role("link", name="Notices").click()
+            other.screenshot(path=tmp_path / "notices-1280.png", full_page=True)
+            other.locator("a.row").click()
+            expect(other.get_by_label("Text of the notice")).to_contain_text("Autoriteit Proeflab")
+            other.screenshot(path=tmp_path / "notice-1280.png", full_page=True)
+            other.get_by_role("button", name="Approve").click()
+            expect(other.get_by_text("by bert")).to_be_visible()
+            assert not outbox.exists()
+            other.get_by_role("button", name="Send what is approved").click()
+            expect(other.get_by_role("status")).to_contain_text("Sent:")
+            (row,) = db.rows("SELECT id, state FROM notices")
+            assert row["state"] == "sent"
+            (mail,) = outbox.iterdir()
+            assert mail.name == f"{row['id']}.eml"
+            assert email.message_from_bytes(mail.read_bytes())["To"] == FACTS.abuse_contact
+            expect(other.get_by_text("No notices here.")).to_be_visible()
+            page.goto(f"{url}notices?view=sent")
+            expect(page.locator("a.row", has_text=row["id"])).to_be_visible()
+            assert narrow_enough(page)
+            page.screenshot(path=tmp_path / "notices-390.png", full_page=True)
     assert troubles == []
     assert all(address.startswith(url) for address in asked), "no page reaches beyond the desk"
