@@ -22,7 +22,7 @@ MOST_LINES = 10
 
 
 @click.command()
-@click.option("--no-web", is_flag=True, help="Do not open the desk afterwards.")
+@click.option("--no-web", is_flag=True, help="Do not say how to open the desk afterwards.")
 @JSON_OPTION
 @click.pass_obj
 def demo(given: Globals, no_web: bool, as_json: bool) -> None:
@@ -32,12 +32,14 @@ def demo(given: Globals, no_web: bool, as_json: bool) -> None:
     again. Always with lab settings; the home is var/demo unless --home is given. Exit code 1 when something was missed,
     found wrongly, asked for out of scope or ended as it should not, 130 when it was interrupted.
     """
-    del no_web  # there is no desk to open yet, so both ways are the same
-    result = _demonstrate(given.home or HOME, given.user)
+    home = given.home or HOME
+    result = _demonstrate(home, given.user)
     if as_json:
         emit(result.to_json())
     else:
         _print(result)
+        if not no_web:
+            click.echo(f"the desk on these hits: vangnet --settings {SETTINGS} --home {home} web", err=True)
     if not result.passed:
         raise click.exceptions.Exit(130 if result.interrupted else 1)
 
