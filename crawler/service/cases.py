@@ -177,8 +177,8 @@ def _lapse(db: Database) -> None:
         _each(db, DESK, case_id, Event.RELEASE)
         audit.append(db, DESK, "cases.lapse", case_id, detail={"what": "lease"})
     for case_id in holds:
-        cases.set_hold(db, case_id, None, None)
         _each(db, DESK, case_id, Event.RESUME)
+        cases.end_hold_of_none(db, case_id)
         audit.append(db, DESK, "cases.lapse", case_id, detail={"what": "hold"})
 
 
