@@ -12,7 +12,7 @@ from crawler.cli.display import CrawlDisplay, print_summary
 from crawler.fetch.surroundings import proxies
 from crawler.service.crawl import CrawlOrder, crawl_campaign
 from crawler.service.embedded import server_of
-from crawler.store.database import open_store
+from crawler.service.session import open_session
 
 
 @click.command()
@@ -27,9 +27,9 @@ def crawl(context: Globals, file: Path, workers: int, replace: bool, as_json: bo
     if not (proxy := proxies(os.environ)).ok:
         click.echo(f"vangnet: {proxy.line}", err=True)
     home = context.open_home(options)
-    with open_store(home) as db, server_of(home, options) as url, CrawlDisplay() as display:
-        order = CrawlOrder(file, workers, context.settings, url, context.user, replace)
-        summary = crawl_campaign(home, options, db, order, display.update, say=remark)
+    with open_session(home, context.user) as at, server_of(home, options) as url, CrawlDisplay() as display:
+        order = CrawlOrder(file, workers, context.settings, url, replace)
+        summary = crawl_campaign(home, options, at, order, display.update, say=remark)
     if as_json:
         emit(summary.to_json())
     else:

@@ -109,9 +109,9 @@ def demonstrate(
     """
     _compile()
     with open_session(home, user) as session:
-        order = prepare(home, lab, session, settings, user)
+        order = prepare(home, lab, session, settings)
         with server_of(home, options) as url:
-            summary = crawl_campaign(home, options, session.db, order(url), progress)
+            summary = crawl_campaign(home, options, session, order(url), progress)
             hits = list(list_hits(session.db, session.actor, campaign=summary.run.campaign))
             again = RecheckOrder(settings, url, everything=True, wait=MARGIN)
             aftermath = None if summary.interrupted else follow_up(home, lab, session, options, again, say=say)
@@ -134,7 +134,7 @@ def _compile() -> None:
     import_module("crawler.sandbox.examine")
 
 
-def prepare(home: Home, lab: Lab, session: Session, settings: str, user: str | None) -> Callable[[str], CrawlOrder]:
+def prepare(home: Home, lab: Lab, session: Session, settings: str) -> Callable[[str], CrawlOrder]:
     """Write the lab's files and import its list. Returns what makes an order of a server's URL."""
     files = home.root / FILES
     try:
@@ -146,7 +146,7 @@ def prepare(home: Home, lab: Lab, session: Session, settings: str, user: str | N
     except OSError as error:
         raise VangnetError(f"{files}: {error.strerror or error}; the home must be writable") from error
     import_list(session.db, session.actor, hashes, name=LIST, options=ImportOptions(format="lines"))
-    return lambda url: CrawlOrder(campaign, WORKERS, settings, url, user)
+    return lambda url: CrawlOrder(campaign, WORKERS, settings, url)
 
 
 def _sites(plan: Plan, hits: set[str]) -> tuple[SiteResult, ...]:

@@ -92,14 +92,16 @@ PERMITS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
 def identify(db: Database, name: str | None, *, origin: str = "cli", signed_in: str | None = None) -> Actor:
     """The person who acts, with all roles that the person has.
 
-    name: as --user gave it; None: "operator" in the lab, else who signed in, else the account's name.
+    name: as --user gave it; None: "operator" in the lab, else the account where it is registered itself, else who
+    signed in, else the account's name. Timers of an account thus act as the account, whoever signed in under it.
     signed_in: whose session the command carries, None for nobody's.
     Raises NotAuthorised when the name is neither the account's nor that of the session, or needs a session.
     """
     if db.home.lab:
         return Actor(name or "operator", ALL_ROLES, origin)
     account = _account()
-    wanted, origin = name or signed_in or account, f"{origin}:{account}"
+    itself = account if _is_registered(db, account) else None
+    wanted, origin = name or itself or signed_in or account, f"{origin}:{account}"
     if not anyone_has_a_role(db):
         if wanted != account:
             raise NotAuthorised(
@@ -126,6 +128,12 @@ def require(db: Database, actor: Actor, act: str) -> None:
         audit.append(db, actor, act, "", result="refused", detail={"why": "role"})
     wanted = " or ".join(sorted(PERMITS.get(act, frozenset()))) or "nobody"
     raise NotAuthorised(f"{actor.name!r} may not do this ({act}); it takes the role {wanted}")
+
+
+def _is_registered(db: Database, account: str) -> bool:
+    """Whether an account is itself a person who acts, by the word of the operating system."""
+    found = people.person(db, account)
+    return found is not None and not found.signs_in and found.disabled_at is None
 
 
 def _account() -> str:

@@ -87,10 +87,14 @@ def approve_campaign(db: Database, actor: Actor, name: str) -> dict[str, Any]:
 
 
 def require_approval(db: Database, options: Options, name: str) -> None:
-    """Return when a campaign may be crawled under these options. Raises Refused."""
-    row = campaigns.load(db, name)
-    if options.require_campaign_approval and (row is None or row.state == "created"):
+    """Return when a campaign may be crawled, and spoken for, under these options. Raises Refused."""
+    if _unapproved(db, options, name):
         raise Refused(f"campaign {name!r} is not approved: a second person runs `vangnet campaign approve {name}`")
+
+
+def _unapproved(db: Database, options: Options, name: str) -> bool:
+    row = campaigns.load(db, name)
+    return options.require_campaign_approval and (row is None or row.state == "created")
 
 
 def require_absolute_seeds(campaign: Campaign) -> None:
@@ -193,6 +197,8 @@ def may_reveal(db: Database, actor: Actor, name: str, reason: str | None) -> boo
     return True
 
 
-def legal_basis(db: Database, name: str, *, lab: bool) -> str | None:
-    """What a kept campaign says that it rests on; None when the campaign is not kept here (any more)."""
-    return stored_campaign(db, name, lab=lab).about.legal_basis if campaigns.load(db, name) else None
+def legal_basis(db: Database, options: Options, name: str) -> str | None:
+    """What a kept campaign says that it rests on; None when it is not kept here (any more), or not approved."""
+    if campaigns.load(db, name) is None or _unapproved(db, options, name):
+        return None
+    return stored_campaign(db, name, lab=options.lab).about.legal_basis

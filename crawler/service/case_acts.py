@@ -156,8 +156,10 @@ def _act(db: Database, actor: Actor, case_id: str, order: _Order) -> dict[str, A
                     assessor=order.assessor,
                     act_id=act_id,
                 )
-            owner, seconds = order.hold or (None, None)
-            cases.set_hold(db, case_id, owner, None if seconds is None else db.clock() + seconds)
+            if order.hold is not None:
+                owner, seconds = order.hold
+                cases.set_hold(db, case_id, owner, db.clock() + seconds)
+            cases.end_hold_of_none(db, case_id)
             cases.end_lease(db, case_id)
             detail: dict[str, Any] = {"hits": [state.id for state, _ in moves], "after": moves[0][1]}
             audit.append(db, actor, f"cases.{order.event}", case_id, detail=detail)

@@ -74,7 +74,7 @@ def _undo(db: Database, actor: Actor, case: CaseRow) -> int:
             moved = {"event": event.value, "before": at.value, "after": target.value}
             decisions.decide(db, actor, row["hit_id"], **moved, reason=reason, act_id=act_id)
             at = target
-    cases.set_hold(db, case.id, None, None)
+    cases.end_hold_of_none(db, case.id)
     if not all(row["before"] == Status.ELSEWHERE for row in rows):
         take(db, actor, case.id)
     return len(rows)

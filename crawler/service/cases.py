@@ -15,7 +15,7 @@ from crawler.review.states import TRANSITIONS, Event, Status, decide
 from crawler.service.actors import require
 from crawler.service.hits import may_reveal
 from crawler.store import audit, cases, decisions, hit_views
-from crawler.store.actors import Actor
+from crawler.store.actors import DESK, Actor
 from crawler.store.cases import CaseRow
 from crawler.store.database import Database
 from crawler.store.hit_views import HitState
@@ -24,9 +24,6 @@ from crawler.store.times import iso, iso_optional
 
 LEASE_SECONDS: Final = 900.0
 """How long an item that was taken stays with whoever took it."""
-
-DESK: Final = Actor("desk")
-"""The service that ends leases and holds in time, under no role."""
 
 OPEN: Final = (Status.NEW, Status.CLAIMED)
 
@@ -180,8 +177,8 @@ def _lapse(db: Database) -> None:
         _each(db, DESK, case_id, Event.RELEASE)
         audit.append(db, DESK, "cases.lapse", case_id, detail={"what": "lease"})
     for case_id in holds:
-        cases.set_hold(db, case_id, None, None)
         _each(db, DESK, case_id, Event.RESUME)
+        cases.end_hold_of_none(db, case_id)
         audit.append(db, DESK, "cases.lapse", case_id, detail={"what": "hold"})
 
 

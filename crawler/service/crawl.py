@@ -19,12 +19,13 @@ from crawler.frontier.base import RunCounts
 from crawler.home import Home
 from crawler.options import Options
 from crawler.records import RunId
-from crawler.service.actors import identify, require
+from crawler.service.actors import require
 from crawler.service.campaigns import keep_file, require_absolute_seeds, require_approval, stored_campaign
 from crawler.service.deployment import Deployment, Server, joined
 from crawler.service.launch import Launch, alone
 from crawler.service.lists import ensure_index
 from crawler.service.processes import Crew
+from crawler.service.session import Session
 from crawler.service.shown import letters_json, urls_json
 from crawler.store import campaigns
 from crawler.store.actors import Actor
@@ -90,14 +91,13 @@ class CrawlOrder:
     workers: int
     settings: str
     redis_url: str
-    user: str | None = None
     replace: bool = False
 
 
 def crawl_campaign(
     home: Home,
     options: Options,
-    db: Database,
+    at: Session,
     order: CrawlOrder,
     progress: Callable[[Progress], None],
     *,
@@ -110,8 +110,8 @@ def crawl_campaign(
     While the campaign is paused, it waits.
     Raises CampaignInvalid, CampaignExpired, NothingToMatch, NotAuthorised, Refused, RedisUnavailable, FrontierLost.
     """
+    db, actor = at.db, at.actor
     campaign = load_campaign(order.file, lab=options.lab)
-    actor = identify(db, order.user)
     require(db, actor, "campaigns.write")
     check_startable(campaign, datetime.now(UTC).date())
     index = ensure_index(home, db, campaign.match.lists, say=say)
@@ -122,15 +122,21 @@ def crawl_campaign(
 
 
 def crawl_kept(
-    home: Home, options: Options, db: Database, order: CrawlOrder, name: str, *, progress: Callable[[Progress], None]
+    home: Home,
+    options: Options,
+    at: Session,
+    order: CrawlOrder,
+    name: str,
+    *,
+    progress: Callable[[Progress], None],
 ) -> CrawlSummary:
     """As `crawl_campaign`, for the campaign that is kept under a name; the order's file is not read.
 
     Raises CampaignInvalid too when it names seed files relative to its own, which nobody knows any more.
     """
+    db, actor = at.db, at.actor
     campaign = stored_campaign(db, name, lab=options.lab)
     require_absolute_seeds(campaign)
-    actor = identify(db, order.user)
     require(db, actor, "campaigns.start")
     check_startable(campaign, datetime.now(UTC).date())
     index = ensure_index(home, db, campaign.match.lists)

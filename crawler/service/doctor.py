@@ -24,6 +24,7 @@ from crawler.service.actors import identify, require
 from crawler.service.data import data_status
 from crawler.service.findings import Check, Finding, Level, Look, ok, problem, warning
 from crawler.service.notices import issuer_of, notice_json
+from crawler.service.session import signed_in
 from crawler.store import lists, notices, schedules
 from crawler.store.actors import anyone_has_a_role
 from crawler.store.database import open_store
@@ -43,7 +44,7 @@ def examine(home: Home, options: Options, user: str | None, *, checks: Sequence[
     found: list[Finding] = []
     try:
         with open_store(home, busy_seconds=5.0) as db:
-            require(db, identify(db, user), "doctor.read")
+            require(db, identify(db, user, signed_in=signed_in(db)), "doctor.read")
             found.append(ok("database", f"{home.database.stat().st_size >> 10} KiB, opened with its keys"))
             found += _run(Look(home, options, db, time.time()), checks or CHECKS)
     except VangnetError as error:

@@ -47,7 +47,8 @@ def enable(
 
     trial: what `try_list` found; needed where `waiting` says so.  despite: why it is enabled although it would hit
     harmless images; kept sealed.
-    Raises as `waiting` does; Refused when the trial would hit something and no reason is given, or was not made.
+    Raises as `waiting` does; Refused when the trial would hit something and no reason is given, when it was not made,
+    or was of another version.
     """
     row = waiting(db, actor, name)
     if row is None:
@@ -62,6 +63,12 @@ def enable(
             "its owner, or give --despite REASON"
         )
     with db.write():
+        # While it was tried, somebody may have imported another version, or a list of the same name.
+        now = acts.known(db, name)
+        if not (trial.list_id, trial.version) == (row.id, row.version) == (now.id, now.version):
+            raise Refused(
+                f"list {name!r} is no longer the one that was tried; enable it again, to try version {now.version}"
+            )
         manifests.note_enabling(db, actor, row.id, row.version, corpus=trial.images, would_hit=len(trial.hits))
         detail: dict[str, object] = {"version": row.version, "corpus": trial.images, "would_hit": len(trial.hits)}
         if trial.hits and despite:

@@ -15,7 +15,7 @@ from crawler.options import Options
 from crawler.records import Rejected
 from crawler.review.states import Status
 from crawler.service.actors import require
-from crawler.service.campaigns import legal_basis
+from crawler.service.campaigns import legal_basis, require_approval
 from crawler.store import audit, notices
 from crawler.store.actors import Actor
 from crawler.store.database import Database
@@ -82,7 +82,7 @@ def approve_notice(
     objection: Exception | None = None
     with db.write():
         row = _known(db, notice_id)
-        objection = _approval_objection(db, actor, row, revision)
+        objection = _approval_objection(db, actor, row, revision) or _unfounded(db, options, row)
         if objection is None:
             stale = [hit.id for hit in notices.hits_of(db, notice_id) if not _may_be_noticed(hit)]
             if stale:
@@ -172,7 +172,7 @@ def composed(
 ) -> Notice:
     """A notice as it would be written at `at` (epoch seconds)."""
     campaigns = sorted({hit.campaign for hit in hits})
-    bases = dict.fromkeys(legal_basis(db, name, lab=options.lab) for name in campaigns)
+    bases = dict.fromkeys(legal_basis(db, options, name) for name in campaigns)
     return Notice(
         id=row.id,
         instrument=_instrument(row.instrument),
@@ -213,6 +213,16 @@ def _approval_objection(db: Database, actor: Actor, row: NoticeRow, revision: in
         return Refused(f"notice {row.id} has changed since you saw it (revision {row.revision}); look at it again")
     if actor.name in notices.confirmers(db, row.id):
         return NotAuthorised(f"{actor.name!r} confirmed a hit of notice {row.id}; a second person has to approve it")
+    return None
+
+
+def _unfounded(db: Database, options: Options, row: NoticeRow) -> Refused | None:
+    """A notice says what it rests on in the words of campaign files, each of which a second person approved."""
+    try:
+        for name in sorted({hit.campaign for hit in notices.hits_of(db, row.id)}):
+            require_approval(db, options, name)
+    except Refused as error:
+        return error
     return None
 
 

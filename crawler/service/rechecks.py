@@ -24,7 +24,7 @@ from crawler.options import Options
 from crawler.recheck.schedule import MISSES, due_at, is_due, misses
 from crawler.records import Candidate, Discovered, Kind, RunId
 from crawler.service.actors import require
-from crawler.service.campaigns import stored_campaign
+from crawler.service.campaigns import require_approval, stored_campaign
 from crawler.service.deployment import Deployment, Server, joined
 from crawler.service.launch import alone
 from crawler.service.lists import ensure_index
@@ -192,6 +192,8 @@ class _Rounds:
 
     def _marker(self, name: str) -> RunControl:
         """What workers are told. Visits of its hits go on after a campaign's last day."""
+        # Its file may have been replaced since the crawl; nobody is asked for what nobody approved.
+        require_approval(self.db, self.options, name)
         campaign = stored_campaign(self.db, name, lab=self.options.lab)
         try:
             index = ensure_index(self.home, self.db, campaign.match.lists)

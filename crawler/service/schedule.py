@@ -22,6 +22,7 @@ from crawler.service.deployment import Server
 from crawler.service.launch import alone
 from crawler.service.planned import ZONE, check_line, next_after, planned
 from crawler.service.rechecks import RecheckOrder, run_rechecks
+from crawler.service.session import Session
 from crawler.service.start import start_campaign
 from crawler.store import audit, campaigns, schedules
 from crawler.store.actors import Actor
@@ -186,8 +187,10 @@ def _crawl(duty: Duty, campaign: str, workers: int) -> tuple[str, str | None]:
             pass
     except Refused:
         return "overlap", "the campaign is being crawled from this home"
-    order = CrawlOrder(Path(), workers, duty.settings, duty.redis_url, duty.actor.name)
-    summary = crawl_kept(duty.home, duty.options, duty.db, order, campaign, progress=lambda _: None)
+    order = CrawlOrder(Path(), workers, duty.settings, duty.redis_url)
+    summary = crawl_kept(
+        duty.home, duty.options, Session(duty.db, duty.actor), order, campaign, progress=lambda _: None
+    )
     return ("interrupted" if summary.interrupted else "done"), f"run {summary.run.number}, {summary.hits} hits"
 
 

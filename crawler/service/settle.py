@@ -20,11 +20,8 @@ from crawler.service.crawl import close_run
 from crawler.service.deployment import Deployment
 from crawler.service.launch import alone
 from crawler.store import campaigns
-from crawler.store.actors import Actor
+from crawler.store.actors import SETTLER
 from crawler.store.database import Database
-
-SETTLER = Actor("settler")
-"""The service that closes them, under no role."""
 
 _LOOKS = 0.2
 _EVERY = 3.0

@@ -19,7 +19,7 @@ from crawler.errors import NotAuthorised, Refused
 from crawler.service.actors import ALL_ROLES
 from crawler.service.users import HASHER
 from crawler.store import audit, people
-from crawler.store.actors import Actor, roles_of
+from crawler.store.actors import VISITOR, Actor, roles_of
 from crawler.store.database import Database
 
 IDLE_SECONDS: Final = 3_600.0
@@ -28,8 +28,6 @@ WINDOW: Final = 900.0
 """Seconds in which failed sign-ins count."""
 OF_NAME: Final = 5
 OF_ORIGIN: Final = 20
-VISITOR: Final = Actor("visitor")
-"""Whoever is not signed in, for the audit record."""
 
 _STEP: Final = 30
 _SEEN_EVERY: Final = 60.0
@@ -46,15 +44,12 @@ def sign_in(db: Database, name: str, password: str, code: str, *, origin: str) -
     Raises NotAuthorised, the same for whatever was wrong; Refused after 5 failures of a name or 20 from an origin
     within a quarter of an hour.
     """
-    of_name, of_origin = people.failures(db, name, origin, db.clock() - WINDOW)
-    if of_name >= OF_NAME or of_origin >= OF_ORIGIN:
-        raise Refused("too many sign-ins failed; wait a quarter of an hour, or have an admin reset the password")
+    _charge(db, name, origin)
     with _one_at_a_time:
         fits = _fits(db, name, password, code)
     actor = Actor(name, frozenset(), origin)
     with db.write():
         if not fits:
-            people.note_failure(db, name, origin)
             # What was typed as a name may be a password: only names that exist go on record.
             known = people.person(db, name) is not None
             detail = {"from": origin}
@@ -102,6 +97,16 @@ def sign_out(db: Database, actor: Actor, token: str) -> None:
     with db.write():
         people.end_session(db, token)
         audit.append(db, actor, "users.sign-out", actor.name)
+
+
+def _charge(db: Database, name: str, origin: str) -> None:
+    """Count an attempt as failed before it is looked at, so that many at once are no more than one after another."""
+    with db.write():
+        of_name, of_origin = people.failures(db, name, origin, db.clock() - WINDOW)
+        if may := of_name < OF_NAME and of_origin < OF_ORIGIN:
+            people.note_failure(db, name, origin)
+    if not may:
+        raise Refused("too many sign-ins failed; wait a quarter of an hour, or have an admin reset the password")
 
 
 def _fits(db: Database, name: str, password: str, code: str) -> bool:

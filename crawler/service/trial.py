@@ -31,8 +31,10 @@ class WouldHit:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """images: that the list was tried on."""
+    """What one version of a list would hit. images: that it was tried on."""
 
+    list_id: int
+    version: int
     images: int
     hits: tuple[WouldHit, ...]
 
@@ -74,6 +76,8 @@ def try_list(db: Database, row: HashList, corpus: Corpus, *, progress: Callable[
         raise HomeUnusable(f"home {db.home.root}: {error.strerror}; make room, or mend it") from error
     labels = lists.entry_facts(db, [match.entry for _, match in found])
     return Trial(
+        row.id,
+        row.version,
         images,
         tuple(WouldHit(what, labels[match.entry].label, match.algorithm, match.distance) for what, match in found),
     )

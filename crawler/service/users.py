@@ -16,7 +16,7 @@ import pyotp
 from crawler.errors import InvalidInput, Refused
 from crawler.service.actors import require
 from crawler.store import audit, people
-from crawler.store.actors import Actor, Role, add_role
+from crawler.store.actors import SERVICES, Actor, Role, add_role
 from crawler.store.database import Database
 from crawler.store.people import Person
 from crawler.store.times import iso, iso_optional
@@ -64,11 +64,15 @@ def add_user(db: Database, actor: Actor, name: str, role: str, *, account: bool 
 
 
 def reset_user(db: Database, actor: Actor, name: str) -> Enrolled:
-    """Make a new password and TOTP secret; sessions end. Raises NotAuthorised, InvalidInput, Refused when disabled."""
+    """Make a new password and TOTP secret; sessions end, and failed sign-ins are forgotten.
+
+    Raises NotAuthorised, InvalidInput, Refused when disabled.
+    """
     require(db, actor, "users.write")
     with db.write():
         _standing(db, name)
         made = _enrol(db, name)
+        people.forget_failures(db, name)
         audit.append(db, actor, "users.reset", name)
     return made
 
@@ -115,6 +119,8 @@ def _enrol(db: Database, name: str) -> Enrolled:
 def _checked(name: str, role: str) -> Role:
     if not _NAME.fullmatch(name):
         raise InvalidInput(f"{name!r} is no user name: 1 to 32 of a-z, 0-9, '.', '_' and '-', a letter first")
+    if name in SERVICES:
+        raise InvalidInput(f"{name!r} is a service of Vangnet's own; take another name")
     if role not in set(Role):
         raise InvalidInput(f"there is no role {role!r}; it is one of {', '.join(Role)}")
     return Role(role)

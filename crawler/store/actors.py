@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from crawler.store.database import Database
 
@@ -30,8 +31,16 @@ class Actor:
     origin: str = "service"
 
 
-RECORDER = Actor("recorder")
+RECORDER: Final = Actor("recorder")
 """The service that writes what the workers report."""
+SETTLER: Final = Actor("settler")
+"""The service that ends runs in which nothing is left to do."""
+DESK: Final = Actor("desk")
+"""The service that ends leases and holds in time."""
+VISITOR: Final = Actor("visitor")
+"""Whoever is not signed in, for the audit record."""
+SERVICES: Final = frozenset(actor.name for actor in (RECORDER, SETTLER, DESK, VISITOR))
+"""Names under which no person may be registered."""
 
 
 def register(db: Database, actor: Actor) -> None:

@@ -101,9 +101,18 @@ def end_lease(db: Database, case_id: str) -> None:
     db.execute("UPDATE cases SET lease_actor = NULL, lease_until = NULL WHERE id = ?", case_id)
 
 
-def set_hold(db: Database, case_id: str, owner: str | None, until: float | None) -> None:
-    """Who holds an item, until when; None ends it."""
+def set_hold(db: Database, case_id: str, owner: str, until: float) -> None:
+    """Who holds an item, until when."""
     db.execute("UPDATE cases SET hold_owner = ?, hold_until = ? WHERE id = ?", owner, until, case_id)
+
+
+def end_hold_of_none(db: Database, case_id: str) -> None:
+    """End the hold of an item none of whose hits is held any more. Acts on its other hits leave the hold as it is."""
+    db.execute(
+        "UPDATE cases SET hold_owner = NULL, hold_until = NULL WHERE id = ?1 AND hold_owner IS NOT NULL "
+        "AND NOT EXISTS (SELECT 1 FROM hits WHERE case_id = ?1 AND status = 'held')",
+        case_id,
+    )
 
 
 def lapsed(db: Database) -> tuple[list[str], list[str]]:

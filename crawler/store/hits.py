@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from crawler.errors import InvalidInput
 from crawler.match.certainty import Certainty, Evidence, certainty
 from crawler.records import Attribution, FoundImage, HitReport, RunId
-from crawler.review.states import START
-from crawler.store import audit
+from crawler.review.states import START, Event
+from crawler.store import audit, decisions
 from crawler.store.actors import RECORDER
 from crawler.store.database import Database
 from crawler.store.hit_marks import remark
@@ -87,9 +87,26 @@ def _record(
     if hit_id is None:
         hit_id = _insert_hit(db, report, attribution, image_id, blind)
     _insert_sighting(db, report, attribution, hit_id)
+    _reopen_if_back(db, hit_id, report.found_at)
     _merge_matches(db, report, hit_id, entries, list_versions)
     db.execute("UPDATE hits SET certainty = ?, changed_at = ? WHERE id = ?", _certainty(db, hit_id), db.clock(), hit_id)
     return HitRecorded(hit_id, new)
+
+
+def _reopen_if_back(db: Database, hit_id: str, found_at: float) -> None:
+    """An image that was gone and is seen again is a new case for people; a report from before it went says nothing."""
+    row = db.row(
+        "SELECT status, CASE status "
+        "WHEN 'removed' THEN (SELECT max(missing_from) FROM removals WHERE hit_id = hits.id) "
+        "WHEN 'moved' THEN (SELECT max(checked_at) FROM rechecks WHERE hit_id = hits.id AND outcome = 'moved') "
+        "END AS gone_at FROM hits WHERE id = ?",
+        hit_id,
+    )
+    if row is None or row["gone_at"] is None or found_at <= row["gone_at"]:
+        return
+    moved = {"before": row["status"], "after": START.value}
+    decisions.decide(db, RECORDER, hit_id, event=Event.REOPEN, **moved, reason="seen again by a crawl")
+    audit.append(db, RECORDER, f"hits.{Event.REOPEN}", hit_id, detail=moved)
 
 
 def _image(db: Database, found: FoundImage, seen_at: float) -> str:

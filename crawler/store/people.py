@@ -106,7 +106,7 @@ def failures(db: Database, name: str, origin: str, since: float) -> tuple[int, i
 
 
 def forget_failures(db: Database, name: str) -> None:
-    """A sign-in succeeded."""
+    """The name starts anew: a sign-in succeeded, or the person got new credentials."""
     db.execute("DELETE FROM failed_sign_ins WHERE name_blind = ?", db.sealer.blind("sign-in", name))
 
 

@@ -42,8 +42,10 @@ def test_from_the_first_admin_to_a_decision(vangnet: Run, tmp_path: Path, monkey
     beheer = vangnet("users", "add", "beheer", "--role", "admin", "--json").document()
     assert "signs in first" in vangnet("--user", "beheer", "users", "list").err
     assert vangnet("cases", "list").code == 0 or "role" in vangnet("cases", "list").err
+    assert vangnet("doctor").code == 3
     typed(monkeypatch, beheer)
     assert vangnet("users", "sign-in", "beheer").code == 0
+    assert vangnet("doctor").code == 1
     kept = token_file(home_at(tmp_path, lab=False))
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     shown = vangnet("users", "add", "anna", "--role", "analyst")

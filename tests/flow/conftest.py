@@ -61,9 +61,9 @@ def crawled(tmp_path_factory: pytest.TempPathFactory, kernels: Path) -> Iterator
     with demo_home(root) as home, open_session(home, None) as session:
         # Gone before anybody looks at the outcome: a lab never rests.
         with Lab(prewarm=True) as lab:
-            order = prepare(home, lab, session, SETTINGS, None)
+            order = prepare(home, lab, session, SETTINGS)
             with server_of(home, options) as url:
-                summary = crawl_campaign(home, options, session.db, order(url), lambda _: None)
+                summary = crawl_campaign(home, options, session, order(url), lambda _: None)
             hits = list(list_hits(session.db, session.actor))
             found = Crawled(home, lab.plan, summary, hits, lab.entries(), lab.seen(), lab.worst_excess(50.0))
         yield found

@@ -56,9 +56,9 @@ def followed(tmp_path_factory: pytest.TempPathFactory, kernels: Path) -> Iterato
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VANGNET_VERBOSE", "1")
         with demo_home(root) as home, Lab(SITES) as lab, open_session(home, None) as session:
-            order = prepare(home, lab, session, SETTINGS, None)
+            order = prepare(home, lab, session, SETTINGS)
             with server_of(home, options) as url:
-                crawl_campaign(home, options, session.db, order(url), lambda _: None)
+                crawl_campaign(home, options, session, order(url), lambda _: None)
                 written = logs(home)
                 lab.clear()
                 again = RecheckOrder(SETTINGS, url, everything=True, wait=60.0)

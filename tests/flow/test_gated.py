@@ -39,8 +39,8 @@ class Bench:
         self.lab.write_campaign(path, campaign={"name": name}, identity=identity, match={"lists": [LIST]})
         options = load_options(SETTINGS)
         with server_of(self.home, options) as url:
-            order = CrawlOrder(path, 1, SETTINGS, url, None)
-            summary = crawl_campaign(self.home, options, self.session.db, order, lambda _: None)
+            order = CrawlOrder(path, 1, SETTINGS, url)
+            summary = crawl_campaign(self.home, options, self.session, order, lambda _: None)
         return summary, judge(list_hits(self.session.db, self.session.actor, campaign=name), self.lab.truth)
 
 
@@ -48,7 +48,7 @@ class Bench:
 def bench(tmp_path_factory: pytest.TempPathFactory, kernels: Path) -> Iterator[Bench]:
     root = new_root(tmp_path_factory.mktemp("gated"), kernels)
     with demo_home(root) as home, Lab(SITES) as lab, open_session(home, None) as session:
-        prepare(home, lab, session, SETTINGS, None)
+        prepare(home, lab, session, SETTINGS)
         yield Bench(home, lab, session)
 
 

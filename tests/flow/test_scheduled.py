@@ -25,7 +25,7 @@ def test_a_planned_campaign_is_crawled(tmp_path: Path, kernels: Path) -> None:
     root = new_root(tmp_path, kernels)
     with demo_home(root) as home, Lab(["galerij"]) as lab, open_session(home, None) as session:
         db, actor = session.db, session.actor
-        order = prepare(home, lab, session, SETTINGS, None)("")
+        order = prepare(home, lab, session, SETTINGS)("")
         made, _ = create_campaign(db, actor, order.file, lab=True)
         now = time.time()
         db.clock = lambda: now - 86_400

@@ -17,6 +17,7 @@ from crawler.review.states import START, TRANSITIONS, Event, Status
 from crawler.service import case_acts, case_undo, cases
 from crawler.service.hits import confirm_hit
 from crawler.store.actors import Actor, Role
+from crawler.store.cases import find
 from crawler.store.database import Database
 from crawler.store.decisions import events_of
 from crawler.store.hits import record
@@ -142,6 +143,29 @@ def test_a_hit_whose_item_somebody_has_is_left_to_them(db: Database) -> None:
     with pytest.raises(Refused, match="is with anna at the desk"):
         confirm_hit(db, bert, hit, reason="listed")
     assert confirm_hit(db, anna, hit, reason="listed")["status"] == "confirmed"
+
+
+def test_a_hold_keeps_its_owner_and_its_end_while_a_hit_is_held(db: Database) -> None:
+    """A second place of the image is found meanwhile, and decided on."""
+    _, bert = PEOPLE
+    record(db, report("s1", image_url="https://gallery.example/1.jpg"), ATTRIBUTION)
+    (item,) = [row["id"] for row in db.rows("SELECT id FROM cases")]
+    case_acts.hold_case(db, bert, item, owner="police", days=10, reason="asked for")
+    held = find(db, item)
+    assert held is not None and held.hold_owner == "police"
+    record(db, report("s2", image_url="https://gallery.example/2.jpg"), ATTRIBUTION)
+    for act in (
+        lambda: case_acts.reject_case(db, bert, item, reason="no"),
+        lambda: case_undo.undo_case(db, bert, item),
+        lambda: case_acts.reject_case(db, bert, item, reason="no"),
+    ):
+        act()
+        kept = find(db, item)
+        assert kept is not None
+        assert (kept.hold_owner, kept.hold_until) == (held.hold_owner, held.hold_until)
+    case_acts.resume_case(db, bert, item, reason="over")
+    ended = find(db, item)
+    assert ended is not None and (ended.hold_owner, ended.hold_until) == (None, None)
 
 
 def test_undo_ends_after_half_an_hour_and_belongs_to_who_decided(db: Database) -> None:

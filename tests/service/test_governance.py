@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from crawler.store.lists import HashList
 from tests.service.governed import BERT, OTHER, OWNER, public_pem, register, sign, signed_manifest
 from tests.store.factories import ANNA, store_at
 
-CLEAN = Trial(80, ())
+CLEAN = Trial(1, 1, 80, ())
 
 
 @pytest.fixture
@@ -83,7 +84,10 @@ def test_the_version_before_goes_on_being_served(db: Database, file: Path, tmp_p
     row = bring(db, digests(tmp_path / "next.txt", "c", "d", "e", "f", "g"), manifest)
     assert (row.enabled, row.version, row.served) == (True, 2, 1)
     assert found_by(db) == 3
-    enabling.enable(db, BERT, "tulips", trial=CLEAN)
+    with pytest.raises(Refused, match="no longer the one that was tried"):
+        enabling.enable(db, BERT, "tulips", trial=CLEAN)
+    assert found_by(db) == 3
+    enabling.enable(db, BERT, "tulips", trial=replace(CLEAN, version=2))
     assert found_by(db) == 5
 
 
@@ -109,7 +113,7 @@ def test_the_database_itself_wants_two_persons(db: Database, file: Path, tmp_pat
 
 def test_a_list_that_would_hit_harmless_images_needs_a_reason(db: Database, file: Path, tmp_path: Path) -> None:
     bring(db, file, signed_manifest(tmp_path))
-    floods = Trial(80, (WouldHit("graphic: frame", "7", "pdq", 4),))
+    floods = Trial(1, 1, 80, (WouldHit("graphic: frame", "7", "pdq", 4),))
     with pytest.raises(Refused, match="would hit 1 of 80"):
         enabling.enable(db, BERT, "tulips", trial=floods)
     assert list(audit.events(db))[-1]["detail"] == {"version": 1, "why": "trial"}
@@ -128,7 +132,7 @@ def test_the_trial_finds_what_a_list_would_hit(db: Database, tmp_path: Path) -> 
     row = bring(db, path, signed_manifest(tmp_path))
     other = encoded(File(Picture(70_001, 480, 360)))
     trial = try_list(db, row, [("one", harmless), ("two", other), ("three", b"no image"), ("four", b"x")])
-    assert trial.images == 4
+    assert (trial.list_id, trial.version, trial.images) == (row.id, row.version, 4)
     assert [(hit.image, hit.entry, hit.algorithm) for hit in trial.hits] == [
         ("one", "foul", "pdq"),
         ("four", "other", "sha256"),

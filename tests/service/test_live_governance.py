@@ -28,7 +28,6 @@ from tests.service.governed import BERT, register, signed_manifest
 from tests.service.telling import SECRET, Told, telling
 from tests.store.factories import ANNA, ATTRIBUTION, add_list, digest_entry, image, report, store_at
 
-CLEAN = Trial(80, ())
 RULE = FloodRule(domains=5, window=1e6)
 
 
@@ -46,6 +45,13 @@ def bring(told: Told, *texts: str, name: str = "tulips") -> None:
     file.write_text("".join(f"sha256 {sha256(text.encode()).hexdigest()}\n" for text in texts))
     manifest = signed_manifest(root, name=name)
     import_list(told.db, ANNA, file, name=name, options=ImportOptions(), manifest=manifest)
+
+
+def enable(told: Told, name: str) -> None:
+    """By the second person, after a trial that hit nothing."""
+    row = lists.find(told.db, name)
+    assert row is not None
+    enabling.enable(told.db, BERT, name, trial=Trial(row.id, row.version, 80, ()))
 
 
 def expire(db: Database) -> None:
@@ -80,7 +86,7 @@ async def test_an_import_waits_and_reaches_workers_when_a_second_person_enables_
     bring(told, "b", "d")
     assert (await told.state()).number == first.number
     assert mark(told.db, hit) is None
-    enabling.enable(told.db, BERT, "tulips", trial=CLEAN)
+    enable(told, "tulips")
     state = await told.state()
     assert (state.masked, {row.entry for row in state.added}) == (((gone, gone),), {told.entry("d")})
     assert mark(told.db, hit) == "entry-withdrawn"
@@ -89,7 +95,7 @@ async def test_an_import_waits_and_reaches_workers_when_a_second_person_enables_
     bring(told, "a", "b")
     assert (await told.state()).number == state.number
     assert mark(told.db, hit) == "entry-withdrawn"
-    enabling.enable(told.db, BERT, "tulips", trial=CLEAN)
+    enable(told, "tulips")
     again = await told.state()
     assert (again.masked, {row.entry for row in again.added}) == (((gone, gone),), {told.entry("a")})
     assert mark(told.db, hit) is None
@@ -98,7 +104,7 @@ async def test_an_import_waits_and_reaches_workers_when_a_second_person_enables_
 async def test_what_a_hit_was_matched_against_is_the_served_version(told: Told) -> None:
     await told.state()
     bring(told, "a", "b", "d")
-    enabling.enable(told.db, BERT, "tulips", trial=CLEAN)
+    enable(told, "tulips")
     state = await told.state()
     bring(told, "a")
     found = image("i", RowMatch(told.entry("d"), "sha256"))
@@ -112,7 +118,7 @@ async def test_what_a_hit_was_matched_against_is_the_served_version(told: Told) 
 async def test_a_waiting_version_changes_nothing_when_a_list_is_disabled_or_enabled_again(told: Told) -> None:
     await told.state()
     bring(told, "a", "x")
-    enabling.enable(told.db, BERT, "tulips", trial=CLEAN)
+    enable(told, "tulips")
     served = {told.entry(text) for text in "axc"}
     assert counts(told, await told.state()) == served
     bring(told, "y")
@@ -126,7 +132,7 @@ async def test_a_new_list_waits_for_its_first_enabling(told: Told) -> None:
     first = await told.state()
     bring(told, "e", name="asters")
     assert (await told.state()).number == first.number
-    enabling.enable(told.db, BERT, "asters", trial=CLEAN)
+    enable(told, "asters")
     assert {row.entry for row in (await told.state()).added} == {told.entry("e")}
 
 
@@ -142,7 +148,7 @@ async def test_the_file_of_a_long_version_that_waits_is_prepared_and_used_when_i
         await asyncio.sleep(0.02)
         assert (await told.state()).index == old
     assert len(files) == 2  # prepared, and told to nobody
-    enabling.enable(told.db, BERT, "asters", trial=CLEAN)
+    enable(told, "asters")
     assert len(counts(told, await told.new_file(old))) == 8
     assert set(told.db.home.index.glob("*.vgx")) == files
 
@@ -173,7 +179,7 @@ async def test_an_entry_that_a_file_was_built_without_counts_again_when_it_is_li
 async def test_an_upheld_entry_of_an_addition_is_not_sent(told: Told) -> None:
     await told.state()
     bring(told, "a", "b", "d", "e")
-    enabling.enable(told.db, BERT, "tulips", trial=CLEAN)
+    enable(told, "tulips")
     put_in_quarantine(told.db, told.entry("d"))
     uphold(told.db, ANNA, told.entry("d"), reason="a logo", rule=RULE)
     assert counts(told, await told.state()) == {told.entry(text) for text in "abce"}
@@ -182,7 +188,7 @@ async def test_an_upheld_entry_of_an_addition_is_not_sent(told: Told) -> None:
 async def test_a_list_whose_manifest_expires_is_left_out_which_is_said_once(told: Told) -> None:
     await told.state()
     bring(told, "a", "b")
-    enabling.enable(told.db, BERT, "tulips", trial=CLEAN)
+    enable(told, "tulips")
     await told.state()
     expire(told.db)
     for _ in range(3):

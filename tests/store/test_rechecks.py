@@ -14,8 +14,9 @@ from crawler.service.notices import approve_notice, draft_notices
 from crawler.service.report import HOUR, make_report, write_report
 from crawler.store import audit, rechecks
 from crawler.store.database import Database
+from crawler.store.hits import record
 from tests.service.noticed import ANALYST, APPROVER, OPTIONS, OTHER, hit
-from tests.store.factories import ATTRIBUTION, RUN, image
+from tests.store.factories import ATTRIBUTION, RUN, image, report
 
 NOW = 1_780_100_000.0
 SPACING = 180.0
@@ -78,6 +79,38 @@ def test_what_comes_back_is_opened_again(db: Database, tmp_path: Path, clock: Cl
     for number in range(3):
         visit(db, clock, "http-404", at=HOUR + number * SPACING)
     visit(db, clock, "image", image("image 1"), at=9 * 24 * HOUR)
+    assert status(db, one) == "new"
+
+
+def crawled(db: Database, serial: str, at: float) -> None:
+    """The crawl sees the image of `hit` at its URL."""
+    made = report(serial, image_url="https://gallery.example/secret-1.jpg", found=image("image 1"))
+    assert not record(db, replace(made, found_at=at), ATTRIBUTION).new
+
+
+def test_what_a_crawl_sees_again_is_opened_again(db: Database, tmp_path: Path, clock: Clock) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    for number in range(3):
+        visit(db, clock, "http-404", at=HOUR + number * SPACING)
+    crawled(db, "late", NOW + HOUR - 1)  # from before it went; the worker's report took its time
+    assert status(db, one) == "removed"
+    crawled(db, "again", NOW + 9 * HOUR)
+    assert status(db, one) == "new"
+    assert [event["act"] for event in audit.events(db, object_id=one)][-2:] == ["hits.see-removed", "hits.reopen"]
+    crawled(db, "and again", NOW + 10 * HOUR)
+    assert status(db, one) == "new"
+
+
+def test_what_moved_and_is_back_where_it_was_is_opened_again(db: Database, tmp_path: Path, clock: Clock) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    url = "https://elsewhere.example/secret.jpg"
+    run = rechecks.plan(db, RUN.campaign, rechecks.targets(db))
+    (target,) = rechecks.targets(db)
+    made = RecheckReport("s", run, target.url, url, NOW, "192.0.2.7", "", "image", (image("image 1"),))
+    rechecks.record_visits(db, [(made, replace(ATTRIBUTION, domain="elsewhere.example"))], SPACING)
+    crawled(db, "late", NOW)
+    assert status(db, one) == "moved"
+    crawled(db, "again", NOW + HOUR)
     assert status(db, one) == "new"
 
 
