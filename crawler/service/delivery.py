@@ -151,7 +151,7 @@ def _begin(db: Database, actor: Actor, options: Options, outbox: Outbox, notice_
     with db.write():
         row = known_notice(db, notice_id)
         stale = [hit.id for hit in notices.hits_of(db, notice_id) if hit.status not in _READY]
-        if stale:
+        if stale or row.approved_by in notices.confirmers(db, notice_id):
             notices.back_to_draft(db, notice_id)
             notices.drop_hits(db, notice_id, stale)
             left = bool(notices.hits_of(db, notice_id))

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from crawler.errors import OptionInvalid, Refused
+from crawler.errors import NotAuthorised, OptionInvalid, Refused
 from crawler.notice.outbox import Attempt, DirectoryOutbox, Envelope, Fate
 from crawler.notice.smtp import SmtpOutbox
 from crawler.service import notices as service
+from crawler.service.case_acts import confirm_case, reopen_case
 from crawler.service.delivery import outbox_of, resolve_notice, send_notices
 from crawler.service.hits import show_hit
+from crawler.service.keys import rotate_keys
 from crawler.service.receipts import list_receipts, read_inbox
 from crawler.store import audit, notices
 from crawler.store.database import Database, open_store
@@ -43,6 +45,10 @@ def approved(db: Database, number: int = 1) -> str:
 
 def send(db: Database, outbox: object) -> dict[str, object]:
     return send_notices(db.home, db, APPROVER, OPTIONS, outbox)
+
+
+def case_of(db: Database, hit_id: str) -> str:
+    return str(db.value("SELECT case_id FROM hits WHERE id = ?", hit_id))
 
 
 def state(db: Database, notice: str) -> str:
@@ -195,6 +201,22 @@ def test_a_hit_withdrawn_meanwhile_takes_the_approval_back(db: Database, tmp_pat
     service.approve_notice(db, APPROVER, OPTIONS, notice)
     assert send(db, DirectoryOutbox(tmp_path))["sent"] == [notice]
     assert [row.id for row in notices.hits_of(db, notice)] == [kept]
+
+
+def test_an_approver_who_confirms_a_hit_later_stops_one_notice_and_nothing_else(db: Database, tmp_path: Path) -> None:
+    notice, other = approved(db), hit(db, 2, OTHER)
+    (draft,) = service.draft_notices(db, ANALYST, OPTIONS)["drafts"]
+    service.approve_notice(db, APPROVER, OPTIONS, draft["id"])
+    case = case_of(db, notices.hits_of(db, notice)[0].id)
+    reopen_case(db, APPROVER, case, reason="another look")
+    confirm_case(db, APPROVER, case, reason="it is")
+    assert rotate_keys(db, ANALYST)["resealed"]
+    done = send(db, DirectoryOutbox(tmp_path))
+    assert (done["sent"], done["changed"], state(db, notice)) == ([draft["id"]], [notice], "draft")
+    assert show_hit(db, ANALYST, other)["status"] == "noticed"
+    with pytest.raises(NotAuthorised, match="second person"):
+        service.approve_notice(db, APPROVER, OPTIONS, notice)
+    assert service.withdraw_notice(db, ANALYST, notice)["state"] == "withdrawn"
 
 
 def test_two_notices_leave_though_the_first_is_refused(db: Database) -> None:
