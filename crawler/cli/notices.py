@@ -124,7 +124,7 @@ def withdraw(context: Globals, *, notice_id: str, as_json: bool) -> None:
 @JSON_OPTION
 @click.pass_obj
 def send(context: Globals, *, out: Path | None, as_json: bool) -> None:
-    """Send what is approved and due. Exits with 1 when one failed or is in doubt."""
+    """Send what is approved and due. Exits with 1 when one failed, is in doubt or could not be tried."""
     from crawler.service import delivery
     from crawler.service.session import open_session
 
@@ -139,7 +139,9 @@ def send(context: Globals, *, out: Path | None, as_json: bool) -> None:
         click.echo(", ".join(f"{name} {len(done[name])}" for name in ("sent", "later", "failed", "doubt", "changed")))
         for notice in done["doubt"]:
             click.echo(f"notice {notice}: nobody knows whether it arrived; see `vangnet notices resolve`", err=True)
-    if done["failed"] or done["doubt"]:
+        for each in done["errors"]:
+            click.echo(f"notice {each['notice']}: {each['why']}", err=True)
+    if done["failed"] or done["doubt"] or done["errors"]:
         raise click.exceptions.Exit(1)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from crawler.errors import InvalidInput, OptionInvalid, Refused
+from crawler.errors import InvalidInput, OptionInvalid, Refused, VangnetError
 from crawler.home import Home
 from crawler.notice.clock import due_at, next_attempt
 from crawler.notice.outbox import Attempt, DirectoryOutbox, Envelope, Fate, Outbox
@@ -29,6 +29,7 @@ from crawler.service.notices import known_notice, notice_json
 from crawler.store import audit, decisions, notices
 from crawler.store.actors import Actor
 from crawler.store.database import Database
+from crawler.store.notices import NoticeRow
 from crawler.store.times import iso_optional
 
 MAX_REASON: Final = 2_000
@@ -55,18 +56,23 @@ def outbox_of(home: Home, options: Options, directory: Path | None = None) -> Ou
 def send_notices(home: Home, db: Database, actor: Actor, options: Options, outbox: Outbox) -> dict[str, Any]:
     """Send what is approved and due, each at most once.
 
-    Returns {"sent": [ids], "later", "failed", "doubt", "changed", "next_attempt_at"}; changed: their hits are not what
-    was approved any more, so that they are drafts again.
+    Returns {"sent": [ids], "later", "failed", "doubt", "changed", "errors": [{"notice", "why"}], "next_attempt_at"};
+    changed: their hits are not what was approved any more, so that they are drafts again, or in another draft.
+    errors: what could not even be tried, for a reason of its own; the others are sent nevertheless.
     Raises NotAuthorised, Refused while another process sends.
     """
     require(db, actor, "notices.send")
     done: dict[str, list[str]] = {name: [] for name in ("sent", "later", "failed", "doubt", "changed")}
+    errors: list[dict[str, str]] = []
     with _one_sender(home):
         done["doubt"] += _settle_dead(db, actor)
         for notice_id in notices.due_for_sending(db, db.clock()):
-            done[_send(db, actor, options, outbox, notice_id)].append(notice_id)
+            try:
+                done[_send(db, actor, options, outbox, notice_id)].append(notice_id)
+            except VangnetError as error:
+                errors.append({"notice": notice_id, "why": str(error)})
     waiting = [row.next_attempt_at for row in notices.all_notices(db, state="approved") if row.next_attempt_at]
-    return {**done, "next_attempt_at": iso_optional(min(waiting, default=None))}
+    return {**done, "errors": errors, "next_attempt_at": iso_optional(min(waiting, default=None))}
 
 
 def resolve_notice(db: Database, actor: Actor, notice_id: str, *, arrived: bool, reason: str) -> dict[str, Any]:
@@ -152,18 +158,28 @@ def _begin(db: Database, actor: Actor, options: Options, outbox: Outbox, notice_
         row = known_notice(db, notice_id)
         stale = [hit.id for hit in notices.hits_of(db, notice_id) if hit.status not in _READY]
         if stale or row.approved_by in notices.confirmers(db, notice_id):
-            notices.back_to_draft(db, notice_id)
-            notices.drop_hits(db, notice_id, stale)
-            left = bool(notices.hits_of(db, notice_id))
-            if not left:
-                notices.set_state(db, notice_id, "draft", "withdrawn")
-            audit.append(db, actor, "notices.changed", notice_id, detail={"hits": stale, "draft": left})
+            _take_back(db, actor, row, stale)
             return None
         mail = notices.mail_of(db, notice_id)
         assert mail is not None, "an approved notice has its mail"
         attempt = notices.begin_attempt(db, notice_id, outbox.channel)
         notices.set_state(db, notice_id, "approved", "sending")
         return _Started(attempt, Envelope(notice_id, options.notice_sender, row.contact, mail))
+
+
+def _take_back(db: Database, actor: Actor, row: NoticeRow, stale: list[str]) -> None:
+    """Withdraw an approval; what is left of the notice stands in the one draft to its contact from here on."""
+    kept = [hit.id for hit in notices.hits_of(db, row.id) if hit.id not in stale]
+    draft = notices.draft_like(db, row.contact, row.instrument, row.deadline_hours) if kept else None
+    if kept and draft is None:
+        draft = row.id
+        notices.back_to_draft(db, row.id)
+        notices.drop_hits(db, row.id, stale)
+    else:
+        notices.set_state(db, row.id, "approved", "withdrawn")
+        if draft is not None:
+            notices.add_hits(db, draft, kept)
+    audit.append(db, actor, "notices.changed", row.id, detail={"hits": stale, "draft": draft})
 
 
 def _end(db: Database, actor: Actor, notice_id: str, attempt_id: str, attempt: Attempt) -> str:

@@ -98,10 +98,16 @@ def by_message(db: Database, message_ids: Iterable[str]) -> str | None:
     return found
 
 
+def draft_like(db: Database, contact: str, instrument: str, hours: int) -> str | None:
+    """The one draft to this contact with this deadline, or None."""
+    sql = "SELECT id FROM notices WHERE contact = ? AND instrument = ? AND deadline_hours = ? AND state = 'draft'"
+    found: str | None = db.value(sql, contact, instrument, hours)
+    return found
+
+
 def open_draft(db: Database, actor: Actor, contact: str, *, instrument: str, hours: int, hoster: dict[str, Any]) -> str:
     """The one draft to this contact with this deadline; made when there is none. Returns its id."""
-    sql = "SELECT id FROM notices WHERE contact = ? AND instrument = ? AND deadline_hours = ? AND state = 'draft'"
-    known: str | None = db.value(sql, contact, instrument, hours)
+    known = draft_like(db, contact, instrument, hours)
     if known is not None:
         return known
     register(db, actor)

@@ -219,6 +219,29 @@ def test_an_approver_who_confirms_a_hit_later_stops_one_notice_and_nothing_else(
     assert service.withdraw_notice(db, ANALYST, notice)["state"] == "withdrawn"
 
 
+def test_what_is_left_of_a_changed_notice_joins_the_draft_that_is_there(db: Database, tmp_path: Path) -> None:
+    gone, kept = hit(db, 1), hit(db, 2)
+    notice = approved(db, 3)
+    later = hit(db, 4)
+    (draft,) = service.draft_notices(db, ANALYST, OPTIONS)["drafts"]
+    reopen_case(db, ANALYST, case_of(db, gone), reason="another look")
+    done = send(db, DirectoryOutbox(tmp_path))
+    assert (done["changed"], done["errors"], state(db, notice)) == ([notice], [], "withdrawn")
+    named = {row.id for row in notices.hits_of(db, draft["id"])}
+    assert {kept, later} < named and len(named) == 3 and gone not in named
+
+
+def test_one_bad_notice_does_not_stop_the_others(db: Database, tmp_path: Path) -> None:
+    bad = approved(db)
+    good = str(service.draft_notices(db, ANALYST, OPTIONS)["drafts"][0]["id"]) if hit(db, 2, OTHER) else ""
+    service.approve_notice(db, APPROVER, OPTIONS, good)
+    with db.write():
+        db.execute("UPDATE notices SET mail = x'00' WHERE id = ?", bad)
+    done = send(db, DirectoryOutbox(tmp_path))
+    assert (done["sent"], [error["notice"] for error in done["errors"]]) == ([good], [bad])
+    assert state(db, bad) == "approved"
+
+
 def test_two_notices_leave_though_the_first_is_refused(db: Database) -> None:
     hit(db, 1), hit(db, 2, OTHER)
     for draft in service.draft_notices(db, ANALYST, OPTIONS)["drafts"]:
