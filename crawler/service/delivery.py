@@ -216,7 +216,11 @@ def _delivered(db: Database, actor: Actor, notice_id: str, before: str, *, at: f
     notices.delivered(db, notice_id, before, at=at, due_at=due_at(at, row.deadline_hours))
     for hit in notices.hits_of(db, notice_id):
         target = after(Status(hit.status), Event.NOTICE)
-        if not isinstance(target, Rejected):
+        detail = {"notice": notice_id, "before": hit.status}
+        if isinstance(target, Rejected):
+            # A visit saw it gone meanwhile. Its hoster was told of it nevertheless, and that is on record.
+            audit.append(db, actor, "hits.notice", hit.id, result="refused", detail=detail | {"why": target.reason})
+        else:
             reason = f"named in notice {notice_id}"
             decisions.decide(
                 db,
@@ -228,8 +232,7 @@ def _delivered(db: Database, actor: Actor, notice_id: str, before: str, *, at: f
                 reason=reason,
                 assessment=None,
             )
-            detail = {"notice": notice_id, "before": hit.status, "after": target.value}
-            audit.append(db, actor, "hits.notice", hit.id, detail=detail)
+            audit.append(db, actor, "hits.notice", hit.id, detail=detail | {"after": target.value})
 
 
 def _smtp(options: Options) -> SmtpOutbox:

@@ -30,7 +30,10 @@ class RunCounts:
 
 @dataclass(frozen=True, slots=True)
 class HitState:
-    """What a decision needs to know.  near_may_confirm, withdrawn: as in `crawler.review.states.decide`."""
+    """What a decision needs to know.  near_may_confirm, withdrawn: as in `crawler.review.states.decide`.
+
+    leaving: the notice that names it and is being sent, or may have arrived; None when there is none.
+    """
 
     id: str
     case_id: str
@@ -38,6 +41,7 @@ class HitState:
     certainty: str
     near_may_confirm: bool
     withdrawn: bool
+    leaving: str | None
 
 
 def hits_json(
@@ -116,7 +120,11 @@ _STATES = """
             SELECT 1 FROM matches LEFT JOIN hash_entries ON hash_entries.id = entry_id
             WHERE hit_id = hits.id AND benign = 0 AND withdrawn_version IS NULL
             AND (hash_entries.id IS NOT NULL OR matches.list_id IS NULL)
-        ) AS withdrawn
+        ) AS withdrawn,
+        (
+            SELECT notice_id FROM notice_hits JOIN notices ON notices.id = notice_id
+            WHERE hit_id = hits.id AND live = 1 AND state IN ('sending', 'doubt')
+        ) AS leaving
     FROM hits
 """
 

@@ -9,7 +9,8 @@ from crawler.errors import NotAuthorised, OptionInvalid, Refused
 from crawler.notice.outbox import Attempt, DirectoryOutbox, Envelope, Fate
 from crawler.notice.smtp import SmtpOutbox
 from crawler.service import notices as service
-from crawler.service.case_acts import confirm_case, reopen_case
+from crawler.service.case_acts import confirm_case, hold_case, reopen_case
+from crawler.service.case_undo import may_undo, undo_case
 from crawler.service.delivery import outbox_of, resolve_notice, send_notices
 from crawler.service.hits import show_hit
 from crawler.service.keys import rotate_keys
@@ -240,6 +241,54 @@ def test_one_bad_notice_does_not_stop_the_others(db: Database, tmp_path: Path) -
     done = send(db, DirectoryOutbox(tmp_path))
     assert (done["sent"], [error["notice"] for error in done["errors"]]) == ([good], [bad])
     assert state(db, bad) == "approved"
+
+
+@pytest.mark.parametrize("fate", [Fate.ACCEPTED, Fate.DOUBT])
+def test_nothing_is_taken_back_while_a_hoster_may_have_been_told(db: Database, fate: Fate) -> None:
+    named = hit(db)
+    (draft,) = service.draft_notices(db, ANALYST, OPTIONS)["drafts"]
+    service.approve_notice(db, APPROVER, OPTIONS, draft["id"])
+    case = case_of(db, named)
+
+    def refused() -> None:
+        for act in (
+            lambda: undo_case(db, ANALYST, case),
+            lambda: reopen_case(db, APPROVER, case, reason="r"),
+            lambda: hold_case(db, APPROVER, case, owner="police", days=1, reason="r"),
+        ):
+            with pytest.raises(Refused, match=f"named in notice {draft['id']}"):
+                act()
+        assert not may_undo(db, ANALYST, case)
+
+    class Meanwhile:
+        channel = "smtp"
+
+        def send(self, envelope: Envelope) -> Attempt:
+            refused()
+            return Attempt(fate, "250 OK")
+
+    send(db, Meanwhile())
+    if fate is Fate.DOUBT:
+        refused()
+        resolve_notice(db, APPROVER, draft["id"], arrived=True, reason="called them")
+    assert show_hit(db, ANALYST, named)["status"] == "noticed"
+
+
+def test_a_hit_that_a_delivered_notice_cannot_move_is_on_record(db: Database) -> None:
+    named = hit(db)
+    notice = approved(db, 2)
+
+    class Meanwhile:
+        channel = "smtp"
+
+        def send(self, envelope: Envelope) -> Attempt:
+            with db.write():
+                db.execute("UPDATE hits SET status = 'removed' WHERE id = ?", named)
+            return Attempt(Fate.ACCEPTED, "250 OK")
+
+    assert send(db, Meanwhile())["sent"] == [notice]
+    *_, event = audit.events(db, object_id=named)
+    assert (event["act"], event["result"]) == ("hits.notice", "refused")
 
 
 def test_two_notices_leave_though_the_first_is_refused(db: Database) -> None:
