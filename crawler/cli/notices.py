@@ -86,6 +86,9 @@ def show(context: Globals, *, notice_id: str, reveal: bool, reason: str | None, 
     ):
         click.echo(f"\n{title}")
         print_table(columns, ([row[name] for name in columns] for row in found[title]), empty="none")
+    for url in found["urls"]:
+        if url["withdrawn"]:
+            click.echo(f"hit {url['hit']}: no list stands behind it any more; it will not be sent", err=True)
     click.echo(f"\n{found['text']}")
 
 

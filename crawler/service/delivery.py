@@ -25,7 +25,7 @@ from crawler.options import Options
 from crawler.records import Rejected
 from crawler.review.states import Event, Status, after
 from crawler.service.actors import require
-from crawler.service.notices import known_notice, notice_json
+from crawler.service.notices import known_notice, may_be_noticed, notice_json
 from crawler.store import audit, decisions, notices
 from crawler.store.actors import Actor
 from crawler.store.database import Database
@@ -35,7 +35,6 @@ from crawler.store.times import iso_optional
 MAX_REASON: Final = 2_000
 _PASSWORD: Final = "vangnet-smtp"  # noqa: S105  the name of a credential file
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_READY: Final = frozenset({Status.CONFIRMED.value, Status.STILL_UP.value})
 
 
 def outbox_of(home: Home, options: Options, directory: Path | None = None) -> Outbox:
@@ -156,7 +155,7 @@ def _begin(db: Database, actor: Actor, options: Options, outbox: Outbox, notice_
     """Note the attempt; None when what was approved does not hold any more."""
     with db.write():
         row = known_notice(db, notice_id)
-        stale = [hit.id for hit in notices.hits_of(db, notice_id) if hit.status not in _READY]
+        stale = [hit.id for hit in notices.hits_of(db, notice_id) if not may_be_noticed(hit)]
         if stale or row.approved_by in notices.confirmers(db, notice_id):
             _take_back(db, actor, row, stale)
             return None

@@ -44,8 +44,10 @@ def show_notice(
     reveal = _may_reveal(db, actor, notice_id, reveal_reason)
     notice = _notice(db, options, row)
     shown = notice if reveal else _masked(db, notice)
+    withdrawn = {hit.id: hit.withdrawn for hit in notices.hits_of(db, notice_id)}
     named = [
         {"hit": url.hit_id, "url": url.url, "inline": url.inline, "ip": url.ip, "certainty": url.certainty}
+        | {"withdrawn": withdrawn[url.hit_id]}
         for url in shown.urls
     ]
     return notice_json(db, row) | {

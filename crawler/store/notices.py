@@ -12,6 +12,7 @@ from typing import Any
 
 from crawler.store.actors import Actor, register
 from crawler.store.database import Database, Row
+from crawler.store.hit_marks import WITHDRAWN
 from crawler.store.sealed import new_id
 
 _COLUMNS = (
@@ -48,7 +49,7 @@ class NoticeRow:
 class NoticeHit:
     """A hit as its notice needs it. certainty, status: as of now.  found_at: when it was seen last.
 
-    categories: verified categories of the entries that it matched.
+    categories: verified categories of the entries that it matched.  withdrawn: its lists do not stand behind it now.
     """
 
     id: str
@@ -62,16 +63,17 @@ class NoticeHit:
     campaign: str
     hoster: dict[str, Any]
     categories: tuple[str, ...] = ()
+    withdrawn: bool = False
 
 
 def wanting(db: Database, *, again: bool) -> list[NoticeHit]:
-    """Confirmed hits that no live notice has, the oldest first. again: instead, those still up after a notice."""
+    """Confirmed hits that no live notice has, the oldest first, without those that their lists have withdrawn.
+
+    again: instead, those still up after a notice.
+    """
     status = "still-up" if again else "confirmed"
-    return _hits(
-        db,
-        "hits.status = ? AND NOT EXISTS (SELECT 1 FROM notice_hits WHERE hit_id = hits.id AND live = 1)",
-        status,
-    )
+    free = "hits.status = ? AND NOT EXISTS (SELECT 1 FROM notice_hits WHERE hit_id = hits.id AND live = 1)"
+    return [hit for hit in _hits(db, free, status) if not hit.withdrawn]
 
 
 def hits_of(db: Database, notice_id: str) -> list[NoticeHit]:
@@ -303,7 +305,8 @@ def _hits(db: Database, condition: str, *values: Any) -> list[NoticeHit]:
         "SELECT hits.id, image_url, page_url, ip, domain, status, certainty, campaign, attribution, "  # noqa: S608  ours
         "coalesce((SELECT max(found_at) FROM sightings WHERE hit_id = hits.id), found_at) AS seen_at, "
         "(SELECT json_group_array(DISTINCT category) FROM matches WHERE hit_id = hits.id AND benign = 0 "
-        f"AND category IS NOT NULL) AS categories FROM hits WHERE {condition} ORDER BY found_at, hits.id"
+        f"AND category IS NOT NULL) AS categories, {WITHDRAWN} AS withdrawn FROM hits "
+        f"WHERE {condition} ORDER BY found_at, hits.id"
     )
     return [_hit(db, row) for row in db.rows(sql, *values)]
 
@@ -321,4 +324,5 @@ def _hit(db: Database, row: Row) -> NoticeHit:
         campaign=row["campaign"],
         hoster=json.loads(row["attribution"]),
         categories=tuple(sorted(json.loads(row["categories"]))),
+        withdrawn=bool(row["withdrawn"]),
     )

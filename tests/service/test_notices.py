@@ -8,16 +8,21 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import InvalidInput, NotAuthorised, OptionInvalid, Refused, StoreUnavailable
-from crawler.records import Attribution
+from crawler.notice.outbox import DirectoryOutbox
+from crawler.records import Attribution, RowMatch
 from crawler.service import notices as service
 from crawler.service.actors import identify
-from crawler.service.hits import show_hit
+from crawler.service.case_acts import reopen_case
+from crawler.service.delivery import send_notices
+from crawler.service.hits import confirm_hit, show_hit
+from crawler.service.lists import set_enabled
 from crawler.service.papers import bundle_notice, export_notice, show_notice
 from crawler.store import audit, notices
 from crawler.store.actors import Actor, Role
 from crawler.store.database import Database
+from crawler.store.hits import record
 from tests.service.noticed import ANALYST, APPROVER, OPTIONS, OTHER, hit
-from tests.store.factories import ATTRIBUTION, FACTS, store_at
+from tests.store.factories import ATTRIBUTION, FACTS, add_list, digest_entry, image, report, store_at
 
 
 def drafted(db: Database, **more: object) -> str:
@@ -120,6 +125,36 @@ def test_what_is_withdrawn_may_be_drafted_anew(db: Database) -> None:
     service.withdraw_notice(db, ANALYST, notice)
     (draft,) = service.draft_notices(db, ANALYST, OPTIONS)["drafts"]
     assert draft["id"] != notice
+
+
+def test_what_its_lists_have_withdrawn_leaves_no_more(db: Database, tmp_path: Path) -> None:
+    add_list(db, [digest_entry("image 1")])
+    numbers = (int(db.value("SELECT id FROM hash_entries")), 99)  # the second one is of no list that is known
+    listed, kept = (
+        record(
+            db,
+            report(str(n), image_url=f"https://gallery.example/{n}", found=image(f"{n}", RowMatch(n, "sha256"))),
+            ATTRIBUTION,
+        ).hit_id
+        for n in numbers
+    )
+    for each in (listed, kept):
+        confirm_hit(db, ANALYST, each, reason="stands on the list")
+    notice = str(service.draft_notices(db, ANALYST, OPTIONS)["drafts"][0]["id"])
+    service.approve_notice(db, APPROVER, OPTIONS, notice)
+    set_enabled(db, ANALYST, "tulips", False)
+    marks = {each["hit"]: each["withdrawn"] for each in show_notice(db, ANALYST, OPTIONS, notice)["urls"]}
+    assert marks == {listed: True, kept: False}
+    outbox = DirectoryOutbox(tmp_path / "out")
+    assert send_notices(db.home, db, APPROVER, OPTIONS, outbox)["changed"] == [notice]
+    assert [row.id for row in notices.hits_of(db, notice)] == [kept]
+    assert service.draft_notices(db, ANALYST, OPTIONS)["drafts"] == []
+    case = str(db.value("SELECT case_id FROM hits WHERE id = ?", listed))
+    reopen_case(db, APPROVER, case, reason="its list is disabled")
+    with pytest.raises(Refused, match="no list stands behind"):
+        confirm_hit(db, ANALYST, listed, reason="still")
+    set_enabled(db, ANALYST, "tulips", True)
+    assert confirm_hit(db, ANALYST, listed, reason="again")["status"] == "confirmed"
 
 
 def test_no_form_names_a_list_or_a_digest(db: Database) -> None:
