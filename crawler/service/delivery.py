@@ -3,14 +3,14 @@
     approved ── send ─> sending ─> sent | approved (later) | failed | doubt          doubt ── resolve, receipt ─> …
 
 `sending` is committed before the first byte leaves. A process that dies there leaves it behind, and whoever sends next
-finds it: a mail that went by SMTP is then in doubt, and waits for a person or a receipt; a directory tells by itself.
+finds it: it is then in doubt, and waits for a person or a receipt, unless the same directory tells by itself.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,7 @@ def send_notices(home: Home, db: Database, actor: Actor, options: Options, outbo
     done: dict[str, list[str]] = {name: [] for name in ("sent", "later", "failed", "doubt", "changed")}
     errors: list[dict[str, str]] = []
     with _one_sender(home):
-        done["doubt"] += _settle_dead(db, actor)
+        done["doubt"] += _settle_dead(db, actor, notices.all_notices(db, state="sending"), _place(outbox))
         for notice_id in notices.due_for_sending(db, db.clock()):
             try:
                 done[_send(db, actor, options, outbox, notice_id)].append(notice_id)
@@ -84,8 +84,10 @@ def resolve_notice(db: Database, actor: Actor, notice_id: str, *, arrived: bool,
     if not text or len(text) > MAX_REASON:
         raise InvalidInput(f"a reason has 1 to {MAX_REASON} characters; say in a line how you know")
     with _one_sender(db.home), db.write():
-        _settle_dead(db, actor)
         row = known_notice(db, notice_id)
+        if row.state == "sending":
+            _settle_dead(db, actor, [row], None)
+            row = known_notice(db, notice_id)
         if row.state == "doubt":
             notices.add_receipt(db, actor, notice_id, "resolved", text)
             _conclude(db, actor, notice_id, arrived=arrived)
@@ -117,13 +119,20 @@ def _one_sender(home: Home) -> Iterator[None]:
         yield
 
 
-def _settle_dead(db: Database, actor: Actor) -> list[str]:
-    """Under the sender's lock, what is `sending` was left behind by a process that died. Returns what is in doubt."""
+def _place(outbox: Outbox) -> str | None:
+    return str(outbox.directory.resolve()) if isinstance(outbox, DirectoryOutbox) else None
+
+
+def _settle_dead(db: Database, actor: Actor, rows: Sequence[NoticeRow], place: str | None) -> list[str]:
+    """Under the sender's lock, what is `sending` was left behind by a process that died. Returns what is in doubt.
+
+    place: the directory that mails go to now; None when they go to none. Another one does not tell what left before.
+    """
     doubtful = []
     with db.write():
-        for row in notices.all_notices(db, state="sending"):
+        for row in rows:
             attempts = notices.open_attempts(db, row.id)
-            certain = all(attempt["channel"] == "directory" for attempt in attempts)
+            certain = place is not None and all(attempt["place"] == place for attempt in attempts)
             fate = Fate.LATER if certain else Fate.DOUBT
             for attempt in attempts:
                 notices.end_attempt(db, attempt["id"], fate.value, "the process that sent ended in between")
@@ -161,7 +170,7 @@ def _begin(db: Database, actor: Actor, options: Options, outbox: Outbox, notice_
             return None
         mail = notices.mail_of(db, notice_id)
         assert mail is not None, "an approved notice has its mail"
-        attempt = notices.begin_attempt(db, notice_id, outbox.channel)
+        attempt = notices.begin_attempt(db, notice_id, outbox.channel, _place(outbox))
         notices.set_state(db, notice_id, "approved", "sending")
         return _Started(attempt, Envelope(notice_id, options.notice_sender, row.contact, mail))
 

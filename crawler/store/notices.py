@@ -232,11 +232,11 @@ def due_for_sending(db: Database, now: float) -> list[str]:
     return [row["id"] for row in db.rows(sql, now)]
 
 
-def begin_attempt(db: Database, notice_id: str, channel: str) -> str:
-    """Note that a mail is about to leave. Returns the attempt's id."""
+def begin_attempt(db: Database, notice_id: str, channel: str, place: str | None = None) -> str:
+    """Note that a mail is about to leave. place: the directory that it goes to. Returns the attempt's id."""
     attempt = new_id()
     row = {"id": attempt, "notice_id": notice_id, "channel": channel, "started_at": db.clock()}
-    db.insert("notice_attempts", row)
+    db.insert("notice_attempts", row | {"place": place})
     db.execute("UPDATE notices SET attempts = attempts + 1 WHERE id = ?", notice_id)
     return attempt
 
@@ -249,9 +249,21 @@ def end_attempt(db: Database, attempt: str, result: str, said: str) -> None:
 
 
 def open_attempts(db: Database, notice_id: str) -> list[Row]:
-    """Attempts whose end nobody noted: id and channel."""
-    sql = "SELECT id, channel FROM notice_attempts WHERE notice_id = ? AND finished_at IS NULL"
+    """Attempts whose end nobody noted: id, channel and place."""
+    sql = "SELECT id, channel, place FROM notice_attempts WHERE notice_id = ? AND finished_at IS NULL"
     return db.rows(sql, notice_id)
+
+
+def doubt_all(db: Database, why: str) -> list[str]:
+    """Doubt every notice that was to leave, or was leaving: nobody knows what became of it. Returns which."""
+    doubtful = [row.id for state in ("approved", "sending") for row in all_notices(db, state=state)]
+    for notice_id in doubtful:
+        if set_state(db, notice_id, "approved", "sending"):
+            begin_attempt(db, notice_id, "unknown")
+        for attempt in open_attempts(db, notice_id):
+            end_attempt(db, attempt["id"], "doubt", why)
+        set_state(db, notice_id, "sending", "doubt")
+    return doubtful
 
 
 def attempts_of(db: Database, notice_id: str) -> list[Row]:

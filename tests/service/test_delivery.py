@@ -190,6 +190,25 @@ def test_a_directory_tells_by_itself_what_a_dead_process_left(db: Database, tmp_
     assert file.read_bytes() == notices.mail_of(db, notice)
 
 
+@pytest.mark.parametrize("other", ["smtp", "directory"])
+def test_another_way_out_does_not_tell_what_a_dead_process_left(db: Database, tmp_path: Path, other: str) -> None:
+    notice = approved(db)
+
+    class Killed(DirectoryOutbox):
+        def send(self, envelope: Envelope) -> Attempt:
+            super().send(envelope)
+            raise Died
+
+    with pytest.raises(Died):
+        send(db, Killed(tmp_path / "out"))
+    with mail_server() as box:
+        smtp = SmtpOutbox("127.0.0.1", box.port, "none")
+        outbox = smtp if other == "smtp" else DirectoryOutbox(tmp_path / "elsewhere")
+        done = send(db, outbox)
+        assert (done["sent"], done["doubt"], box.mails) == ([], [notice], [])
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_hit_withdrawn_meanwhile_takes_the_approval_back(db: Database, tmp_path: Path) -> None:
     kept, gone = hit(db, 1), hit(db, 2)
     notice = str(service.draft_notices(db, ANALYST, OPTIONS)["drafts"][0]["id"])

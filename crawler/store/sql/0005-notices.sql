@@ -90,6 +90,7 @@ CREATE TABLE notice_attempts (
     id TEXT PRIMARY KEY,
     notice_id TEXT NOT NULL REFERENCES notices (id),
     channel TEXT NOT NULL,
+    place TEXT, -- the outbox directory; NULL for other channels
     started_at REAL NOT NULL,
     finished_at REAL,
     result TEXT CHECK (result IN ('accepted', 'refused', 'later', 'doubt')),
