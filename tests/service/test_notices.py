@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import InvalidInput, NotAuthorised, OptionInvalid, Refused, StoreUnavailable
-from crawler.notice.outbox import DirectoryOutbox
+from crawler.notice.outbox import Attempt, DirectoryOutbox, Envelope, Fate
 from crawler.records import Attribution, RowMatch
 from crawler.service import notices as service
 from crawler.service.actors import identify
@@ -21,6 +21,7 @@ from crawler.store import audit, notices
 from crawler.store.actors import Actor, Role
 from crawler.store.database import Database
 from crawler.store.hits import record
+from crawler.store.retention import erase
 from tests.service.noticed import ANALYST, APPROVER, OPTIONS, OTHER, hit
 from tests.store.factories import ATTRIBUTION, FACTS, add_list, digest_entry, image, report, store_at
 
@@ -181,6 +182,39 @@ def test_urls_are_masked_in_production_until_a_reason_is_given(tmp_path: Path) -
         *_, event = audit.events(db, object_id=notice)
         assert event["act"] == "notices.reveal"
         assert url not in json.dumps(list(audit.events(db)))
+
+
+def test_what_was_approved_is_exported_as_it_was(db: Database) -> None:
+    notice = drafted(db)
+    before = {form: export_notice(db, ANALYST, OPTIONS, notice, form) for form in ("text", "xarf")}
+    db.clock = lambda: 1_790_000_000.0
+    service.approve_notice(db, APPROVER, OPTIONS, notice)
+    forms = {form: export_notice(db, ANALYST, OPTIONS, notice, form) for form in ("text", "xarf")}
+    assert forms["text"].count(b"\n") == before["text"].count(b"\n") and b"\r" not in forms["text"]
+    assert [each.keys() for each in json.loads(forms["xarf"])] == [each.keys() for each in json.loads(before["xarf"])]
+    (named,) = notices.hits_of(db, notice)
+    record(db, report("late", image_url=named.image_url, found_at=1_785_000_000.0, found=image("image 1")), ATTRIBUTION)
+    with db.write():
+        erase(db, [named.id], 0.0)
+    assert {form: export_notice(db, ANALYST, OPTIONS, notice, form) for form in forms} == forms
+
+
+def test_what_a_server_said_is_masked_and_reading_it_leaves_a_trace(tmp_path: Path) -> None:
+    class Refusing:
+        channel = "smtp"
+
+        def send(self, envelope: Envelope) -> Attempt:
+            return Attempt(Fate.REFUSED, "554 5.7.1 rejected: https://gallery.example/secret-1.jpg is blocked")
+
+    with store_at(tmp_path, lab=False) as db:
+        notice = drafted(db)
+        service.approve_notice(db, APPROVER, OPTIONS, notice)
+        send_notices(db.home, db, APPROVER, OPTIONS, Refusing())
+        (attempt,) = show_notice(db, ANALYST, OPTIONS, notice)["attempts"]
+        *_, event = audit.events(db, object_id=notice)
+        assert (attempt["said"], event["act"], event["actor"]) == ("554 5.7.1", "notices.show", "anna")
+        (attempt,) = show_notice(db, ANALYST, OPTIONS, notice, reveal_reason="why it failed")["attempts"]
+        assert attempt["said"].endswith("is blocked")
 
 
 def test_a_bundle_holds_what_proves_a_notice(db: Database, tmp_path: Path) -> None:
