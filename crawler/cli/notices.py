@@ -87,6 +87,9 @@ def show(context: Globals, *, notice_id: str, reveal: bool, reason: str | None, 
     ):
         click.echo(f"\n{title}")
         print_table(columns, ([row[name] for name in columns] for row in found[title]), empty="none")
+    for url in found["urls"]:
+        if url["withdrawn"]:
+            click.echo(f"hit {url['hit']}: no list stands behind it any more; it will not be sent", err=True)
     click.echo(f"\n{found['text']}")
 
 
@@ -125,7 +128,7 @@ def withdraw(context: Globals, *, notice_id: str, as_json: bool) -> None:
 @JSON_OPTION
 @click.pass_obj
 def send(context: Globals, *, out: Path | None, as_json: bool) -> None:
-    """Send what is approved and due. Exits with 1 when one failed or is in doubt."""
+    """Send what is approved and due. Exits with 1 when one failed, is in doubt or could not be tried."""
     from crawler.service import delivery
     from crawler.service.session import open_session
 
@@ -140,7 +143,9 @@ def send(context: Globals, *, out: Path | None, as_json: bool) -> None:
         click.echo(", ".join(f"{name} {len(done[name])}" for name in ("sent", "later", "failed", "doubt", "changed")))
         for notice in done["doubt"]:
             click.echo(f"notice {notice}: nobody knows whether it arrived; see `vangnet notices resolve`", err=True)
-    if done["failed"] or done["doubt"]:
+        for each in done["errors"]:
+            click.echo(f"notice {each['notice']}: {each['why']}", err=True)
+    if done["failed"] or done["doubt"] or done["errors"]:
         raise click.exceptions.Exit(1)
 
 

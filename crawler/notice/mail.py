@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from email import message_from_bytes
 from email.headerregistry import Address
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP
 from email.utils import format_datetime
 from secrets import token_hex
-from typing import Final
+from typing import Any, Final
 
 from crawler import __version__
 from crawler.notice.facts import Notice, plain
@@ -51,6 +52,20 @@ def write_mail(notice: Notice) -> bytes:
     for number, report in enumerate(reports(notice), 1):
         mail.attach(_json(f"xarf-{number}.json", json.dumps(report, indent=2)))
     return mail.as_bytes()
+
+
+def text_of(mail: bytes) -> str:
+    """The text for people in a message of `write_mail`, with LF line ends."""
+    return str(_parts(mail)[0].get_content()).replace("\r\n", "\n")
+
+
+def reports_of(mail: bytes) -> list[dict[str, Any]]:
+    """The XARF reports in a message of `write_mail`."""
+    return [json.loads(part.get_content()) for part in _parts(mail)[2:]]
+
+
+def _parts(mail: bytes) -> list[MIMEPart]:
+    return list(message_from_bytes(mail, EmailMessage, policy=SMTP).iter_parts())
 
 
 def _text(text: str) -> EmailMessage:

@@ -193,11 +193,21 @@ def _moves(
         )
         if isinstance(target, Rejected):
             return [], (target.reason, why_refused(f"item {case.id}", state, order.event, target))
+        if state.leaving:
+            return [], ("leaving", on_its_way(case, state.leaving))
         moves.append((state, target))
     if not moves:
         now = " and ".join(sorted({state.status for state in states}))
         return [], ("illegal-transition", f"item {case.id} is {now}; {order.event} is not possible from there")
     return moves, None
+
+
+def on_its_way(case: CaseRow, notice_id: str) -> str:
+    """Why nothing can be taken back just now: a hoster may have been told already."""
+    return (
+        f"item {case.id} is named in notice {notice_id}, which is being sent or may have arrived; wait for it, or say "
+        "what became of it with `vangnet notices resolve`"
+    )
 
 
 def stale_since(db: Database, case: CaseRow, version: int | None) -> str | None:

@@ -10,7 +10,7 @@ from crawler.errors import Refused
 from crawler.records import Rejected
 from crawler.review.states import Event, Status, after
 from crawler.service.actors import require
-from crawler.service.case_acts import outcome, stale_since
+from crawler.service.case_acts import on_its_way, outcome, stale_since
 from crawler.service.cases import known, take
 from crawler.store import audit, cases, decisions, hit_views
 from crawler.store.actors import Actor
@@ -56,9 +56,11 @@ def _not_undoable(db: Database, actor: Actor, case: CaseRow) -> str | None:
         return f"item {case.id}: the last thing that happened to it is no decision of yours; an approver may reopen it"
     if last[0]["at"] < db.clock() - UNDO_SECONDS:
         return f"item {case.id}: your decision is older than half an hour; an approver may reopen it"
-    standing = {state.id: state.status for state in hit_views.states_of_case(db, case.id)}
-    if any(standing[row["hit_id"]] != row["after"] for row in last):
+    standing = {state.id: state for state in hit_views.states_of_case(db, case.id)}
+    if any(standing[row["hit_id"]].status != row["after"] for row in last):
         return f"item {case.id}: something followed from your decision; ask an approver"
+    if leaving := next(filter(None, (standing[row["hit_id"]].leaving for row in last)), None):
+        return on_its_way(case, leaving)
     return None
 
 

@@ -3,20 +3,20 @@
     approved ── send ─> sending ─> sent | approved (later) | failed | doubt          doubt ── resolve, receipt ─> …
 
 `sending` is committed before the first byte leaves. A process that dies there leaves it behind, and whoever sends next
-finds it: a mail that went by SMTP is then in doubt, and waits for a person or a receipt; a directory tells by itself.
+finds it: it is then in doubt, and waits for a person or a receipt, unless the same directory tells by itself.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from crawler.errors import InvalidInput, OptionInvalid, Refused
+from crawler.errors import InvalidInput, OptionInvalid, Refused, VangnetError
 from crawler.home import Home
 from crawler.notice.clock import due_at, next_attempt
 from crawler.notice.outbox import Attempt, DirectoryOutbox, Envelope, Fate, Outbox
@@ -25,16 +25,16 @@ from crawler.options import Options
 from crawler.records import Rejected
 from crawler.review.states import Event, Status, after
 from crawler.service.actors import require
-from crawler.service.notices import known_notice, notice_json
+from crawler.service.notices import known_notice, may_be_noticed, notice_json
 from crawler.store import audit, decisions, notices
 from crawler.store.actors import Actor
 from crawler.store.database import Database
+from crawler.store.notices import NoticeRow
 from crawler.store.times import iso_optional
 
 MAX_REASON: Final = 2_000
 _PASSWORD: Final = "vangnet-smtp"  # noqa: S105  the name of a credential file
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_READY: Final = frozenset({Status.CONFIRMED.value, Status.STILL_UP.value})
 
 
 def outbox_of(home: Home, options: Options, directory: Path | None = None) -> Outbox:
@@ -55,18 +55,23 @@ def outbox_of(home: Home, options: Options, directory: Path | None = None) -> Ou
 def send_notices(home: Home, db: Database, actor: Actor, options: Options, outbox: Outbox) -> dict[str, Any]:
     """Send what is approved and due, each at most once.
 
-    Returns {"sent": [ids], "later", "failed", "doubt", "changed", "next_attempt_at"}; changed: their hits are not what
-    was approved any more, so that they are drafts again.
+    Returns {"sent": [ids], "later", "failed", "doubt", "changed", "errors": [{"notice", "why"}], "next_attempt_at"};
+    changed: their hits are not what was approved any more, so that they are drafts again, or in another draft.
+    errors: what could not even be tried, for a reason of its own; the others are sent nevertheless.
     Raises NotAuthorised, Refused while another process sends.
     """
     require(db, actor, "notices.send")
     done: dict[str, list[str]] = {name: [] for name in ("sent", "later", "failed", "doubt", "changed")}
+    errors: list[dict[str, str]] = []
     with _one_sender(home):
-        done["doubt"] += _settle_dead(db, actor)
+        done["doubt"] += _settle_dead(db, actor, notices.all_notices(db, state="sending"), _place(outbox))
         for notice_id in notices.due_for_sending(db, db.clock()):
-            done[_send(db, actor, options, outbox, notice_id)].append(notice_id)
+            try:
+                done[_send(db, actor, options, outbox, notice_id)].append(notice_id)
+            except VangnetError as error:
+                errors.append({"notice": notice_id, "why": str(error)})
     waiting = [row.next_attempt_at for row in notices.all_notices(db, state="approved") if row.next_attempt_at]
-    return {**done, "next_attempt_at": iso_optional(min(waiting, default=None))}
+    return {**done, "errors": errors, "next_attempt_at": iso_optional(min(waiting, default=None))}
 
 
 def resolve_notice(db: Database, actor: Actor, notice_id: str, *, arrived: bool, reason: str) -> dict[str, Any]:
@@ -79,8 +84,10 @@ def resolve_notice(db: Database, actor: Actor, notice_id: str, *, arrived: bool,
     if not text or len(text) > MAX_REASON:
         raise InvalidInput(f"a reason has 1 to {MAX_REASON} characters; say in a line how you know")
     with _one_sender(db.home), db.write():
-        _settle_dead(db, actor)
         row = known_notice(db, notice_id)
+        if row.state == "sending":
+            _settle_dead(db, actor, [row], None)
+            row = known_notice(db, notice_id)
         if row.state == "doubt":
             notices.add_receipt(db, actor, notice_id, "resolved", text)
             _conclude(db, actor, notice_id, arrived=arrived)
@@ -112,13 +119,20 @@ def _one_sender(home: Home) -> Iterator[None]:
         yield
 
 
-def _settle_dead(db: Database, actor: Actor) -> list[str]:
-    """Under the sender's lock, what is `sending` was left behind by a process that died. Returns what is in doubt."""
+def _place(outbox: Outbox) -> str | None:
+    return str(outbox.directory.resolve()) if isinstance(outbox, DirectoryOutbox) else None
+
+
+def _settle_dead(db: Database, actor: Actor, rows: Sequence[NoticeRow], place: str | None) -> list[str]:
+    """Under the sender's lock, what is `sending` was left behind by a process that died. Returns what is in doubt.
+
+    place: the directory that mails go to now; None when they go to none. Another one does not tell what left before.
+    """
     doubtful = []
     with db.write():
-        for row in notices.all_notices(db, state="sending"):
+        for row in rows:
             attempts = notices.open_attempts(db, row.id)
-            certain = all(attempt["channel"] == "directory" for attempt in attempts)
+            certain = place is not None and all(attempt["place"] == place for attempt in attempts)
             fate = Fate.LATER if certain else Fate.DOUBT
             for attempt in attempts:
                 notices.end_attempt(db, attempt["id"], fate.value, "the process that sent ended in between")
@@ -150,20 +164,30 @@ def _begin(db: Database, actor: Actor, options: Options, outbox: Outbox, notice_
     """Note the attempt; None when what was approved does not hold any more."""
     with db.write():
         row = known_notice(db, notice_id)
-        stale = [hit.id for hit in notices.hits_of(db, notice_id) if hit.status not in _READY]
-        if stale:
-            notices.back_to_draft(db, notice_id)
-            notices.drop_hits(db, notice_id, stale)
-            left = bool(notices.hits_of(db, notice_id))
-            if not left:
-                notices.set_state(db, notice_id, "draft", "withdrawn")
-            audit.append(db, actor, "notices.changed", notice_id, detail={"hits": stale, "draft": left})
+        stale = [hit.id for hit in notices.hits_of(db, notice_id) if not may_be_noticed(hit)]
+        if stale or row.approved_by in notices.confirmers(db, notice_id):
+            _take_back(db, actor, row, stale)
             return None
         mail = notices.mail_of(db, notice_id)
         assert mail is not None, "an approved notice has its mail"
-        attempt = notices.begin_attempt(db, notice_id, outbox.channel)
+        attempt = notices.begin_attempt(db, notice_id, outbox.channel, _place(outbox))
         notices.set_state(db, notice_id, "approved", "sending")
         return _Started(attempt, Envelope(notice_id, options.notice_sender, row.contact, mail))
+
+
+def _take_back(db: Database, actor: Actor, row: NoticeRow, stale: list[str]) -> None:
+    """Withdraw an approval; what is left of the notice stands in the one draft to its contact from here on."""
+    kept = [hit.id for hit in notices.hits_of(db, row.id) if hit.id not in stale]
+    draft = notices.draft_like(db, row.contact, row.instrument, row.deadline_hours) if kept else None
+    if kept and draft is None:
+        draft = row.id
+        notices.back_to_draft(db, row.id)
+        notices.drop_hits(db, row.id, stale)
+    else:
+        notices.set_state(db, row.id, "approved", "withdrawn")
+        if draft is not None:
+            notices.add_hits(db, draft, kept)
+    audit.append(db, actor, "notices.changed", row.id, detail={"hits": stale, "draft": draft})
 
 
 def _end(db: Database, actor: Actor, notice_id: str, attempt_id: str, attempt: Attempt) -> str:
@@ -200,7 +224,11 @@ def _delivered(db: Database, actor: Actor, notice_id: str, before: str, *, at: f
     notices.delivered(db, notice_id, before, at=at, due_at=due_at(at, row.deadline_hours))
     for hit in notices.hits_of(db, notice_id):
         target = after(Status(hit.status), Event.NOTICE)
-        if not isinstance(target, Rejected):
+        detail = {"notice": notice_id, "before": hit.status}
+        if isinstance(target, Rejected):
+            # A visit saw it gone meanwhile. Its hoster was told of it nevertheless, and that is on record.
+            audit.append(db, actor, "hits.notice", hit.id, result="refused", detail=detail | {"why": target.reason})
+        else:
             reason = f"named in notice {notice_id}"
             decisions.decide(
                 db,
@@ -212,8 +240,7 @@ def _delivered(db: Database, actor: Actor, notice_id: str, before: str, *, at: f
                 reason=reason,
                 assessment=None,
             )
-            detail = {"notice": notice_id, "before": hit.status, "after": target.value}
-            audit.append(db, actor, "hits.notice", hit.id, detail=detail)
+            audit.append(db, actor, "hits.notice", hit.id, detail=detail | {"after": target.value})
 
 
 def _smtp(options: Options) -> SmtpOutbox:

@@ -123,7 +123,7 @@ def why_refused(what: str, state: HitState, event: Event, rejected: Rejected) ->
             "reference with --assessment, or have it assessed"
         )
     if rejected.reason == "withdrawn":
-        return f"{what}: the lists have withdrawn what it matched; reject it, or have it assessed elsewhere"
+        return f"{what}: no list stands behind what it matched any more; reject it, or leave it until one does again"
     return f"{what} is {state.status}; {event} is not possible from there"
 
 

@@ -75,8 +75,9 @@ def approve_notice(
     """Approve a draft as it stands: its mail and Message-ID are fixed from here on. Returns it as `list_notices` does.
 
     revision: that the approver looked at; None for whatever it is.
-    Hits that are not confirmed any more are taken out first. Raises NotAuthorised (also for whoever confirmed one of
-    the hits), InvalidInput for an unknown id, Refused when it is no draft, has changed, or has no hit left.
+    Hits that are not confirmed any more, or that their lists have withdrawn, are taken out first. Raises NotAuthorised
+    (also for whoever confirmed one of the hits), InvalidInput for an unknown id, Refused when it is no draft, has
+    changed, or has no hit left.
     """
     require(db, actor, "notices.approve")
     objection: Exception | None = None
@@ -84,7 +85,7 @@ def approve_notice(
         row = _known(db, notice_id)
         objection = _approval_objection(db, actor, row, revision) or _unfounded(db, options, row)
         if objection is None:
-            stale = [hit.id for hit in notices.hits_of(db, notice_id) if not _may_be_noticed(hit)]
+            stale = [hit.id for hit in notices.hits_of(db, notice_id) if not may_be_noticed(hit)]
             if stale:
                 notices.drop_hits(db, notice_id, stale)
                 audit.append(db, actor, "notices.drop", notice_id, detail={"hits": stale})
@@ -187,6 +188,11 @@ def composed(
     )
 
 
+def may_be_noticed(hit: NoticeHit) -> bool:
+    """Whether a hoster may be told of a hit: a person confirmed it, and its lists still stand behind it."""
+    return hit.status in (Status.CONFIRMED, Status.STILL_UP) and not hit.withdrawn
+
+
 def known_notice(db: Database, notice_id: str) -> NoticeRow:
     """The notice of this id. Raises InvalidInput when there is none."""
     return _known(db, notice_id)
@@ -224,10 +230,6 @@ def _unfounded(db: Database, options: Options, row: NoticeRow) -> Refused | None
     except Refused as error:
         return error
     return None
-
-
-def _may_be_noticed(hit: NoticeHit) -> bool:
-    return hit.status in (Status.CONFIRMED, Status.STILL_UP)
 
 
 def _fix(db: Database, actor: Actor, options: Options, row: NoticeRow) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 from crawler.errors import HomeUnusable, InvalidInput, Refused
 from crawler.notice.facts import Notice
-from crawler.notice.mail import write_mail
+from crawler.notice.mail import reports_of, text_of, write_mail
 from crawler.notice.text import notice_text
 from crawler.notice.xarf import reports
 from crawler.options import Options
@@ -28,6 +29,7 @@ from crawler.urls import masked
 
 FORMS: Final = ("text", "xarf", "arf")
 MAX_REASON: Final = 2_000
+_REPLY: Final = re.compile(r"[2-5][0-9]{2}(?: [245]\.[0-9]{1,3}\.[0-9]{1,3})?(?![0-9.])", re.ASCII)
 _DRAFT_ID: Final = "<draft@draft.invalid>"
 
 
@@ -38,23 +40,30 @@ def show_notice(
     "receipts": [...]}.
 
     confirmed_by: who may not approve it.
-    URLs are masked unless this is the lab or a reason to reveal them is given.
+    URLs are masked, and of answers of mail servers there is the code alone, unless this is the lab or a reason to
+    reveal them is given.
     Raises NotAuthorised, InvalidInput for an unknown id or an empty reason.
     """
     require(db, actor, "notices.read")
     row = known_notice(db, notice_id)
     reveal = _may_reveal(db, actor, notice_id, reveal_reason)
+    if not db.home.lab:
+        # Answers of servers are sealed, and reading what is sealed leaves a trace.
+        with db.write():
+            audit.append(db, actor, "notices.show", notice_id)
     notice = _notice(db, options, row)
     shown = notice if reveal else _masked(db, notice)
+    withdrawn = {hit.id: hit.withdrawn for hit in notices.hits_of(db, notice_id)}
     named = [
         {"hit": url.hit_id, "url": url.url, "inline": url.inline, "ip": url.ip, "certainty": url.certainty}
+        | {"withdrawn": withdrawn[url.hit_id]}
         for url in shown.urls
     ]
     return notice_json(db, row) | {
         "confirmed_by": sorted(notices.confirmers(db, notice_id)),
-        "text": notice_text(shown),
+        "text": _form(db, notice, "text").decode() if reveal else notice_text(shown),
         "urls": named,
-        "attempts": [_attempt(each) for each in notices.attempts_of(db, notice_id)],
+        "attempts": [_attempt(each, reveal=reveal) for each in notices.attempts_of(db, notice_id)],
         "receipts": [
             {"kind": each["kind"], "received_at": iso_optional(each["received_at"]), "actor": each["actor"]}
             for each in notices.receipts_of(db, notice_id)
@@ -108,11 +117,13 @@ def _notice(db: Database, options: Options, row: NoticeRow) -> Notice:
 
 
 def _form(db: Database, notice: Notice, form: str) -> bytes:
+    """What was approved, as it was approved; of a draft, what it would be now."""
+    mail = notices.mail_of(db, notice.id)
     if form == "text":
-        return notice_text(notice).encode()
+        return (notice_text(notice) if mail is None else text_of(mail)).encode()
     if form == "xarf":
-        return (json.dumps(reports(notice), indent=2) + "\n").encode()
-    return notices.mail_of(db, notice.id) or write_mail(notice)
+        return (json.dumps(reports(notice) if mail is None else reports_of(mail), indent=2) + "\n").encode()
+    return write_mail(notice) if mail is None else mail
 
 
 def _masked(db: Database, notice: Notice) -> Notice:
@@ -151,9 +162,14 @@ def _zip(papers: dict[str, bytes]) -> tuple[bytes, list[str]]:
     return out.getvalue(), sorted(papers)
 
 
-def _attempt(row: dict[str, Any]) -> dict[str, Any]:
+def _attempt(row: dict[str, Any], *, reveal: bool = True) -> dict[str, Any]:
+    """reveal: what the other side said as it is; it may name URLs. Else its reply code, or nothing."""
     times = {name: iso_optional(row[name]) for name in ("started_at", "finished_at")}
-    return times | {name: row[name] for name in ("channel", "result", "said")}
+    said = row["said"]
+    if said is not None and not reveal:
+        code = _REPLY.match(said)
+        said = code[0] if code else None
+    return times | {"channel": row["channel"], "result": row["result"], "said": said}
 
 
 def _must_reveal(db: Database, actor: Actor, notice_id: str, reason: str | None) -> None:

@@ -17,7 +17,7 @@ from crawler.options import Options
 from crawler.service.actors import require
 from crawler.service.session import open_session
 from crawler.service.texts import plain
-from crawler.store import audit, retention
+from crawler.store import audit, notices, people, retention
 from crawler.store.actors import Actor
 from crawler.store.database import Database, alone_with, open_store
 
@@ -60,7 +60,8 @@ def restore(home: Home, user: str | None, file: Path, *, replace: bool) -> dict[
     """Put a backup in the place of the database of a home. Returns {"file", "events", "before"}.
 
     The backup is checked first: the home's keys have to fit, and its audit chain to hold. The database that was there
-    is kept beside it, under the name `before`.
+    is kept beside it, under the name `before`. Sessions end; notices that were to leave are in doubt, for they may have
+    left after the backup was made.
     user: as --user gave it. The database that is there says who may do this; where there is none, it is whoever has the
     keys. What happened since the backup is in `before` alone, and so are its audit events.
     Raises InvalidInput when there is no such file, Refused when a database is there and `replace` is not given, or
@@ -128,7 +129,10 @@ def _checked(home: Home, path: Path, actor: Actor) -> int:
             problem = verdict.problem if damage == "ok" else "the file is damaged"
             raise StoreUnavailable(f"the backup is not what was written: {problem}; take another one")
         with db.write():
-            audit.append(db, actor, "store.restore", "")
+            # Sessions may have ended, and notices may have left, since the backup was made.
+            people.end_sessions(db)
+            doubtful = notices.doubt_all(db, "a backup was restored; it may have left after the backup was made")
+            audit.append(db, actor, "store.restore", "", detail={"doubt": doubtful})
         db.shrink_log()
     return verdict.events
 

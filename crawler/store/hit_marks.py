@@ -18,6 +18,14 @@ from crawler.store.database import Database
 CLOSED = (Status.REJECTED, Status.REMOVED, Status.MOVED)
 """States in which it does not matter any more what a hit rested on."""
 
+WITHDRAWN = """
+    EXISTS (SELECT 1 FROM hit_marks WHERE hit_marks.hit_id = hits.id AND lifted_at IS NULL) AND EXISTS (
+        SELECT 1 FROM matches WHERE matches.hit_id = hits.id AND benign = 0 AND list_id IS NOT NULL
+    )
+"""
+"""SQL over `hits`: marked, so that nobody may confirm it or be told of it. Where no list of ours is known for any
+match, the mark says so, and what the worker saw still counts."""
+
 # Of the matches that can carry a hit: whether one stands, and why the strongest of the others does not.
 _GROUNDS = """
     SELECT matches.hit_id,

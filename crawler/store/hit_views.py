@@ -9,6 +9,7 @@ from typing import Any
 
 from crawler.records import RunId
 from crawler.store.database import Database, Row
+from crawler.store.hit_marks import WITHDRAWN
 from crawler.store.times import iso
 from crawler.urls import masked
 
@@ -30,7 +31,10 @@ class RunCounts:
 
 @dataclass(frozen=True, slots=True)
 class HitState:
-    """What a decision needs to know.  near_may_confirm, withdrawn: as in `crawler.review.states.decide`."""
+    """What a decision needs to know.  near_may_confirm, withdrawn: as in `crawler.review.states.decide`.
+
+    leaving: the notice that names it and is being sent, or may have arrived; None when there is none.
+    """
 
     id: str
     case_id: str
@@ -38,6 +42,7 @@ class HitState:
     certainty: str
     near_may_confirm: bool
     withdrawn: bool
+    leaving: str | None
 
 
 def hits_json(
@@ -105,20 +110,19 @@ def states_of_case(db: Database, case_id: str) -> list[HitState]:
     return [_state(row) for row in db.rows(_STATES + "WHERE case_id = ? ORDER BY found_at, hits.id", case_id)]
 
 
-# A match of an entry that no list of ours is known for rests on what the worker saw; it is not withdrawn.
-_STATES = """
+_STATES = f"""
     SELECT hits.id, case_id, status, certainty,
         NOT EXISTS (
             SELECT 1 FROM matches LEFT JOIN hash_lists ON hash_lists.id = list_id
             WHERE hit_id = hits.id AND benign = 0 AND coalesce(near, 'assess') <> 'confirm'
         ) AS near_may_confirm,
-        NOT EXISTS (
-            SELECT 1 FROM matches LEFT JOIN hash_entries ON hash_entries.id = entry_id
-            WHERE hit_id = hits.id AND benign = 0 AND withdrawn_version IS NULL
-            AND (hash_entries.id IS NOT NULL OR matches.list_id IS NULL)
-        ) AS withdrawn
+        {WITHDRAWN} AS withdrawn,
+        (
+            SELECT notice_id FROM notice_hits JOIN notices ON notices.id = notice_id
+            WHERE hit_id = hits.id AND live = 1 AND state IN ('sending', 'doubt')
+        ) AS leaving
     FROM hits
-"""
+"""  # noqa: S608  ours
 
 
 def _state(row: Row) -> HitState:

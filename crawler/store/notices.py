@@ -12,6 +12,7 @@ from typing import Any
 
 from crawler.store.actors import Actor, register
 from crawler.store.database import Database, Row
+from crawler.store.hit_marks import WITHDRAWN
 from crawler.store.sealed import new_id
 
 _COLUMNS = (
@@ -48,7 +49,7 @@ class NoticeRow:
 class NoticeHit:
     """A hit as its notice needs it. certainty, status: as of now.  found_at: when it was seen last.
 
-    categories: verified categories of the entries that it matched.
+    categories: verified categories of the entries that it matched.  withdrawn: its lists do not stand behind it now.
     """
 
     id: str
@@ -62,16 +63,17 @@ class NoticeHit:
     campaign: str
     hoster: dict[str, Any]
     categories: tuple[str, ...] = ()
+    withdrawn: bool = False
 
 
 def wanting(db: Database, *, again: bool) -> list[NoticeHit]:
-    """Confirmed hits that no live notice has, the oldest first. again: instead, those still up after a notice."""
+    """Confirmed hits that no live notice has, the oldest first, without those that their lists have withdrawn.
+
+    again: instead, those still up after a notice.
+    """
     status = "still-up" if again else "confirmed"
-    return _hits(
-        db,
-        "hits.status = ? AND NOT EXISTS (SELECT 1 FROM notice_hits WHERE hit_id = hits.id AND live = 1)",
-        status,
-    )
+    free = "hits.status = ? AND NOT EXISTS (SELECT 1 FROM notice_hits WHERE hit_id = hits.id AND live = 1)"
+    return [hit for hit in _hits(db, free, status) if not hit.withdrawn]
 
 
 def hits_of(db: Database, notice_id: str) -> list[NoticeHit]:
@@ -98,10 +100,16 @@ def by_message(db: Database, message_ids: Iterable[str]) -> str | None:
     return found
 
 
+def draft_like(db: Database, contact: str, instrument: str, hours: int) -> str | None:
+    """The one draft to this contact with this deadline, or None."""
+    sql = "SELECT id FROM notices WHERE contact = ? AND instrument = ? AND deadline_hours = ? AND state = 'draft'"
+    found: str | None = db.value(sql, contact, instrument, hours)
+    return found
+
+
 def open_draft(db: Database, actor: Actor, contact: str, *, instrument: str, hours: int, hoster: dict[str, Any]) -> str:
     """The one draft to this contact with this deadline; made when there is none. Returns its id."""
-    sql = "SELECT id FROM notices WHERE contact = ? AND instrument = ? AND deadline_hours = ? AND state = 'draft'"
-    known: str | None = db.value(sql, contact, instrument, hours)
+    known = draft_like(db, contact, instrument, hours)
     if known is not None:
         return known
     register(db, actor)
@@ -224,11 +232,11 @@ def due_for_sending(db: Database, now: float) -> list[str]:
     return [row["id"] for row in db.rows(sql, now)]
 
 
-def begin_attempt(db: Database, notice_id: str, channel: str) -> str:
-    """Note that a mail is about to leave. Returns the attempt's id."""
+def begin_attempt(db: Database, notice_id: str, channel: str, place: str | None = None) -> str:
+    """Note that a mail is about to leave. place: the directory that it goes to. Returns the attempt's id."""
     attempt = new_id()
     row = {"id": attempt, "notice_id": notice_id, "channel": channel, "started_at": db.clock()}
-    db.insert("notice_attempts", row)
+    db.insert("notice_attempts", row | {"place": place})
     db.execute("UPDATE notices SET attempts = attempts + 1 WHERE id = ?", notice_id)
     return attempt
 
@@ -241,9 +249,21 @@ def end_attempt(db: Database, attempt: str, result: str, said: str) -> None:
 
 
 def open_attempts(db: Database, notice_id: str) -> list[Row]:
-    """Attempts whose end nobody noted: id and channel."""
-    sql = "SELECT id, channel FROM notice_attempts WHERE notice_id = ? AND finished_at IS NULL"
+    """Attempts whose end nobody noted: id, channel and place."""
+    sql = "SELECT id, channel, place FROM notice_attempts WHERE notice_id = ? AND finished_at IS NULL"
     return db.rows(sql, notice_id)
+
+
+def doubt_all(db: Database, why: str) -> list[str]:
+    """Doubt every notice that was to leave, or was leaving: nobody knows what became of it. Returns which."""
+    doubtful = [row.id for state in ("approved", "sending") for row in all_notices(db, state=state)]
+    for notice_id in doubtful:
+        if set_state(db, notice_id, "approved", "sending"):
+            begin_attempt(db, notice_id, "unknown")
+        for attempt in open_attempts(db, notice_id):
+            end_attempt(db, attempt["id"], "doubt", why)
+        set_state(db, notice_id, "sending", "doubt")
+    return doubtful
 
 
 def attempts_of(db: Database, notice_id: str) -> list[Row]:
@@ -297,7 +317,8 @@ def _hits(db: Database, condition: str, *values: Any) -> list[NoticeHit]:
         "SELECT hits.id, image_url, page_url, ip, domain, status, certainty, campaign, attribution, "  # noqa: S608  ours
         "coalesce((SELECT max(found_at) FROM sightings WHERE hit_id = hits.id), found_at) AS seen_at, "
         "(SELECT json_group_array(DISTINCT category) FROM matches WHERE hit_id = hits.id AND benign = 0 "
-        f"AND category IS NOT NULL) AS categories FROM hits WHERE {condition} ORDER BY found_at, hits.id"
+        f"AND category IS NOT NULL) AS categories, {WITHDRAWN} AS withdrawn FROM hits "
+        f"WHERE {condition} ORDER BY found_at, hits.id"
     )
     return [_hit(db, row) for row in db.rows(sql, *values)]
 
@@ -315,4 +336,5 @@ def _hit(db: Database, row: Row) -> NoticeHit:
         campaign=row["campaign"],
         hoster=json.loads(row["attribution"]),
         categories=tuple(sorted(json.loads(row["categories"]))),
+        withdrawn=bool(row["withdrawn"]),
     )

@@ -136,6 +136,11 @@ def end_session(db: Database, token: str) -> None:
     db.execute("UPDATE sessions SET ended_at = ? WHERE token_hash = ? AND ended_at IS NULL", db.clock(), _hash(token))
 
 
+def end_sessions(db: Database) -> None:
+    """All sessions are over."""
+    db.execute("UPDATE sessions SET ended_at = ? WHERE ended_at IS NULL", db.clock())
+
+
 def _hash(token: str) -> bytes:
     # A token has 256 random bits: nothing is gained by a slow hash.
     return sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from crawler.errors import OptionInvalid, Refused
+from crawler.errors import NotAuthorised, OptionInvalid, Refused
 from crawler.notice.outbox import Attempt, DirectoryOutbox, Envelope, Fate
 from crawler.notice.smtp import SmtpOutbox
 from crawler.service import notices as service
+from crawler.service.case_acts import confirm_case, hold_case, reopen_case
+from crawler.service.case_undo import may_undo, undo_case
 from crawler.service.delivery import outbox_of, resolve_notice, send_notices
 from crawler.service.hits import show_hit
+from crawler.service.keys import rotate_keys
 from crawler.service.receipts import list_receipts, read_inbox
 from crawler.store import audit, notices
 from crawler.store.database import Database, open_store
@@ -43,6 +46,10 @@ def approved(db: Database, number: int = 1) -> str:
 
 def send(db: Database, outbox: object) -> dict[str, object]:
     return send_notices(db.home, db, APPROVER, OPTIONS, outbox)
+
+
+def case_of(db: Database, hit_id: str) -> str:
+    return str(db.value("SELECT case_id FROM hits WHERE id = ?", hit_id))
 
 
 def state(db: Database, notice: str) -> str:
@@ -183,6 +190,25 @@ def test_a_directory_tells_by_itself_what_a_dead_process_left(db: Database, tmp_
     assert file.read_bytes() == notices.mail_of(db, notice)
 
 
+@pytest.mark.parametrize("other", ["smtp", "directory"])
+def test_another_way_out_does_not_tell_what_a_dead_process_left(db: Database, tmp_path: Path, other: str) -> None:
+    notice = approved(db)
+
+    class Killed(DirectoryOutbox):
+        def send(self, envelope: Envelope) -> Attempt:
+            super().send(envelope)
+            raise Died
+
+    with pytest.raises(Died):
+        send(db, Killed(tmp_path / "out"))
+    with mail_server() as box:
+        smtp = SmtpOutbox("127.0.0.1", box.port, "none")
+        outbox = smtp if other == "smtp" else DirectoryOutbox(tmp_path / "elsewhere")
+        done = send(db, outbox)
+        assert (done["sent"], done["doubt"], box.mails) == ([], [notice], [])
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_hit_withdrawn_meanwhile_takes_the_approval_back(db: Database, tmp_path: Path) -> None:
     kept, gone = hit(db, 1), hit(db, 2)
     notice = str(service.draft_notices(db, ANALYST, OPTIONS)["drafts"][0]["id"])
@@ -195,6 +221,93 @@ def test_a_hit_withdrawn_meanwhile_takes_the_approval_back(db: Database, tmp_pat
     service.approve_notice(db, APPROVER, OPTIONS, notice)
     assert send(db, DirectoryOutbox(tmp_path))["sent"] == [notice]
     assert [row.id for row in notices.hits_of(db, notice)] == [kept]
+
+
+def test_an_approver_who_confirms_a_hit_later_stops_one_notice_and_nothing_else(db: Database, tmp_path: Path) -> None:
+    notice, other = approved(db), hit(db, 2, OTHER)
+    (draft,) = service.draft_notices(db, ANALYST, OPTIONS)["drafts"]
+    service.approve_notice(db, APPROVER, OPTIONS, draft["id"])
+    case = case_of(db, notices.hits_of(db, notice)[0].id)
+    reopen_case(db, APPROVER, case, reason="another look")
+    confirm_case(db, APPROVER, case, reason="it is")
+    assert rotate_keys(db, ANALYST)["resealed"]
+    done = send(db, DirectoryOutbox(tmp_path))
+    assert (done["sent"], done["changed"], state(db, notice)) == ([draft["id"]], [notice], "draft")
+    assert show_hit(db, ANALYST, other)["status"] == "noticed"
+    with pytest.raises(NotAuthorised, match="second person"):
+        service.approve_notice(db, APPROVER, OPTIONS, notice)
+    assert service.withdraw_notice(db, ANALYST, notice)["state"] == "withdrawn"
+
+
+def test_what_is_left_of_a_changed_notice_joins_the_draft_that_is_there(db: Database, tmp_path: Path) -> None:
+    gone, kept = hit(db, 1), hit(db, 2)
+    notice = approved(db, 3)
+    later = hit(db, 4)
+    (draft,) = service.draft_notices(db, ANALYST, OPTIONS)["drafts"]
+    reopen_case(db, ANALYST, case_of(db, gone), reason="another look")
+    done = send(db, DirectoryOutbox(tmp_path))
+    assert (done["changed"], done["errors"], state(db, notice)) == ([notice], [], "withdrawn")
+    named = {row.id for row in notices.hits_of(db, draft["id"])}
+    assert {kept, later} < named and len(named) == 3 and gone not in named
+
+
+def test_one_bad_notice_does_not_stop_the_others(db: Database, tmp_path: Path) -> None:
+    bad = approved(db)
+    good = str(service.draft_notices(db, ANALYST, OPTIONS)["drafts"][0]["id"]) if hit(db, 2, OTHER) else ""
+    service.approve_notice(db, APPROVER, OPTIONS, good)
+    with db.write():
+        db.execute("UPDATE notices SET mail = x'00' WHERE id = ?", bad)
+    done = send(db, DirectoryOutbox(tmp_path))
+    assert (done["sent"], [error["notice"] for error in done["errors"]]) == ([good], [bad])
+    assert state(db, bad) == "approved"
+
+
+@pytest.mark.parametrize("fate", [Fate.ACCEPTED, Fate.DOUBT])
+def test_nothing_is_taken_back_while_a_hoster_may_have_been_told(db: Database, fate: Fate) -> None:
+    named = hit(db)
+    (draft,) = service.draft_notices(db, ANALYST, OPTIONS)["drafts"]
+    service.approve_notice(db, APPROVER, OPTIONS, draft["id"])
+    case = case_of(db, named)
+
+    def refused() -> None:
+        for act in (
+            lambda: undo_case(db, ANALYST, case),
+            lambda: reopen_case(db, APPROVER, case, reason="r"),
+            lambda: hold_case(db, APPROVER, case, owner="police", days=1, reason="r"),
+        ):
+            with pytest.raises(Refused, match=f"named in notice {draft['id']}"):
+                act()
+        assert not may_undo(db, ANALYST, case)
+
+    class Meanwhile:
+        channel = "smtp"
+
+        def send(self, envelope: Envelope) -> Attempt:
+            refused()
+            return Attempt(fate, "250 OK")
+
+    send(db, Meanwhile())
+    if fate is Fate.DOUBT:
+        refused()
+        resolve_notice(db, APPROVER, draft["id"], arrived=True, reason="called them")
+    assert show_hit(db, ANALYST, named)["status"] == "noticed"
+
+
+def test_a_hit_that_a_delivered_notice_cannot_move_is_on_record(db: Database) -> None:
+    named = hit(db)
+    notice = approved(db, 2)
+
+    class Meanwhile:
+        channel = "smtp"
+
+        def send(self, envelope: Envelope) -> Attempt:
+            with db.write():
+                db.execute("UPDATE hits SET status = 'removed' WHERE id = ?", named)
+            return Attempt(Fate.ACCEPTED, "250 OK")
+
+    assert send(db, Meanwhile())["sent"] == [notice]
+    *_, event = audit.events(db, object_id=named)
+    assert (event["act"], event["result"]) == ("hits.notice", "refused")
 
 
 def test_two_notices_leave_though_the_first_is_refused(db: Database) -> None:

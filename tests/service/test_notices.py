@@ -8,16 +8,22 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import InvalidInput, NotAuthorised, OptionInvalid, Refused, StoreUnavailable
-from crawler.records import Attribution
+from crawler.notice.outbox import Attempt, DirectoryOutbox, Envelope, Fate
+from crawler.records import Attribution, RowMatch
 from crawler.service import notices as service
 from crawler.service.actors import identify
-from crawler.service.hits import show_hit
+from crawler.service.case_acts import reopen_case
+from crawler.service.delivery import send_notices
+from crawler.service.hits import confirm_hit, show_hit
+from crawler.service.lists import set_enabled
 from crawler.service.papers import bundle_notice, export_notice, show_notice
 from crawler.store import audit, notices
 from crawler.store.actors import Actor, Role
 from crawler.store.database import Database
+from crawler.store.hits import record
+from crawler.store.retention import erase
 from tests.service.noticed import ANALYST, APPROVER, OPTIONS, OTHER, hit
-from tests.store.factories import ATTRIBUTION, FACTS, store_at
+from tests.store.factories import ATTRIBUTION, FACTS, add_list, digest_entry, image, report, store_at
 
 
 def drafted(db: Database, **more: object) -> str:
@@ -122,6 +128,36 @@ def test_what_is_withdrawn_may_be_drafted_anew(db: Database) -> None:
     assert draft["id"] != notice
 
 
+def test_what_its_lists_have_withdrawn_leaves_no_more(db: Database, tmp_path: Path) -> None:
+    add_list(db, [digest_entry("image 1")])
+    numbers = (int(db.value("SELECT id FROM hash_entries")), 99)  # the second one is of no list that is known
+    listed, kept = (
+        record(
+            db,
+            report(str(n), image_url=f"https://gallery.example/{n}", found=image(f"{n}", RowMatch(n, "sha256"))),
+            ATTRIBUTION,
+        ).hit_id
+        for n in numbers
+    )
+    for each in (listed, kept):
+        confirm_hit(db, ANALYST, each, reason="stands on the list")
+    notice = str(service.draft_notices(db, ANALYST, OPTIONS)["drafts"][0]["id"])
+    service.approve_notice(db, APPROVER, OPTIONS, notice)
+    set_enabled(db, ANALYST, "tulips", False)
+    marks = {each["hit"]: each["withdrawn"] for each in show_notice(db, ANALYST, OPTIONS, notice)["urls"]}
+    assert marks == {listed: True, kept: False}
+    outbox = DirectoryOutbox(tmp_path / "out")
+    assert send_notices(db.home, db, APPROVER, OPTIONS, outbox)["changed"] == [notice]
+    assert [row.id for row in notices.hits_of(db, notice)] == [kept]
+    assert service.draft_notices(db, ANALYST, OPTIONS)["drafts"] == []
+    case = str(db.value("SELECT case_id FROM hits WHERE id = ?", listed))
+    reopen_case(db, APPROVER, case, reason="its list is disabled")
+    with pytest.raises(Refused, match="no list stands behind"):
+        confirm_hit(db, ANALYST, listed, reason="still")
+    set_enabled(db, ANALYST, "tulips", True)
+    assert confirm_hit(db, ANALYST, listed, reason="again")["status"] == "confirmed"
+
+
 def test_no_form_names_a_list_or_a_digest(db: Database) -> None:
     notice = drafted(db)
     service.approve_notice(db, APPROVER, OPTIONS, notice)
@@ -146,6 +182,39 @@ def test_urls_are_masked_in_production_until_a_reason_is_given(tmp_path: Path) -
         *_, event = audit.events(db, object_id=notice)
         assert event["act"] == "notices.reveal"
         assert url not in json.dumps(list(audit.events(db)))
+
+
+def test_what_was_approved_is_exported_as_it_was(db: Database) -> None:
+    notice = drafted(db)
+    before = {form: export_notice(db, ANALYST, OPTIONS, notice, form) for form in ("text", "xarf")}
+    db.clock = lambda: 1_790_000_000.0
+    service.approve_notice(db, APPROVER, OPTIONS, notice)
+    forms = {form: export_notice(db, ANALYST, OPTIONS, notice, form) for form in ("text", "xarf")}
+    assert forms["text"].count(b"\n") == before["text"].count(b"\n") and b"\r" not in forms["text"]
+    assert [each.keys() for each in json.loads(forms["xarf"])] == [each.keys() for each in json.loads(before["xarf"])]
+    (named,) = notices.hits_of(db, notice)
+    record(db, report("late", image_url=named.image_url, found_at=1_785_000_000.0, found=image("image 1")), ATTRIBUTION)
+    with db.write():
+        erase(db, [named.id], 0.0)
+    assert {form: export_notice(db, ANALYST, OPTIONS, notice, form) for form in forms} == forms
+
+
+def test_what_a_server_said_is_masked_and_reading_it_leaves_a_trace(tmp_path: Path) -> None:
+    class Refusing:
+        channel = "smtp"
+
+        def send(self, envelope: Envelope) -> Attempt:
+            return Attempt(Fate.REFUSED, "554 5.7.1 rejected: https://gallery.example/secret-1.jpg is blocked")
+
+    with store_at(tmp_path, lab=False) as db:
+        notice = drafted(db)
+        service.approve_notice(db, APPROVER, OPTIONS, notice)
+        send_notices(db.home, db, APPROVER, OPTIONS, Refusing())
+        (attempt,) = show_notice(db, ANALYST, OPTIONS, notice)["attempts"]
+        *_, event = audit.events(db, object_id=notice)
+        assert (attempt["said"], event["act"], event["actor"]) == ("554 5.7.1", "notices.show", "anna")
+        (attempt,) = show_notice(db, ANALYST, OPTIONS, notice, reveal_reason="why it failed")["attempts"]
+        assert attempt["said"].endswith("is blocked")
 
 
 def test_a_bundle_holds_what_proves_a_notice(db: Database, tmp_path: Path) -> None:

@@ -9,14 +9,19 @@ import pytest
 
 from crawler.errors import HomeUnusable, InvalidInput, Refused, StoreUnavailable, Unavailable
 from crawler.home import open_home
+from crawler.notice.outbox import DirectoryOutbox
 from crawler.options import Options
 from crawler.service.audit import publish, verify
 from crawler.service.cases import list_cases
+from crawler.service.delivery import resolve_notice, send_notices
 from crawler.service.hits import reject_hit, show_hit
+from crawler.service.notices import approve_notice, draft_notices
+from crawler.service.signing_in import enter_lab, resume
 from crawler.service.upkeep import back_up, restore, retain
 from crawler.store import audit
 from crawler.store.database import Database, open_store
 from crawler.store.hits import record
+from tests.service.noticed import ANALYST, APPROVER, OPTIONS, hit
 from tests.store.factories import ANNA, ATTRIBUTION, IMAGE_URL, PAGE_URL, report
 
 DAY = 86_400.0
@@ -58,6 +63,25 @@ def test_restoring(db: Database, tmp_path: Path) -> None:
         assert [event["act"] for event in audit.events(again)] == ["hits.record", "store.backup", "store.restore"]
     assert Path(done["before"]).exists()
     assert not list(db.home.root.glob("*restored*"))
+
+
+def test_a_restored_backup_sends_nothing_twice_and_signs_nobody_in(db: Database, tmp_path: Path) -> None:
+    hit_id = hit(db)
+    (draft,) = draft_notices(db, ANALYST, OPTIONS)["drafts"]
+    approve_notice(db, APPROVER, OPTIONS, draft["id"])
+    token = enter_lab(db, "anna", origin="web:192.0.2.1")
+    back_up(db, ANNA, tmp_path / "b.sqlite")
+    first, second = DirectoryOutbox(tmp_path / "first"), DirectoryOutbox(tmp_path / "second")
+    assert send_notices(db.home, db, APPROVER, OPTIONS, first)["sent"] == [draft["id"]]
+    db.close()
+    restore(db.home, "anna", tmp_path / "b.sqlite", replace=True)
+    with open_store(db.home) as again:
+        assert resume(again, token) is None
+        assert send_notices(again.home, again, APPROVER, OPTIONS, second)["sent"] == []
+        *_, event = audit.events(again)
+        assert event["detail"] == {"doubt": [draft["id"]]}
+        done = resolve_notice(again, APPROVER, draft["id"], arrived=True, reason="its file is in the outbox")
+        assert (done["state"], show_hit(again, ANNA, hit_id)["status"]) == ("sent", "noticed")
 
 
 def test_what_is_no_backup_of_this_home_replaces_nothing(db: Database, tmp_path: Path) -> None:

@@ -48,8 +48,9 @@ CREATE TRIGGER notices_begin_as_drafts BEFORE INSERT ON notices
 WHEN NEW.state <> 'draft' OR NEW.approved_by IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'a notice begins as a draft'); END;
 
-CREATE TRIGGER notices_second_person BEFORE UPDATE ON notices
-WHEN NEW.approved_by IS NOT NULL AND EXISTS (
+-- Whoever approved may confirm a hit later; that is found when the notice is to leave, and stops nothing else.
+CREATE TRIGGER notices_second_person BEFORE UPDATE OF approved_by ON notices
+WHEN NEW.approved_by IS NOT NULL AND NEW.approved_by IS NOT OLD.approved_by AND EXISTS (
     SELECT 1 FROM notice_hits JOIN decisions ON decisions.hit_id = notice_hits.hit_id
     WHERE notice_id = NEW.id AND event = 'confirm' AND actor = NEW.approved_by
 )
@@ -89,6 +90,7 @@ CREATE TABLE notice_attempts (
     id TEXT PRIMARY KEY,
     notice_id TEXT NOT NULL REFERENCES notices (id),
     channel TEXT NOT NULL,
+    place TEXT, -- the outbox directory; NULL for other channels
     started_at REAL NOT NULL,
     finished_at REAL,
     result TEXT CHECK (result IN ('accepted', 'refused', 'later', 'doubt')),
