@@ -19,6 +19,7 @@ from crawler.store.database import Database
 from crawler.store.hit_marks import remark
 from crawler.store.indexes import versions
 from crawler.store.lists import EntryFacts, entry_facts
+from crawler.store.retention import erased_mark
 from crawler.store.sealed import new_id
 from crawler.urls import resource_key
 
@@ -86,6 +87,8 @@ def _record(
     new = hit_id is None
     if hit_id is None:
         hit_id = _insert_hit(db, report, attribution, image_id, blind)
+    else:
+        _refill(db, report, hit_id)
     _insert_sighting(db, report, attribution, hit_id)
     _reopen_if_back(db, hit_id, report.found_at)
     _merge_matches(db, report, hit_id, entries, list_versions)
@@ -169,6 +172,22 @@ def _insert_hit(db: Database, report: HitReport, attribution: Attribution, image
         },
     )
     return hit_id
+
+
+def _refill(db: Database, report: HitReport, hit_id: str) -> None:
+    """Give a hit whose URLs were erased those of this report, so that people know what they decide on."""
+    seal, page = db.sealer, report.page_url
+    db.execute(
+        "UPDATE hits SET image_url_blind = ?, page_url_blind = ?, image_url = ?, page_url = ?, redirects = ? "
+        "WHERE id = ? AND page_url_blind = ?",
+        seal.blind("image_url", report.image_url),
+        None if page is None else seal.blind("page_url", page),
+        seal.seal("hits", "image_url", hit_id, report.image_url),
+        seal.seal_optional("hits", "page_url", hit_id, page),
+        seal.seal_texts("hits", "redirects", hit_id, report.redirects),
+        hit_id,
+        erased_mark(db),
+    )
 
 
 def _case(db: Database, image_id: str, site: str, at: float) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from crawler.store.actors import Actor, register
 from crawler.store.database import Database, Row
 from crawler.store.hit_marks import WITHDRAWN
+from crawler.store.retention import ERASED
 from crawler.store.sealed import new_id
 
 _COLUMNS = (
@@ -67,13 +68,15 @@ class NoticeHit:
 
 
 def wanting(db: Database, *, again: bool) -> list[NoticeHit]:
-    """Confirmed hits that no live notice has, the oldest first, without those that their lists have withdrawn.
+    """Confirmed hits that no live notice has, the oldest first.
+
+    Without those that their lists have withdrawn, and those whose URLs were erased and that nobody saw again.
 
     again: instead, those still up after a notice.
     """
     status = "still-up" if again else "confirmed"
     free = "hits.status = ? AND NOT EXISTS (SELECT 1 FROM notice_hits WHERE hit_id = hits.id AND live = 1)"
-    return [hit for hit in _hits(db, free, status) if not hit.withdrawn]
+    return [hit for hit in _hits(db, free, status) if not hit.withdrawn and hit.image_url != ERASED]
 
 
 def hits_of(db: Database, notice_id: str) -> list[NoticeHit]:

@@ -15,6 +15,7 @@ from crawler.store import audit, decisions
 from crawler.store.actors import RECORDER
 from crawler.store.database import Database, Row
 from crawler.store.indexes import versions
+from crawler.store.retention import ERASED
 from crawler.store.sealed import new_id
 from crawler.urls import resource_key
 
@@ -37,7 +38,7 @@ class Target:
 
 
 def targets(db: Database) -> list[Target]:
-    """All hits that are visited now and then: named in a delivered notice, and not moved."""
+    """All hits that are visited now and then: named in a delivered notice, not moved, and not erased."""
     checks: dict[str, list[Check]] = defaultdict(list)
     for hit_id, at, outcome in db.stream(
         "SELECT hit_id, checked_at, outcome FROM rechecks WHERE outcome IS NOT NULL ORDER BY checked_at, rowid"
@@ -50,7 +51,8 @@ def targets(db: Database) -> list[Target]:
         "WHERE notices.state = 'sent' AND status IN (?, ?, ?) GROUP BY hits.id ORDER BY delivered_at, hits.id",
         *_WATCHED,
     )
-    return [_target(db, row, tuple(checks[row["id"]])) for row in rows]
+    found = (_target(db, row, tuple(checks[row["id"]])) for row in rows)
+    return [target for target in found if target.url != ERASED]
 
 
 def _target(db: Database, row: Row, checks: tuple[Check, ...]) -> Target:

@@ -21,7 +21,7 @@ def due(db: Database, rejected_before: float, closed_before: float) -> list[str]
         "AND (page_url_blind IS NOT ?3 OR EXISTS (SELECT 1 FROM sightings WHERE hit_id = hits.id)) ORDER BY id",
         rejected_before,
         closed_before,
-        _mark(db),
+        erased_mark(db),
     )
     return [row["id"] for row in rows]
 
@@ -48,8 +48,8 @@ def erase(db: Database, hits: list[str], before: float) -> None:
             "UPDATE hits SET image_url = ?, image_url_blind = ?, page_url = NULL, page_url_blind = ?, redirects = ? "
             "WHERE id = ?",
             seal.seal("hits", "image_url", hit, ERASED),
-            _mark(db),
-            _mark(db),
+            erased_mark(db),
+            erased_mark(db),
             seal.seal_texts("hits", "redirects", hit, ()),
             hit,
         )
@@ -58,6 +58,6 @@ def erase(db: Database, hits: list[str], before: float) -> None:
     db.execute("DELETE FROM failed_sign_ins WHERE at < ?", before)
 
 
-def _mark(db: Database) -> bytes:
-    """The blind index of what was erased."""
+def erased_mark(db: Database) -> bytes:
+    """The blind index that stands in place of a page's where the URLs of a hit were erased."""
     return db.sealer.blind("page_url", ERASED)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,18 @@ from crawler.home import open_home
 from crawler.notice.outbox import DirectoryOutbox
 from crawler.options import Options
 from crawler.service.audit import publish, verify
+from crawler.service.case_acts import reopen_case
 from crawler.service.cases import list_cases
 from crawler.service.delivery import resolve_notice, send_notices
-from crawler.service.hits import reject_hit, show_hit
+from crawler.service.hits import confirm_hit, reject_hit, show_hit
 from crawler.service.notices import approve_notice, draft_notices
 from crawler.service.signing_in import enter_lab, resume
 from crawler.service.upkeep import back_up, restore, retain
-from crawler.store import audit
+from crawler.store import audit, notices
 from crawler.store.database import Database, open_store
 from crawler.store.hits import record
+from crawler.store.rechecks import targets
+from crawler.store.retention import erase
 from tests.service.noticed import ANALYST, APPROVER, OPTIONS, hit
 from tests.store.factories import ANNA, ATTRIBUTION, IMAGE_URL, PAGE_URL, report
 
@@ -126,6 +130,29 @@ def test_what_is_old_is_erased_and_what_was_decided_stays(db: Database) -> None:
     assert (again.hit_id, again.new) == (old, False)
     assert list_cases(db, ANNA)["total"] == 1
     assert retain(db, ANNA, Options(), dry_run=False)["sightings"] == 1
+
+
+def test_what_was_erased_and_is_seen_again_is_noticed_by_its_url(db: Database, tmp_path: Path) -> None:
+    made = report("old", image_url="https://gallery.example/again.jpg")
+    old = record(db, made, ATTRIBUTION).hit_id
+    reject_hit(db, ANALYST, old, reason="a tulip")
+    with db.write():
+        erase(db, [old], 0.0)
+    case = str(db.value("SELECT case_id FROM hits"))
+    reopen_case(db, APPROVER, case, reason="it was reported")
+    confirm_hit(db, ANALYST, old, reason="stands on the list")
+    assert draft_notices(db, ANALYST, OPTIONS)["drafts"] == []
+    assert record(db, replace(made, serial="again"), ATTRIBUTION).hit_id == old
+    (draft,) = draft_notices(db, ANALYST, OPTIONS)["drafts"]
+    approve_notice(db, APPROVER, OPTIONS, draft["id"])
+    (named,) = notices.hits_of(db, draft["id"])
+    assert (named.image_url, named.page_url) == (made.image_url, made.page_url)
+    send_notices(db.home, db, APPROVER, OPTIONS, DirectoryOutbox(tmp_path / "out"))
+    assert [target.hit_id for target in targets(db)] == [old]
+    with db.write():
+        db.execute("UPDATE hits SET status = 'removed'")
+        erase(db, [old], 0.0)
+    assert targets(db) == []
 
 
 def test_heads_in_the_auditors_directory_hold_the_chain(db: Database, tmp_path: Path) -> None:
