@@ -103,3 +103,9 @@ async def in_motion(db: Database, deployment: Deployment, *, seeded: bool = True
 def keep(db: Database) -> None:
     """The campaign's file, as `campaign create` keeps it."""
     campaigns.save(db, ANNA, "nightly", FILE, "00" * 32)
+
+
+def keep_approved(db: Database) -> None:
+    """The same, after a second person approved it."""
+    keep(db)
+    campaigns.set_state(db, ANNA, "nightly", "approved")

@@ -20,6 +20,7 @@ from crawler.records import Evidence, RowMatch
 from crawler.service.users import Enrolled, add_user
 from crawler.store.database import Database
 from crawler.store.hits import record
+from tests.service.frontiers import keep_approved
 from tests.store.factories import (
     ANNA,
     ATTRIBUTION,
@@ -111,6 +112,7 @@ def narrow_enough(page: Page) -> bool:
 def test_from_sign_in_to_a_decision(chromium: Browser, tmp_path: Path) -> None:
     with store_at(tmp_path, lab=False) as db:
         fill(db)
+        keep_approved(db)
         add_user(db, ANNA, "beheer", "admin")
         anna, bert = add_user(db, ANNA, "anna", "analyst"), add_user(db, ANNA, "bert", "approver")
         item = db.value("SELECT id FROM cases WHERE site = 'gallery.example'")
@@ -163,6 +165,7 @@ def test_from_a_confirmation_to_a_notice_that_leaves(chromium: Browser, tmp_path
     }
     with store_at(tmp_path, lab=False) as db:
         fill(db)
+        keep_approved(db)
         add_user(db, ANNA, "beheer", "admin")
         anna, bert = add_user(db, ANNA, "anna", "analyst"), add_user(db, ANNA, "bert", "approver")
         troubles: list[str] = []
