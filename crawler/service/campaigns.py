@@ -10,20 +10,20 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from crawler.campaign import Campaign, load_campaign, parse_campaign
-from crawler.errors import CampaignInvalid, InvalidInput, NotAuthorised, Refused
+from crawler.errors import CampaignInvalid, NotAuthorised, Refused
 from crawler.options import Options
 from crawler.service.actors import require
-from crawler.store import audit, campaigns, decisions
+from crawler.service.revealing import may_reveal
+from crawler.store import audit, campaigns
 from crawler.store.actors import Actor
 from crawler.store.campaigns import CampaignRow
 from crawler.store.database import Database
 from crawler.store.times import iso
 from crawler.urls import masked
 
-MAX_REASON: Final = 2_000
 """Characters of a reason."""
 
 
@@ -126,7 +126,7 @@ def show_campaign(
     """
     require(db, actor, "campaigns.read")
     row = known(db, name)
-    reveal = may_reveal(db, actor, name, reveal_reason)
+    reveal = may_reveal(db, actor, "campaigns.reveal", name, reveal_reason)
     document = json.loads(stored_campaign(db, name, lab=lab).to_json())
     if not reveal:
         key = db.sealer.mask_key()
@@ -177,24 +177,6 @@ def _listed(db: Database, row: CampaignRow) -> dict[str, Any]:
         "runs": len(history),
         "last_run": campaigns.run_json(history[-1]) if history else None,
     }
-
-
-def may_reveal(db: Database, actor: Actor, name: str, reason: str | None) -> bool:
-    """Whether seeds, URLs and hosts of a campaign are shown as they are.
-
-    Revealing them outside of the lab takes a reason, and is an act of its own.
-    Raises NotAuthorised, InvalidInput for an empty reason.
-    """
-    if reason is None:
-        return db.home.lab
-    text = reason.strip()
-    if not text or len(text) > MAX_REASON:
-        raise InvalidInput(f"a reason has 1 to {MAX_REASON} characters; say in a line why")
-    require(db, actor, "campaigns.reveal")
-    with db.write():
-        note = decisions.add_note(db, actor, name, "reveal", text)
-        audit.append(db, actor, "campaigns.reveal", name, detail={"note": note})
-    return True
 
 
 def legal_basis(db: Database, options: Options, name: str) -> str | None:

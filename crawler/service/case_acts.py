@@ -14,7 +14,8 @@ from crawler.records import Rejected
 from crawler.review.states import Event, Status, after, decide
 from crawler.service.actors import require
 from crawler.service.cases import held_by_another, known
-from crawler.service.hits import given_reason, why_refused
+from crawler.service.hits import why_refused
+from crawler.service.revealing import given_reason
 from crawler.store import audit, cases, decisions, hit_views
 from crawler.store.actors import Actor
 from crawler.store.cases import CaseRow

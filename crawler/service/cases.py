@@ -13,7 +13,7 @@ from crawler.errors import InvalidInput, Refused
 from crawler.records import Rejected
 from crawler.review.states import TRANSITIONS, Event, Status, decide
 from crawler.service.actors import require
-from crawler.service.hits import may_reveal
+from crawler.service.revealing import may_reveal
 from crawler.store import audit, cases, decisions, hit_views
 from crawler.store.actors import DESK, Actor
 from crawler.store.cases import CaseRow
@@ -115,7 +115,7 @@ def show_case(db: Database, actor: Actor, case_id: str, *, reveal_reason: str | 
     """
     require(db, actor, "hits.read")
     case = known(db, case_id)
-    reveal = may_reveal(db, actor, case_id, reveal_reason)
+    reveal = may_reveal(db, actor, "hits.reveal", case_id, reveal_reason)
     if not db.home.lab:
         with db.write():
             audit.append(db, actor, "cases.show", case_id)

@@ -9,13 +9,11 @@ from crawler.errors import InvalidInput, Refused
 from crawler.records import Rejected
 from crawler.review.states import Event, Status, decide
 from crawler.service.actors import require
+from crawler.service.revealing import given_reason, may_reveal
 from crawler.store import audit, cases, decisions, hit_views
 from crawler.store.actors import Actor
 from crawler.store.database import Database
 from crawler.store.hit_views import HitState
-
-MAX_REASON = 2_000
-"""Characters of a reason."""
 
 
 def list_hits(
@@ -34,7 +32,7 @@ def list_hits(
     require(db, actor, "hits.read")
     if status is not None and status not in set(Status):
         raise InvalidInput(f"there is no status {status!r}; it is one of {', '.join(Status)}")
-    reveal = may_reveal(db, actor, campaign or "all hits", reveal_reason)
+    reveal = may_reveal(db, actor, "hits.reveal", campaign or "all hits", reveal_reason)
     return hit_views.hits_json(db, reveal=reveal, campaign=campaign, status=status)
 
 
@@ -45,7 +43,7 @@ def show_hit(db: Database, actor: Actor, hit_id: str, *, reveal_reason: str | No
     """
     require(db, actor, "hits.read")
     _state(db, hit_id)
-    reveal = may_reveal(db, actor, hit_id, reveal_reason)
+    reveal = may_reveal(db, actor, "hits.reveal", hit_id, reveal_reason)
     if not db.home.lab:
         # Reasons are sealed, and reading what is sealed leaves a trace.
         with db.write():
@@ -141,23 +139,3 @@ def _state(db: Database, hit_id: str) -> HitState:
     if state is None:
         raise InvalidInput(f"there is no hit {hit_id!r}; see `vangnet hits list`")
     return state
-
-
-def given_reason(reason: str) -> str:
-    """A reason without white space around it. Raises InvalidInput for an empty or long one."""
-    text = reason.strip()
-    if not text or len(text) > MAX_REASON:
-        raise InvalidInput(f"a reason has 1 to {MAX_REASON} characters; say in a line why")
-    return text
-
-
-def may_reveal(db: Database, actor: Actor, object_id: str, reason: str | None) -> bool:
-    """Whether URLs are shown as they are. Revealing them outside of the lab is an act of its own."""
-    if reason is None:
-        return db.home.lab
-    text = given_reason(reason)
-    require(db, actor, "hits.reveal")
-    with db.write():
-        note = decisions.add_note(db, actor, object_id, "reveal", text)
-        audit.append(db, actor, "hits.reveal", object_id, detail={"note": note})
-    return True

@@ -20,6 +20,7 @@ from crawler.notice.xarf import reports
 from crawler.options import Options
 from crawler.service.actors import require
 from crawler.service.notices import composed, known_notice, notice_json
+from crawler.service.revealing import may_reveal
 from crawler.store import audit, decisions, notices
 from crawler.store.actors import Actor
 from crawler.store.database import Database
@@ -28,7 +29,6 @@ from crawler.store.times import iso_optional
 from crawler.urls import masked
 
 FORMS: Final = ("text", "xarf", "arf")
-MAX_REASON: Final = 2_000
 _REPLY: Final = re.compile(r"[2-5][0-9]{2}(?: [245]\.[0-9]{1,3}\.[0-9]{1,3})?(?![0-9.])", re.ASCII)
 _DRAFT_ID: Final = "<draft@draft.invalid>"
 
@@ -46,7 +46,7 @@ def show_notice(
     """
     require(db, actor, "notices.read")
     row = known_notice(db, notice_id)
-    reveal = _may_reveal(db, actor, notice_id, reveal_reason)
+    reveal = may_reveal(db, actor, "notices.reveal", notice_id, reveal_reason)
     if not db.home.lab:
         # Answers of servers are sealed, and reading what is sealed leaves a trace.
         with db.write():
@@ -173,18 +173,5 @@ def _attempt(row: dict[str, Any], *, reveal: bool = True) -> dict[str, Any]:
 
 
 def _must_reveal(db: Database, actor: Actor, notice_id: str, reason: str | None) -> None:
-    if not _may_reveal(db, actor, notice_id, reason):
+    if not may_reveal(db, actor, "notices.reveal", notice_id, reason):
         raise Refused("this names URLs as they are; give --reveal and --reason: why they have to be seen")
-
-
-def _may_reveal(db: Database, actor: Actor, notice_id: str, reason: str | None) -> bool:
-    if reason is None:
-        return db.home.lab
-    text = reason.strip()
-    if not text or len(text) > MAX_REASON:
-        raise InvalidInput(f"a reason has 1 to {MAX_REASON} characters; say in a line why")
-    require(db, actor, "notices.reveal")
-    with db.write():
-        note = decisions.add_note(db, actor, notice_id, "reveal", text)
-        audit.append(db, actor, "notices.reveal", notice_id, detail={"note": note})
-    return True

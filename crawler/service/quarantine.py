@@ -8,7 +8,7 @@ from typing import Any
 from crawler.errors import InvalidInput, Refused
 from crawler.review.quarantine import FloodRule
 from crawler.service.actors import require
-from crawler.service.hits import given_reason
+from crawler.service.revealing import given_reason
 from crawler.store import alerts, audit, floods
 from crawler.store.actors import Actor
 from crawler.store.database import Database

@@ -17,8 +17,9 @@ from crawler.bus.control import RunControl, RunState
 from crawler.campaign import Campaign, check_startable
 from crawler.errors import FrontierLost, Refused
 from crawler.service.actors import require
-from crawler.service.campaigns import known, may_reveal
+from crawler.service.campaigns import known
 from crawler.service.deployment import Deployment, Server, joined
+from crawler.service.revealing import may_reveal
 from crawler.service.settle import settle
 from crawler.service.shown import coverage_json, letters_json, urls_json
 from crawler.store import audit, campaigns
@@ -74,7 +75,7 @@ def campaign_status(
     """
     require(db, actor, "campaigns.read")
     row = known(db, name)
-    look = Look(letters, may_reveal(db, actor, name, reveal_reason))
+    look = Look(letters, may_reveal(db, actor, "campaigns.reveal", name, reveal_reason))
 
     async def act() -> dict[str, Any]:
         async with joined(server) as deployment:

@@ -7,7 +7,8 @@ import pytest
 
 from crawler.errors import InvalidInput, Refused
 from crawler.records import RowMatch
-from crawler.service.hits import MAX_REASON, confirm_hit, list_hits, reject_hit, show_hit
+from crawler.service.hits import confirm_hit, list_hits, reject_hit, show_hit
+from crawler.service.revealing import MAX_REASON
 from crawler.store import audit
 from crawler.store.database import Database
 from crawler.store.decisions import note_text
