@@ -24,6 +24,7 @@ from PIL import AvifImagePlugin, Image, ImageFile
 from PIL import _imaging as core
 
 from crawler.fingerprint.arrow import borrowed_plane
+from crawler.fingerprint.luma import ORIENTATION_TAG, count_pairs, luma_plane, size_of
 from crawler.fingerprint.options import DEFAULT_FORMATS, EXTRA_FORMATS, FingerprintOptions
 from crawler.fingerprint.repair import repaired_jpeg, repaired_png
 from crawler.fingerprint.sniff import gif_frames, looks_cut_off, sniff, webp_size
@@ -40,11 +41,10 @@ from crawler.fingerprint.views import (
 )
 from crawler.records import Rejected
 
-ORIENTATION_TAG = 0x0112
 BLOCKS_KEPT = 2
 
 # Each scan of a JPEG goes over the whole image, however short it is. Encoders make up to a dozen.
-SCAN = b"\xff\xda"
+SCAN = (0xFF, 0xDA)
 MOST_SCANS = 256
 
 BLANK = "next to nothing was decoded"
@@ -126,13 +126,30 @@ def decode(
     declared = webp_size(data) if name == "WEBP" else None
     if declared and declared[0] * declared[1] > options.max_pixels:
         return Rejected("bomb")
-    if name == "JPEG" and bytes(data).count(SCAN) > MOST_SCANS:
+    if name == "JPEG" and count_pairs(data, *SCAN) > MOST_SCANS:
         return Rejected("bomb")
+    full = full or options.full_decode
+    quick = short_way(data, options) if name == "JPEG" and not full and not only_frame else None
+    if quick is not None:
+        return quick
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        attempt = Attempt(name, options, full or options.full_decode, only_frame)
-        return attempt.run(data)
+        return Attempt(name, options, full, only_frame).run(data)
+
+
+def short_way(data: bytes | memoryview, options: FingerprintOptions) -> Decoded | Rejected | None:
+    """The luma plane of a sound JPEG of a usual kind and size, without Pillow. None: it has to take Pillow's way."""
+    size = size_of(data)
+    if size is None or reduction(*size, options) > 1:
+        return None
+    if size[0] * size[1] > options.max_pixels:
+        return Rejected("bomb")
+    try:
+        found = luma_plane(data, *size)
+    except MemoryError:
+        return Rejected("bomb")
+    return None if found is None else as_seen(found, len(data))
 
 
 @dataclass(frozen=True, slots=True)
