@@ -1,8 +1,9 @@
 """The short way for sound JPEG files: libjpeg-turbo straight from the buffer to a luma plane.
 
-It gives the very pixels that Pillow's `draft("L")` gives, without Pillow's copies of the file and of the image, which cost
-as much as the decode of a small one. Only whole files of the usual kinds go this way. Whatever the library complains of,
-were it only a warning, is left to `decode.py`, which tells one failure from another and rescues what can be rescued.
+It gives the very pixels that Pillow's `draft("L")` gives, without Pillow's copies of the file and of the image, which
+cost as much as the decode of a small one. Only whole files of the usual kinds go this way. Whatever the library
+complains of, were it only a warning, is left to `decode.py`, which tells one failure from another and rescues what it
+can.
 
 Sources: ITU-T T.81, annex B (markers); Exif 2.32, 4.6 (the tag Orientation); TIFF 6.0, section 2.
 """
@@ -16,7 +17,9 @@ from typing import Final
 import numpy as np
 from simplejpeg import decode_jpeg, decode_jpeg_header
 
-from crawler.fingerprint.views import Decoded, Uint8s, View
+from crawler.fingerprint.options import FingerprintOptions
+from crawler.fingerprint.views import Decoded, Uint8s, View, as_seen, reduction
+from crawler.records import Rejected
 
 MOST_SEGMENTS: Final = 512
 """Before the first scan; a file with more takes the long way."""
@@ -28,31 +31,24 @@ _EXIF: Final = b"Exif\x00\x00"
 _SHORT: Final = 3
 
 
-def size_of(data: bytes | memoryview) -> tuple[int, int] | None:
-    """(width, height) in pixels of a JPEG of a usual kind, from its header; None for the long way."""
+def short_way(data: bytes | memoryview, options: FingerprintOptions) -> Decoded | Rejected | None:
+    """The luma plane of a sound JPEG file of a usual kind, at full size. None: it has to take the long way."""
     try:
         height, width, colours, _ = decode_jpeg_header(data)
+        if colours not in _USUAL or reduction(width, height, options) > 1:
+            return None
+        if width * height > options.max_pixels:
+            return Rejected("bomb")
+        orientation = orientation_in(data)
+        plane: Uint8s | None = decode_jpeg(data, "GRAY")[:, :, 0] if orientation else None
+    except MemoryError:
+        return Rejected("bomb")
     except ValueError:
         return None
-    return (width, height) if colours in _USUAL and width > 0 and height > 0 else None
-
-
-def luma_plane(data: bytes | memoryview, width: int, height: int) -> Decoded | None:
-    """A JPEG of `size_of` at full size, its luma as the only view; None for the long way.
-
-    Raises MemoryError when there is none for the plane.
-    """
-    orientation = orientation_in(data)
-    if orientation is None:
-        return None
-    try:
-        plane: Uint8s = decode_jpeg(data, "GRAY")[:, :, 0]
-    except ValueError:
-        return None
-    if plane.shape != (height, width):
+    if orientation is None or plane is None:
         return None
     view = View(0, False, plane, plane)
-    return Decoded("JPEG", width, height, 1, orientation, False, 1, False, (view,))
+    return as_seen(Decoded("JPEG", width, height, 1, orientation, False, 1, False, (view,)), len(data))
 
 
 def count_pairs(data: bytes | memoryview, first: int, second: int) -> int:
