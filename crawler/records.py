@@ -9,7 +9,7 @@ seconds; sizes are bytes. None means unknown or not applicable, never zero.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -482,7 +482,7 @@ class AddressFacts:
     holder: str | None = None
     abuse_contact: str | None = None
     cdn: str | None = None
-    evidence: tuple[Evidence, ...] = ()
+    evidence: Sequence[Evidence] = ()
     anycast: bool = False
     hoster: str | None = None
     hoster_country: str | None = None
@@ -495,7 +495,7 @@ class ScopeVerdict:
 
     in_scope: bool
     reason: str
-    evidence: tuple[Evidence, ...] = ()
+    evidence: Sequence[Evidence] = ()
 
 
 @dataclass(frozen=True, slots=True)

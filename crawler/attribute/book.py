@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +22,7 @@ from crawler.attribute.registry_file import Handles, Networks, open_registry_fil
 from crawler.attribute.shelf import Entry, Generation, current
 from crawler.attribute.snapshot import NAMES, snapshot_bytes, snapshot_file
 from crawler.attribute.systems import Systems
-from crawler.attribute.tables import TableSet, open_table
+from crawler.attribute.tables import TableSet, ipv4_numbers, open_table
 from crawler.home import Home
 from crawler.records import AddressFacts, Evidence
 
@@ -77,9 +77,21 @@ class Attributor:
         row = registry.row(version, number)
         return self._combined(version, tables.piece(version, number), row, address) if row else tables.lookup(address)
 
-    def lookup_many(self, addresses: Iterable[str]) -> list[AddressFacts]:
-        """As `lookup`, of each address. Those of one network share their facts."""
-        return [self.lookup(address) for address in addresses]
+    def lookup_many(self, addresses: Sequence[str]) -> list[AddressFacts]:
+        """As `lookup`, of each address. Those of one network share their facts. Raises ValueError as `lookup` does."""
+        tables, registry = self._book.tables, self._book.registry
+        numbers = ipv4_numbers(addresses)
+        if numbers is None:
+            return [self.lookup(address) for address in addresses]
+        found = tables.lookup_many(numbers)
+        if not registry.knows_networks:
+            return found
+        return [
+            self._combined(4, piece, row, address) if row else facts
+            for address, facts, piece, row in zip(
+                addresses, found, tables.pieces(numbers), registry.rows4(numbers), strict=True
+            )
+        ]
 
     def _combine(self, version: int, piece: int, row: int, address: str) -> AddressFacts:
         del piece  # part of the key: addresses of one piece and one network have the same facts

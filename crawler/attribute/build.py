@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from crawler.attribute.builder import TableBuilder
-from crawler.attribute.container import write_file
+from crawler.attribute.container import Lazy, write_file
 from crawler.attribute.formats import cdn, delegated, mmdb, routes, suffixes
 from crawler.attribute.formats.source import Source
 from crawler.attribute.registry_build import build_handles, build_networks
@@ -129,11 +130,11 @@ def _as_names(job: _Job) -> list[Made]:
     info = TableInfo("AS names of the RIPE NCC", job.day(None), "RIPE NCC's terms")
     path, texts = job.work / "names.vga", job.scratch.texts()
     rows = sorted((handle_hash(f"AS{asn}"), f"AS{asn}", *said) for asn, said in names.items())
-    cells = [(0, 0, 0), *(tuple(texts.add(text) for text in row[1:]) for row in rows)]
-    sections = {
+    cells = [(0, 0, 0), *(tuple(texts.add(text.encode() if text else None) for text in row[1:]) for row in rows)]
+    sections: dict[str, npt.NDArray[Any] | Lazy] = {
         "hash": np.array([0, *(row[0] for row in rows)], dtype="<u8"),
         "cells": np.array(cells, dtype="<u4").ravel(),
-        "texts": texts.finish(),
+        "texts": texts.section(),
     }
     write_file(path, info, sections, kind="as-names")
     return [Made("as-names", "as-names", path, info, len(rows))]

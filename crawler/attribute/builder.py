@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,69 +11,59 @@ import numpy.typing as npt
 from crawler.attribute.container import Lazy, write_file
 from crawler.attribute.packed import text_sections
 from crawler.attribute.rows import TableInfo, Values
-from crawler.attribute.spool import Scratch, gathered
-from crawler.attribute.sweeping import LOW, Swept, ordered, swept
+from crawler.attribute.spool import Column, Scratch
+from crawler.attribute.sweeping import LOW, RangeSweep, Swept, nested
 
-_EMPTY: Final = np.zeros(4, dtype="<u8")
+_FIELDS: Final = {"bounds": ("u8", 4), "named": ("u4", 1), "weight": ("u4", 1)}
 
 
 class TableBuilder:
-    """Ranges and what is said of them, then `finish`.
+    """Ranges and what is said of them, then `finish`."""
 
-    with_ranges: keep every range as it was given, as evidence; else a segment stands for itself.
-    """
-
-    def __init__(self, scratch: Scratch, *, with_ranges: bool = True) -> None:
+    def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
-        self._with_ranges = with_ranges
-        self._bounds = {version: scratch.column("Q") for version in (4, 6)}
-        self._named = {version: scratch.column("I") for version in (4, 6)}
-        self._weights = {version: scratch.column("I") for version in (4, 6)}
+        self._ranges = {version: scratch.records(_FIELDS) for version in (4, 6)}
         self._values: dict[Values, int] = {}
 
     def add(self, version: int, first: int, last: int, values: Values, weight: int = 0) -> None:
         """The next range, in any order. Of equal ranges the one with the greatest weight stays, then the latest."""
-        self._bounds[version].extend((first >> 64, first & LOW, last >> 64, last & LOW))
-        self._named[version].append(self._values.setdefault(values, len(self._values) + 1))
-        self._weights[version].append(weight)
+        named = self._values.setdefault(values, len(self._values) + 1)
+        self._ranges[version].append(first >> 64, first & LOW, last >> 64, last & LOW, named, weight)
 
     def finish(self, path: Path, info: TableInfo) -> int:
         """Write the table. Returns how many ranges it was given."""
-        bounds = {version: self._bounds[version].finish().reshape(-1, 4) for version in (4, 6)}
-        orders = {version: ordered(bounds[version], self._weights[version].finish()) for version in (4, 6)}
-        named = {version: self._named[version].finish() for version in (4, 6)}
-        base = 1 + len(orders[4])
-        four = swept(self._scratch, 4, bounds[4], orders[4], 1, parents=False)
-        six = swept(self._scratch, 6, bounds[6], orders[6], base, parents=False)
-        total = sum(map(len, orders.values()))
-        names = np.concatenate([[0], named[4][orders[4]], named[6][orders[6]]]).astype("<u4")
-        sections = {**_segments(four, six), **_facts(list(self._values))}
-        if self._with_ranges:
-            sections["named"] = names
-            sections["bounds"] = Lazy(32 * (total + 1), _all(bounds, orders))
-        else:
-            sections["row4"], sections["row6"] = names[four.owners], names[six.owners]
+        bounds, named = self._scratch.column("Q"), self._scratch.column("I")
+        bounds.write(np.zeros(4, "<u8"))
+        named.append(0)
+        four, six = (self._swept(version, bounds, named) for version in (4, 6))
+        total = len(named) - 1
+        sections = {
+            "start4": four.lows.section(width=4),
+            "row4": four.owners.section(),
+            "high6": six.highs.section(),
+            "low6": six.lows.section(),
+            "row6": six.owners.section(),
+            **_facts(list(self._values)),
+            "named": named.section(),
+            "bounds": bounds.section(),
+        }
         write_file(path, info, sections)
         return total
 
-
-def _segments(four: Swept, six: Swept) -> dict[str, npt.NDArray[Any] | Lazy]:
-    return {
-        "start4": four.lows.astype("<u4"),
-        "row4": four.owners,
-        "high6": six.highs,
-        "low6": six.lows,
-        "row6": six.owners,
-    }
+    def _swept(self, version: int, bounds: Column, named: Column) -> Swept:
+        sweep = RangeSweep(self._scratch, version, len(named), parents=False)
+        for rows in self._ranges[version].ordered(_by_weight):
+            sweep.feed(rows["bounds"], rows["named"])
+            bounds.write(rows["bounds"])
+            named.write(rows["named"])
+        return sweep.finish()
 
 
-def _all(bounds: dict[int, npt.NDArray[Any]], orders: dict[int, npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
-    yield _EMPTY
-    for version in (4, 6):
-        yield from gathered(bounds[version], orders[version])
+def _by_weight(rows: npt.NDArray[Any]) -> list[npt.NDArray[np.uint64]]:
+    return [*nested(rows), rows["weight"].astype(np.uint64)]
 
 
-def _facts(values: list[Values]) -> dict[str, npt.NDArray[Any]]:
+def _facts(values: list[Values]) -> dict[str, npt.NDArray[Any] | Lazy]:
     texts: dict[str | None, int] = {None: 0, "": 0}
     facts = np.zeros((len(values) + 1, 7), dtype="<u4")
     anycast = np.zeros(len(values) + 1, dtype="u1")

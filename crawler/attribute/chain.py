@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from crawler.attribute.domain import registered_domains
@@ -52,6 +52,6 @@ def cdn_json(attribution: Attribution) -> dict[str, str] | None:
     return None if attribution.facts.cdn is None else {"name": attribution.facts.cdn, "origin": "unknown"}
 
 
-def evidence_json(evidence: tuple[Evidence, ...]) -> list[dict[str, str | None]]:
+def evidence_json(evidence: Sequence[Evidence]) -> list[dict[str, str | None]]:
     """Evidence as JSON: fact, source, date of the source, range that it speaks of."""
     return [{"fact": e.fact, "source": e.source, "date": e.date, "prefix": e.prefix} for e in evidence]

@@ -100,10 +100,12 @@ class PackedTable:
         self._known: dict[int, Values] = {}
         self._start4, self._row4 = sections["start4"].data, sections["row4"].data
         self._high6, self._low6, self._row6 = (sections[name].data for name in ("high6", "low6", "row6"))
-        self._facts, self._bounds = sections["facts"].reshape(-1, WIDTHS["facts"]), sections.get("bounds")
+        self._facts = sections["facts"].reshape(-1, WIDTHS["facts"])
+        self._flat = sections["facts"].data
+        self._bounds = sections["bounds"].data if "bounds" in sections else None
         self._named = sections["named"].data if "named" in sections else None
         self._anycast = sections.get("anycast")
-        self._offsets, self._texts = sections["offsets"], sections["texts"].data
+        self._offsets, self._texts = sections["offsets"].data, sections["texts"].data
 
     @property
     def starts(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
@@ -128,6 +130,19 @@ class PackedTable:
         ranges = np.concatenate([np.zeros(1, "<u4"), self._sections["row4"]])[segments]
         return ranges if self._named is None else self._sections["named"][ranges]
 
+    def around4(self, numbers: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[Any], ...]:
+        """Of many IPv4 addresses: the row of `facts` (0 for none), first and last address of the range that has it."""
+        starts = self._sections["start4"]
+        segments = np.searchsorted(starts, numbers, "right").astype(np.int64)
+        ranges = np.append(np.zeros(1, "<u4"), self._sections["row4"])[segments]
+        if self._bounds is not None:
+            bounds = self._sections["bounds"].reshape(-1, WIDTHS["bounds"])[ranges]
+            first, last = bounds[:, 1].astype(np.int64), bounds[:, 3].astype(np.int64)
+        else:
+            ends = np.append(starts.astype(np.int64), 2**32)
+            first, last = ends[segments - 1], ends[segments] - 1
+        return ranges if self._named is None else self._sections["named"][ranges], first, last
+
     @cached_property
     def judged(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
         """Per row of `facts`, what scope is judged by: country ("" for none), AS number (0 for none), CDN (1 for a
@@ -140,9 +155,12 @@ class PackedTable:
         none = np.zeros(len(facts), dtype=bool)
         return countries, facts[:, 1], cdns, none if self._anycast is None else self._anycast.astype(bool)
 
+    def named(self, row: int) -> int:
+        """The row of `facts` that a range has."""
+        return row if self._named is None else int(self._named[row])
+
     def values(self, row: int) -> Values:
-        """What is said of a range."""
-        row = row if self._named is None else int(self._named[row])
+        """What a row of `facts` says."""
         known = self._known.get(row)
         if known is None:
             if len(self._known) >= MAX_KNOWN:
@@ -151,7 +169,7 @@ class PackedTable:
         return known
 
     def _values(self, row: int) -> Values:
-        country, asn, *others = self._facts[row].tolist()
+        country, asn, *others = self._flat[7 * row : 7 * row + 7]
         as_name, network, holder, contact, cdn = (self._text(other) for other in others)
         anycast = self._anycast is not None and bool(self._anycast[row])
         return Values(self._text(country), asn or None, as_name, network, holder, contact, cdn, anycast)
@@ -159,8 +177,8 @@ class PackedTable:
     def bounds(self, version: int, segment: int) -> tuple[int, int]:
         """First and last address of the range that a segment's row speaks of."""
         if self._bounds is not None:
-            halves = self._bounds[4 * self.row(version, segment) :][:4]
-            high, low, last_high, last_low = halves.tolist()
+            at = 4 * self.row(version, segment)
+            high, low, last_high, last_low = self._bounds[at : at + 4]
             return high << 64 | low, last_high << 64 | last_low
         starts = self._start4 if version == 4 else self._high6
         end = 2**32 if version == 4 else 2**128
@@ -173,8 +191,7 @@ class PackedTable:
     def _text(self, number: int) -> str | None:
         if number == 0:
             return None
-        start, end = self._offsets[number : number + 2].tolist()
-        return str(self._texts[start:end], "utf-8", "replace")
+        return str(self._texts[self._offsets[number] : self._offsets[number + 1]], "utf-8", "replace")
 
 
 def _check(sections: Sections) -> None:

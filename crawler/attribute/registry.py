@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from crawler.attribute.abuse import MAX_LEVELS, Level, abuse_contact
 from crawler.attribute.registry_file import Cells, Handles, Networks
 from crawler.attribute.rows import TableInfo, range_text
@@ -52,6 +55,11 @@ class Registry:
         """The network around an address, as a number; 0 for none. Addresses of one network have the same facts."""
         networks = self._networks.get(version)
         return 0 if networks is None else networks.find(number)
+
+    def rows4(self, numbers: npt.NDArray[np.uint32]) -> list[int]:
+        """As `row`, of many IPv4 addresses."""
+        networks = self._networks.get(4)
+        return [0] * len(numbers) if networks is None else networks.find4(numbers)
 
     def facts(self, version: int, row: int) -> RegistryFacts:
         """What is said of a network that `row` gave."""

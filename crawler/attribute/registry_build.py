@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 from socket import AF_INET, inet_pton
 from typing import Any, Final
@@ -12,29 +13,33 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from crawler.attribute.container import Lazy, Sections, write_file
-from crawler.attribute.formats.rpsl import Object, objects
+from crawler.attribute.container import Lazy, write_file
+from crawler.attribute.formats.rpsl import objects, value
 from crawler.attribute.formats.source import Source
 from crawler.attribute.packed import text_sections
 from crawler.attribute.registry_file import COLUMNS, handle_hash
 from crawler.attribute.rows import TableInfo
-from crawler.attribute.spool import Scratch, gathered
-from crawler.attribute.sweeping import LOW, Swept, ordered, swept
+from crawler.attribute.sorting import Records
+from crawler.attribute.spool import Scratch, Texts
+from crawler.attribute.sweeping import LOW, RangeSweep, Swept, nested
 from crawler.ranges import parse_prefix
 from crawler.records import Rejected
 
 LICENCE: Final = "RIPE Database Terms and Conditions"
 _EMPTY: Final = frozenset(
     (
-        "IANA-BLK",
-        "IANA-BLOCK",
-        "NON-RIPE-NCC-MANAGED-ADDRESS-BLOCK",
-        "IPV6-NON-RIPE-NCC-MANAGED-ADDRESS-BLOCK",
+        b"IANA-BLK",
+        b"IANA-BLOCK",
+        b"NON-RIPE-NCC-MANAGED-ADDRESS-BLOCK",
+        b"IPV6-NON-RIPE-NCC-MANAGED-ADDRESS-BLOCK",
     )
 )
 """Objects that stand for all addresses that the RIPE NCC does not manage: nobody's network."""
 
 _COUNTRY: Final = re.compile("[A-Z]{2}")
+_CHANGED: Final = b"last-modified"
+_CHUNK: Final = 65_536
+_REMEMBERED: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +53,27 @@ class Built:
 def build_handles(source: Source, kind: str, path: Path, scratch: Scratch, stated_date: str | None = None) -> Built:
     """Objects of a class that has handles (organisation, role, person, aut-num), by handle."""
     columns = COLUMNS[kind]
-    hashes, cells, texts = scratch.column("Q"), scratch.column("I"), scratch.texts()
-    cells.extend((0,) * len(columns))
-    latest = ""
-    wanted = (kind, *(name for name in columns if name != kind))
-    for found in objects(source, wanted):
-        handle = found.get(columns[0])
+    handle_name = columns[0].encode()
+    names = tuple(name.encode() for name in columns)
+    rows, texts = scratch.records({"hash": ("u8", 1), "cells": ("u4", len(columns))}), scratch.texts(value)
+    latest = b""
+    for found in objects(source, (kind, *(name for name in columns if name != kind))):
+        handle = value(found.get(handle_name, b""))
         if not handle:
             raise source.wrong(f"a {kind} without {columns[0]}")
-        hashes.append(handle_hash(handle))
-        cells.extend(tuple(texts.add(found.get(name)) for name in columns))
-        latest = max(latest, found.get("last-modified", ""))
-    count = len(hashes)
+        rows.append(handle_hash(handle), *[texts.add(found.get(name)) for name in names])
+        latest = max(latest, found.get(_CHANGED, b""))
+    count = len(rows)
     _some(source, kind, count)
     info = _info(source, kind, stated_date, latest)
-    found_hashes = hashes.finish()
-    order = np.argsort(found_hashes, kind="stable")
-    rows = cells.finish().reshape(-1, len(columns))
-    write_file(
-        path,
-        info,
-        {
-            "hash": np.concatenate([np.zeros(1, "<u8"), found_hashes[order]]),
-            "cells": Lazy(rows.nbytes, _after(rows[:1], gathered(rows, order + 1))),
-            "texts": texts.finish(),
-        },
-        kind=kind,
-    )
+    hashes, cells = scratch.column("Q"), scratch.column("I")
+    hashes.append(0)
+    cells.write(np.zeros(len(columns), "<u4"))
+    for ordered in rows.ordered(lambda chunk: [chunk["hash"]]):
+        hashes.write(ordered["hash"])
+        cells.write(ordered["cells"])
+    sections = {"hash": hashes.section(), "cells": cells.section(), "texts": texts.section()}
+    write_file(path, info, sections, kind=kind)
     return Built(count, info)
 
 
@@ -83,83 +82,128 @@ def build_networks(
 ) -> Built:
     """inetnum or inet6num. paths: of the networks, and of a packed address table of their countries."""
     version = 4 if kind == "inetnum" else 6
-    columns = COLUMNS[kind]
-    bounds, cells, countries, texts = scratch.column("Q"), scratch.column("I"), scratch.column("H"), scratch.texts()
+    rows = scratch.records({"bounds": ("u8", 4), "cells": ("u4", len(COLUMNS[kind])), "country": ("u4", 1)})
+    texts = scratch.texts(value)
     codes: dict[str, int] = {}
-    latest, seen = "", 0
-    for found in objects(source, (kind, *columns)):
+    info = _info(source, kind, stated_date, _networks(source, kind, rows, texts, codes))
+    bounds, cells = scratch.column("Q"), scratch.column("I")
+    bounds.write(np.zeros(4, "<u8"))
+    cells.write(np.zeros(len(COLUMNS[kind]), "<u4"))
+    sweep = RangeSweep(scratch, version, parents=True)
+    for ordered in rows.ordered(nested):
+        bounds.write(ordered["bounds"])
+        cells.write(ordered["cells"])
+        sweep.feed(ordered["bounds"], ordered["country"])
+    segments = sweep.finish()
+    sections = {
+        "high6": segments.highs.section(),
+        "low6": segments.lows.section(),
+        "row6": segments.owners.section(),
+        "bounds": bounds.section(),
+        "parent": segments.parents.section(),
+        "cells": cells.section(),
+        "texts": texts.section(),
+    }
+    write_file(paths[0], info, sections, kind=kind)
+    write_file(paths[1], info, _countries(scratch, version, segments, list(codes)))
+    return Built(len(rows), info)
+
+
+def _networks(source: Source, kind: str, rows: Records, texts: Texts, codes: dict[str, int]) -> bytes:
+    """Read all networks into `rows`, and their countries' codes into `codes`. Returns the latest change."""
+    version, names = 4 if kind == "inetnum" else 6, tuple(name.encode() for name in COLUMNS[kind])
+    own, add, known = kind.encode(), texts.add, texts.get
+    countries: dict[bytes, int] = {}
+    latest, seen = b"", 0
+    for found in objects(source, (kind, *COLUMNS[kind])):
         seen += 1
-        latest = max(latest, found.get("last-modified", ""))
-        first, last = _range(source, version, found[kind])
-        if found.get("netname") in _EMPTY:
+        latest = max(latest, found.get(_CHANGED, b""))
+        first, last = _range(source, version, found[own])
+        get = found.get
+        if get(b"netname", b"").strip() in _EMPTY:
             continue
-        bounds.extend((first >> 64, first & LOW, last >> 64, last & LOW))
-        cells.extend(tuple(texts.add(found.get(name)) for name in columns))
-        countries.append(_country(source, found, codes))
+        said = get(b"country", b"")
+        country = countries.get(said)
+        if country is None:
+            country = _country(source, value(said), codes)
+            if len(countries) < _REMEMBERED:
+                countries[said] = country
+        cells = [number if (number := known(raw := get(name))) is not None else add(raw) for name in names]
+        rows.append(first >> 64, first & LOW, last >> 64, last & LOW, *cells, country)
     _some(source, kind, seen)
-    info = _info(source, kind, stated_date, latest)
-    ranges, rows = bounds.finish().reshape(-1, 4), cells.finish().reshape(-1, len(columns))
-    order = ordered(ranges, np.zeros(len(ranges), "<u4"))
-    segments = swept(scratch, version, ranges, order, 1, parents=True)
-    write_file(
-        paths[0],
-        info,
-        {
-            "high6": segments.highs,
-            "low6": segments.lows,
-            "row6": segments.owners,
-            "bounds": Lazy(ranges.nbytes + 32, _after(np.zeros(4, "<u8"), gathered(ranges, order))),
-            "parent": Lazy(4 * (len(order) + 1), _after(np.zeros(1, "<u4"), iter([segments.parents]))),
-            "cells": Lazy(rows.nbytes + 4 * len(columns), _after(np.zeros(len(columns), "<u4"), gathered(rows, order))),
-            "texts": texts.finish(),
-        },
-        kind=kind,
-    )
-    held = np.concatenate([np.zeros(1, "<u2"), countries.finish()[order]])[segments.owners]
-    write_file(paths[1], info, _countries(version, segments, held, list(codes)))
-    return Built(len(order), info)
+    return latest
 
 
-def _countries(version: int, segments: Swept, held: npt.NDArray[Any], codes: list[str]) -> Sections:
+def _countries(scratch: Scratch, version: int, segments: Swept, codes: list[str]) -> dict[str, npt.NDArray[Any] | Lazy]:
     """A packed address table of the country of every segment, equal neighbours joined."""
-    change = np.ones(len(held), dtype=bool)
-    change[1:] = held[1:] != held[:-1]
+    highs, lows, held = (scratch.column(code) for code in "QQI")
+    before = -1
+    columns = (each.section().chunks for each in (segments.highs, segments.lows, segments.said))
+    for high, low, said in zip(*(_of_size(chunks) for chunks in columns), strict=True):
+        change = np.ones(len(said), dtype=bool)
+        change[1:] = said[1:] != said[:-1]
+        change[0] = said[0] != before
+        before = int(said[-1])
+        for column, numbers in ((highs, high), (lows, low), (held, said)):
+            column.write(numbers[change])
     facts = np.zeros((len(codes) + 1, 7), dtype="<u4")
     facts[1:, 0] = np.arange(1, len(codes) + 1)
     none = np.empty(0, "<u8")
-    highs, lows, rows = segments.highs[change], segments.lows[change], held[change]
+    four = version == 4
     return {
-        "start4": lows if version == 4 else none,
-        "row4": rows if version == 4 else none,
-        "high6": highs if version == 6 else none,
-        "low6": lows if version == 6 else none,
-        "row6": rows if version == 6 else none,
+        "start4": lows.section(width=4) if four else none,
+        "row4": held.section() if four else none,
+        "high6": none if four else highs.section(),
+        "low6": none if four else lows.section(),
+        "row6": none if four else held.section(),
         "facts": facts.ravel(),
         **text_sections(codes),
     }
 
 
-def _range(source: Source, version: int, text: str) -> tuple[int, int]:
+def _of_size(chunks: Iterable[npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
+    """The same numbers, _CHUNK at a time."""
+    for chunk in chunks:
+        yield from (chunk[start : start + _CHUNK] for start in range(0, len(chunk), _CHUNK))
+
+
+def _range(source: Source, version: int, raw: bytes) -> tuple[int, int]:
+    """First and last address. raw: as it stands in the dump."""
+    if version == 4:
+        try:
+            start, end = raw.split(b"-")
+            first = inet_pton(AF_INET, start.strip().decode("ascii"))
+            last = inet_pton(AF_INET, end.strip().decode("ascii"))
+        except (OSError, ValueError):
+            return _odd_range(source, version, value(raw))
+        if first > last:
+            raise source.wrong(f"the range {value(raw)[:60]!r} runs backwards")
+        return int.from_bytes(first, "big"), int.from_bytes(last, "big")
+    return _odd_range(source, version, value(raw))
+
+
+def _odd_range(source: Source, version: int, text: str) -> tuple[int, int]:
+    """Of a prefix, and of a range that is not written as nearly all are, for instance with a comment behind it."""
     start, dash, end = text.partition("-")
     if version == 4 and dash:
         try:
-            first, last = inet_pton(AF_INET, start.strip()), inet_pton(AF_INET, end.strip())
-        except (OSError, ValueError) as error:
+            parts = IPv4Address(start.strip()), IPv4Address(end.strip())
+        except ValueError as error:
             raise source.wrong(f"{text[:60]!r} is no range such as 192.0.2.0 - 192.0.2.255") from error
-        if first > last:
+        if parts[0] > parts[1]:
             raise source.wrong(f"the range {text[:60]!r} runs backwards")
-        return int.from_bytes(first, "big"), int.from_bytes(last, "big")
+        return int(parts[0]), int(parts[1])
     network = parse_prefix(text)
     if isinstance(network, Rejected) or network.version != version:
         raise source.wrong(f"{text[:60]!r} is no IPv{version} range")
     return int(network.network_address), int(network.broadcast_address)
 
 
-def _country(source: Source, found: Object, codes: dict[str, int]) -> int:
-    text = found.get("country", "").upper()
-    known = codes.get(text) if text else 0
-    if known is not None:
-        return known
+def _country(source: Source, said: str, codes: dict[str, int]) -> int:
+    """The number of a country, 0 for none."""
+    text = said.upper()
+    if not text:
+        return 0
     if not _COUNTRY.fullmatch(text):
         raise source.wrong(f"country {text[:20]!r} is not a code of two letters")
     return codes.setdefault(text, len(codes) + 1)
@@ -170,11 +214,7 @@ def _some(source: Source, kind: str, count: int) -> None:
         raise source.wrong(f"holds no {kind}")
 
 
-def _info(source: Source, kind: str, stated: str | None, latest: str) -> TableInfo:
-    found = latest[:10] if re.fullmatch(r"\d{4}-\d{2}-\d{2}", latest[:10]) else None
+def _info(source: Source, kind: str, stated: str | None, latest: bytes) -> TableInfo:
+    changed = value(latest)[:10]
+    found = changed if re.fullmatch(r"\d{4}-\d{2}-\d{2}", changed) else None
     return TableInfo(f"RIPE database, {kind}", stated or found or source.day(), LICENCE)
-
-
-def _after(first: npt.NDArray[Any], rest: Iterator[npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
-    yield first
-    yield from rest

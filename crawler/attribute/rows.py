@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address
-from socket import AF_INET, inet_ntop
+from socket import inet_ntoa
 from typing import Final
 
 NO_CDN: Final = "-"
@@ -119,11 +119,11 @@ def flatten(ranges: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
 def range_text(version: int, first: int, last: int) -> str:
     """A range as people write it: "192.0.2.0/24" where it is a prefix, else "192.0.2.7-192.0.2.9"."""
     size = last - first + 1
-    if size & (size - 1) == 0 and first % size == 0:
-        return f"{_address_text(version, first)}/{(32 if version == 4 else 128) - size.bit_length() + 1}"
+    if size & (size - 1) == 0 and first & (size - 1) == 0:
+        return f"{_address_text(version, first)}/{(33 if version == 4 else 129) - size.bit_length()}"
     return f"{_address_text(version, first)}-{_address_text(version, last)}"
 
 
 def _address_text(version: int, number: int) -> str:
     # The C library is several times faster here than the ipaddress module; in IPv6 it writes some addresses otherwise.
-    return inet_ntop(AF_INET, number.to_bytes(4, "big")) if version == 4 else str(IPv6Address(number))
+    return inet_ntoa(number.to_bytes(4, "big")) if version == 4 else str(IPv6Address(number))

@@ -9,57 +9,65 @@ import numpy as np
 import numpy.typing as npt
 
 from crawler.attribute.rows import Sweep
-from crawler.attribute.spool import Scratch, gathered
+from crawler.attribute.spool import Column, Scratch
 
 LOW: Final = 2**64 - 1
+_SAID: Final = 2**32
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """Segments: their starts in two halves and the number of the range that has each, 0 for none.
+    """Segments: their starts in two halves, the number of the range that has each (0 for none) and what is said of it.
 
-    parents: for each range, in order, the number of the smallest larger range around it, 0 for none; empty unless asked
-    for.
+    parents: 0, then for each range, in order, the number of the smallest larger range around it, 0 for none; empty
+    unless asked for.
     """
 
-    highs: npt.NDArray[Any]
-    lows: npt.NDArray[Any]
-    owners: npt.NDArray[Any]
-    parents: npt.NDArray[Any]
+    highs: Column
+    lows: Column
+    owners: Column
+    said: Column
+    parents: Column
 
 
-def ordered(bounds: npt.NDArray[Any], weights: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The order of ranges by first address, larger before smaller, of equal ones the greatest weight last.
+class RangeSweep:
+    """Takes ranges in the order of `nested`, numbered from `base` on."""
 
-    bounds: (n, 4) uint64, halves of the first and of the last address.  weights: (n,) uint32.
-    """
-    if not len(bounds):
-        return np.empty(0, dtype=np.intp)
-    keys = [weights, ~bounds[:, 3], ~bounds[:, 2], bounds[:, 1], bounds[:, 0]]
-    return np.lexsort([key for key in keys if key[0] != key[-1] or (key != key[0]).any()] or [weights])
+    def __init__(self, scratch: Scratch, version: int, base: int = 1, *, parents: bool) -> None:
+        self._swept = Swept(*(scratch.column(code) for code in "QQIII"))
+        self._number = base
+        self._parents = parents
+        if parents:
+            self._swept.parents.append(0)
+        self._end = 2**32 if version == 4 else 2**128
+        self._sweep = Sweep(self._emit)
 
-
-def swept(
-    scratch: Scratch, version: int, bounds: npt.NDArray[Any], order: npt.NDArray[Any], base: int, *, parents: bool
-) -> Swept:
-    """The segments of ranges, which are numbered from `base` on in the given order."""
-    highs, lows, owners, around = (scratch.column(code) for code in "QQII")
-    end = 2**32 if version == 4 else 2**128
-
-    def emit(start: int, owner: int) -> None:
-        if start < end:
-            highs.append(start >> 64)
-            lows.append(start & LOW)
-            owners.append(max(owner, 0))
-
-    sweep = Sweep(emit)
-    number = base
-    for chunk in gathered(bounds, order):
-        for high, low, last_high, last_low in chunk.tolist():
+    def feed(self, bounds: npt.NDArray[Any], said: npt.NDArray[Any]) -> None:
+        """The next ranges. bounds: (n, 4) uint64, halves of first and last address.  said: (n,) uint32."""
+        add, around, parent = self._sweep.add, self._sweep.around, self._swept.parents.append
+        for (high, low, last_high, last_low), what in zip(bounds.tolist(), said.tolist(), strict=True):
             first, last = high << 64 | low, last_high << 64 | last_low
-            if parents:
-                around.append(max(sweep.around(first, last), 0))
-            sweep.add(first, last, number)
-            number += 1
-    sweep.finish()
-    return Swept(highs.finish(), lows.finish(), owners.finish(), around.finish())
+            if self._parents:
+                parent(max(around(first, last), 0) // _SAID)
+            # What is said travels below the number, which alone decides between two ranges.
+            add(first, last, self._number * _SAID + what)
+            self._number += 1
+
+    def finish(self) -> Swept:
+        """After the last range."""
+        self._sweep.finish()
+        return self._swept
+
+    def _emit(self, start: int, owner: int) -> None:
+        if start < self._end:
+            number, said = divmod(max(owner, 0), _SAID)
+            self._swept.highs.append(start >> 64)
+            self._swept.lows.append(start & LOW)
+            self._swept.owners.append(number)
+            self._swept.said.append(said)
+
+
+def nested(rows: npt.NDArray[Any]) -> list[npt.NDArray[np.uint64]]:
+    """The key of rows with `bounds`: by first address, larger ranges before smaller ones."""
+    high, low, last_high, last_low = rows["bounds"].T
+    return [high, low, ~last_high, ~last_low]

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import mmap
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv6Address
-from operator import itemgetter
 from pathlib import Path
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Final
@@ -20,8 +19,9 @@ import numpy.typing as npt
 
 from crawler.attribute.merged import Merged4, Merged6
 from crawler.attribute.packed import PackedTable, pack
-from crawler.attribute.rows import NO_CDN, Values, range_text
-from crawler.attribute.systems import NO_SYSTEM, Systems
+from crawler.attribute.rows import range_text
+from crawler.attribute.said import NO_COUNTRY, Joined, LateEvidence, evidence_of, facts_of, joined
+from crawler.attribute.systems import Systems
 from crawler.attribute.text_table import read_text_table
 from crawler.errors import AddressDataInvalid
 from crawler.ranges import unwrapped
@@ -32,9 +32,6 @@ MAX_REMEMBERED: Final = 100_000
 
 _MAY_EMBED: Final = frozenset((0, 0x0064, 0x2002))
 """Upper 16 bits of the IPv6 addresses that may embed IPv4."""
-
-_NO_COUNTRY: Final = frozenset(("AP", "EU", "ZZ", "XX"))
-"""Codes that registries use where no country is meant; another source has to say it. XX is nobody's by the standard."""
 
 NOTHING: Final = AddressFacts()
 
@@ -59,6 +56,7 @@ class TableSet:
         self.systems = systems or Systems()
         self._remembered4: dict[int, AddressFacts] = {}
         self._remembered6: dict[int, AddressFacts] = {}
+        self._joined: dict[tuple[int, ...], Joined] = {}
 
     def lookup(self, address: str) -> AddressFacts:
         """The facts on an IP address in its usual text; addresses that embed IPv4 are looked up as that.
@@ -98,6 +96,48 @@ class TableSet:
         index, block = self._index4, number >> 16
         return bisect_right(index.starts, number, index.blocks[block], index.blocks[block + 1]) - 1
 
+    def lookup_many(self, numbers: npt.NDArray[np.uint32]) -> list[AddressFacts]:
+        """As `lookup`, of many IPv4 addresses, in any order. Those of one piece share their facts."""
+        # The number of starts up to an address, as `lookup` remembers it.
+        starts = np.frombuffer(self._index4.starts, np.uint32)
+        pieces, whose = np.unique(np.searchsorted(starts, numbers, "right"), return_inverse=True)
+        known = list(map(self._remembered4.get, pieces.tolist()))
+        fresh = np.flatnonzero([each is None for each in known])
+        # Any address of a piece stands for it; np.unique with return_index would sort stably, which is slower.
+        any_of = np.empty(len(pieces), dtype=np.uint32)
+        any_of[whose] = numbers
+        made = self._facts4(any_of[fresh])
+        if len(self._remembered4) + len(made) >= MAX_REMEMBERED:
+            self._remembered4.clear()
+        for place, facts in zip(fresh.tolist(), made, strict=True):
+            known[place] = facts
+        self._remembered4.update(zip(pieces[fresh][-MAX_REMEMBERED:].tolist(), made[-MAX_REMEMBERED:], strict=True))
+        return [facts for place in whose.tolist() if (facts := known[place]) is not None]
+
+    def pieces(self, numbers: npt.NDArray[np.uint32]) -> list[int]:
+        """As `piece`, of many IPv4 addresses."""
+        starts = np.frombuffer(self._index4.starts, np.uint32)
+        found: list[int] = (np.searchsorted(starts, numbers, "right") - 1).tolist()
+        return found
+
+    def _facts4(self, numbers: npt.NDArray[np.uint32]) -> list[AddressFacts]:
+        """As `_facts`, of ascending IPv4 addresses, a table at a time."""
+        first, last = np.zeros(len(numbers), np.int64), np.full(len(numbers), 2**32, np.int64)
+        columns = []
+        for table in self.tables:
+            named, starts, ends = table.around4(numbers)
+            columns.append(named.tolist())
+            smaller = (named > 0) & (ends - starts < last - first)
+            first[smaller], last[smaller] = starts[smaller], ends[smaller]
+        made = []
+        for number, start, end, *rows in zip(numbers.tolist(), first.tolist(), last.tolist(), *columns, strict=True):
+            if end == 2**32:
+                made.append(NOTHING)
+                continue
+            late = LateEvidence(self._evidence, 4, number)
+            made.append(facts_of(range_text(4, start, end), self._joined_of(tuple(rows)), late))
+        return made
+
     def columns(self, numbers: npt.NDArray[np.uint32]) -> Columns:
         """What scope is judged by, of many IPv4 addresses at once; they have to be ascending. Decides as `lookup`."""
         found = Columns(
@@ -109,7 +149,7 @@ class TableSet:
         for table in self.tables:
             rows = table.rows4(numbers)
             countries, asns, cdns, anycast = table.judged
-            here = (found.countries == "") & (countries[rows] != "") & ~np.isin(countries[rows], list(_NO_COUNTRY))
+            here = (found.countries == "") & (countries[rows] != "") & ~np.isin(countries[rows], list(NO_COUNTRY))
             found.countries[here] = countries[rows][here]
             asn = (found.asns == 0) & (asns[rows] != 0)
             found.asns[asn] = asns[rows][asn]
@@ -135,17 +175,44 @@ class TableSet:
         return facts
 
     def _facts(self, version: int, number: int) -> AddressFacts:
-        said: list[tuple[int, str, Values]] = []
-        evidence: list[Evidence] = []
+        rows: list[int] = []
+        smallest: tuple[int, int] | None = None
+        for table, segment, row in self._around(version, number):
+            rows.append(table.named(row))
+            first, last = table.bounds(version, segment) if row else (0, 0)
+            if row and (smallest is None or last - first < smallest[1] - smallest[0]):
+                smallest = first, last
+        if smallest is None:
+            return NOTHING
+        late = LateEvidence(self._evidence, version, number)
+        return facts_of(range_text(version, *smallest), self._joined_of(tuple(rows)), late)
+
+    def _around(self, version: int, number: int) -> Iterator[tuple[PackedTable, int, int]]:
+        """Per table: the segment around an address, and the range that has it, 0 for none."""
         for table in self.tables:
             segment = table.segment(version, number)
-            row = table.row(version, segment)
+            yield table, segment, table.row(version, segment)
+
+    def _joined_of(self, rows: tuple[int, ...]) -> Joined:
+        """rows: of `facts`, per table, 0 for none. Many ranges of one AS differ in nothing but where they are."""
+        found = self._joined.get(rows)
+        if found is None:
+            if len(self._joined) >= MAX_REMEMBERED:
+                self._joined.clear()
+            said = [table.values(row) for table, row in zip(self.tables, rows, strict=True) if row]
+            found = self._joined[rows] = joined(said, self.systems)
+        return found
+
+    def _evidence(self, version: int, number: int) -> tuple[Evidence, ...]:
+        made: list[Evidence] = []
+        rows: list[int] = []
+        for table, segment, row in self._around(version, number):
+            rows.append(table.named(row))
             if row:
-                values, (first, last) = table.values(row), table.bounds(version, segment)
-                prefix = range_text(version, first, last)
-                said.append((last - first, prefix, values))
-                evidence += _evidence(values, table, prefix)
-        return _merged(said, evidence, self.systems) if said else NOTHING
+                prefix = range_text(version, *table.bounds(version, segment))
+                made += evidence_of(table.values(rows[-1]), table.info, prefix)
+        asn = self._joined_of(tuple(rows)).asn
+        return (*made, *(() if asn is None else self.systems.get(asn).evidence))
 
 
 def _number(family: int, address: str) -> int:
@@ -155,45 +222,13 @@ def _number(family: int, address: str) -> int:
         raise ValueError(f"{address[:80]!r} is not an IP address") from error
 
 
-def _merged(said: list[tuple[int, str, Values]], evidence: list[Evidence], systems: Systems) -> AddressFacts:
-    """One answer from several tables: for each fact the first that has it; an AS name only with its own number.
-
-    said: size of the range, less one, the range as text, and what is said of it. The prefix is the smallest range.
-    """
-    values = [each for _, _, each in said]
-    asn = next((each.asn for each in values if each.asn), None)
-    cdn = next((each.cdn for each in values if each.cdn), None)
-    system = NO_SYSTEM if asn is None else systems.get(asn)
-    hoster = system.hoster
-    return AddressFacts(
-        country=next((each.country for each in values if each.country and each.country not in _NO_COUNTRY), None),
-        prefix=min(said, key=itemgetter(0))[1],
-        asn=asn,
-        as_name=next((each.as_name for each in values if each.as_name and each.asn == asn), None) or system.name,
-        network=next((each.network for each in values if each.network), None),
-        holder=next((each.holder for each in values if each.holder), None),
-        abuse_contact=next((each.abuse_contact for each in values if each.abuse_contact), None),
-        cdn=None if cdn == NO_CDN else cdn,
-        evidence=(*evidence, *system.evidence),
-        anycast=any(each.anycast for each in values),
-        hoster=hoster.name if hoster else None,
-        hoster_country=hoster.country if hoster else None,
-    )
-
-
-def _evidence(values: Values, table: PackedTable, prefix: str) -> list[Evidence]:
-    named = (
-        ("country", values.country),
-        ("origin", f"AS{values.asn} {values.as_name or ''}".strip() if values.asn else None),
-        ("network", values.network),
-        ("holder", values.holder),
-        ("abuse contact", values.abuse_contact),
-        ("CDN", None if values.cdn == NO_CDN else values.cdn),
-        ("no front of a CDN,", "a customer's address" if values.cdn == NO_CDN else None),
-        ("anycast,", "announced from many places" if values.anycast else None),
-    )
-    facts = [f"{name} {value}" for name, value in named if value]
-    return [Evidence(fact, table.info.source, table.info.date, prefix) for fact in facts]
+def ipv4_numbers(addresses: Sequence[str]) -> npt.NDArray[np.uint32] | None:
+    """IPv4 addresses in their usual text as numbers; None when another text is among them."""
+    try:
+        packed = b"".join([inet_pton(AF_INET, each) for each in addresses])
+    except (OSError, ValueError):
+        return None
+    return np.frombuffer(packed, ">u4").astype(np.uint32)
 
 
 def open_table(path: Path, *, verify: bool = True) -> PackedTable:

@@ -66,13 +66,13 @@ def attribute_target(
     }
 
 
-def _countries(evidence: tuple[Evidence, ...]) -> list[dict[str, str | None]]:
+def _countries(evidence: Sequence[Evidence]) -> list[dict[str, str | None]]:
     """What each source says, in the order in which they are believed."""
     said = [row for row in evidence_json(evidence) if (row["fact"] or "").startswith("country ")]
     return [{"country": (row.pop("fact") or "").removeprefix("country "), **row} for row in said]
 
 
-def _abuse(contact: str | None, evidence: tuple[Evidence, ...]) -> dict[str, Any]:
+def _abuse(contact: str | None, evidence: Sequence[Evidence]) -> dict[str, Any]:
     rows = [row for row in evidence_json(evidence) if (row["fact"] or "").startswith("abuse contact")]
     rejected = [row for row in rows if (row["fact"] or "").startswith("abuse contact rejected: ")]
     found = next((row for row in rows if row not in rejected), None)

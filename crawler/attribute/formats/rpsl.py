@@ -12,7 +12,7 @@ Sources: RFC 2622 section 2, https://docs.db.ripe.net/RPSL-Object-Types/, https:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from crawler.attribute.formats.source import Source, clean
@@ -20,30 +20,63 @@ from crawler.attribute.formats.source import Source, clean
 MAX_OBJECT: Final = 4_194_304
 CLASSES: Final = ("inetnum", "inet6num", "aut-num", "organisation", "role", "person")
 FIRST: Final = re.compile(rb"(?:[#%][^\n]*\n|[ \t]*\n)*(inetnum|inet6num|aut-num|organisation|role|person):[ \t]")
-_CONTINUES: Final = (" ", "\t", "+")
+_CONTINUED: Final = re.compile(rb"\n[ \t+]")
 _PLAIN: Final = 200
-_LEAD: Final = re.compile(rb"(?:[#%][^\n]*\n?)*")
+_LEAD: Final = re.compile(rb"(?:[#%][^\n]*\n?|[ \t]*\n)*")
 
-Object = dict[str, str]
-"""Attribute -> its first value, for the attributes that were asked for."""
+Object = dict[bytes, bytes]
+"""Attribute -> its first value as it stands in the dump (see `value`), for the attributes that were asked for."""
 
 
-def objects(source: Source, wanted: tuple[str, ...]) -> Iterator[Object]:
+def objects(source: Source, wanted: Sequence[str]) -> Iterator[Object]:
     """The objects of a dump, with their attributes `wanted`, the first of which is the class; "last-modified" too.
 
     `source.line` is the object's first line. Raises AddressDataInvalid for an object that begins otherwise, is longer
     than 4 MiB or lacks `source:`, which every object ends with; for NUL bytes, and a file that is cut off.
     """
-    kept = frozenset((*wanted, "last-modified", "source"))
+    names = {name.encode() for name in (*wanted, "last-modified", "source")}
+    attributes = re.compile(rb"\n(" + b"|".join(sorted(names)) + rb"):([^\n]*(?:\n[ \t+][^\n]*)*+)").findall
+    start = f"\n{wanted[0]}:".encode()
     line = 1
-    for text in _pieces(source):
+    for piece in _pieces(source):
         source.line = line
-        body = _LEAD.sub(b"", text, count=1)
-        if body.strip():
-            source.line += text.count(b"\n", 0, len(text) - len(body))
-            yield _object(source, body, wanted[0], kept)
-        line += text.count(b"\n") + 2
+        line += piece.count(b"\n") + 2
+        body = piece
+        if not piece.startswith(start[1:]):
+            body = piece[_skipped(piece) :]
+            if not body:
+                continue
+            source.line += piece.count(b"\n", 0, len(piece) - len(body))
+        if b"\0" in body:
+            raise source.wrong("holds a NUL byte; it is in another encoding (UTF-16?) or damaged")
+        body = b"\n" + body
+        if not body.startswith(start):
+            first = value(body[1:].partition(b"\n")[0][:40])
+            raise source.wrong(f"{first!r} begins an object of a dump of {wanted[0]}; it is reordered or cut off")
+        found = dict(reversed(attributes(body)))
+        if b"source" not in found:
+            whose = value(found[wanted[0].encode()])[:60]
+            raise source.wrong(f"the object {whose!r} has no source:, it is cut off")
+        yield found
     source.line = 0
+
+
+def value(raw: bytes) -> str:
+    """What an attribute says: without comments, continuation lines joined, one line of at most 200 characters."""
+    if b"\n" in raw or b"#" in raw:
+        raw = b" ".join(line.partition(b"#")[0].strip() for line in _CONTINUED.split(raw))
+    try:
+        text = raw.strip().decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.strip().decode("latin-1")
+    return text if len(text) <= _PLAIN and text.isprintable() and "  " not in text else clean(text)
+
+
+def _skipped(piece: bytes) -> int:
+    """How long the comments and empty lines before an object are."""
+    found = _LEAD.match(piece)
+    end = found.end() if found else 0
+    return len(piece) if not piece[end:].strip() else end
 
 
 def _pieces(source: Source) -> Iterator[bytes]:
@@ -59,42 +92,3 @@ def _pieces(source: Source) -> Iterator[bytes]:
         if not rest.endswith(b"\n"):
             raise source.wrong("ends inside a line; it is cut off, fetch it again")
         yield rest
-
-
-def _object(source: Source, body: bytes, kind: str, kept: frozenset[str]) -> Object:
-    if b"\0" in body:
-        raise source.wrong("holds a NUL byte; it is in another encoding (UTF-16?) or damaged")
-    text = (body.decode("ascii") if body.isascii() else _decoded(body)).lstrip("\n")
-    if not text.startswith(f"{kind}:"):
-        first = clean(text.partition("\n")[0][:40])
-        raise source.wrong(f"{first!r} begins an object of a dump of {kind}; it is reordered or cut off")
-    found = _attributes(text, kept)
-    if "source" not in found:
-        raise source.wrong(f"the object {found[kind][:60]!r} has no source:, it is cut off")
-    return found
-
-
-def _attributes(text: str, kept: frozenset[str]) -> Object:
-    """The first values of attributes that are kept, without comments, continuation lines joined."""
-    found: Object = {}
-    goes_on = None
-    for line in text.split("\n"):
-        name, _, value = line.partition(":")
-        if name in kept and name not in found:
-            goes_on = name
-            found[name] = value.strip() if "#" not in value else value.partition("#")[0].strip()
-        elif goes_on is not None and line[:1] in _CONTINUES and line:
-            found[goes_on] += " " + line[1:].partition("#")[0].strip()
-        else:
-            goes_on = None
-    for name, value in found.items():
-        if len(value) > _PLAIN or not value.isprintable() or "  " in value:
-            found[name] = clean(value)
-    return found
-
-
-def _decoded(raw: bytes) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
