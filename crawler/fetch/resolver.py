@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from types import TracebackType
@@ -26,6 +26,8 @@ _MAX_CHAIN: Final = 16
 _MAX_ADDRESSES: Final = 32
 _MAX_POINTERS: Final = 8
 _NAME: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\Z")
+_LITERAL: Final = re.compile(r":|[0-9]\]?\Z")
+"""What no name has that is not also tried as an address: parsing every name as one costs as much as the cache."""
 _REASONS: Final = {
     ares.ARES_ENOTFOUND: "dns-nxdomain",
     ares.ARES_ENODATA: "dns-no-address",
@@ -123,7 +125,7 @@ class Resolver:
         classes of `failures.py`. Questions for one name that come while it is being asked wait for the same answer.
         fresh: the nameservers are asked, whatever is kept of earlier answers.
         """
-        literal = canonical_address(host.strip("[]"))
+        literal = canonical_address(host.strip("[]")) if _LITERAL.search(host) else None
         if literal is not None:
             return Resolved((literal,), (), self._times.ceiling)
         name = host.rstrip(".")
@@ -176,18 +178,15 @@ class Resolver:
 
     async def _ask(self, name: str) -> Resolved | Rejected:
         async with self._slots:
+            # Both are on their way before the first is waited for; a task more for each would cost as much as reading.
             questions = [self._dns.query_dns(name, "A"), self._dns.query_dns(name, "AAAA")]
-            answers = await asyncio.gather(*questions, return_exceptions=True)
-        found: list[Resolved] = []
-        reasons: set[str] = set()
-        for answer in answers:
-            match answer:
-                case pycares.DNSResult():
-                    found.append(_read(name, answer))
-                case aiodns.error.DNSError():
-                    reasons.add(_REASONS.get(answer.args[0], "dns-servfail"))
-                case BaseException():
-                    raise answer
+            try:
+                answers = [await _answer(question) for question in questions]
+            finally:
+                for question in questions:
+                    question.cancel()
+        found = [_read(name, answer) for answer in answers if not isinstance(answer, str)]
+        reasons = {answer for answer in answers if isinstance(answer, str)}
         result = self._joined(found, reasons)
         await self._cache.put(name, result, self._keep_for(result))
         return result
@@ -212,6 +211,14 @@ class Resolver:
         return self._times.negative if result.reason in LASTING else self._times.trouble
 
 
+async def _answer(question: asyncio.Future[pycares.DNSResult]) -> pycares.DNSResult | str:
+    """The answer to a question, or the reason why there is none."""
+    try:
+        return await question
+    except aiodns.error.DNSError as error:
+        return _REASONS.get(error.args[0], "dns-servfail")
+
+
 async def _close_later(dns: aiodns.DNSResolver, seconds: float) -> None:
     try:
         await asyncio.sleep(seconds)
@@ -224,11 +231,11 @@ def _read(name: str, answer: pycares.DNSResult) -> Resolved:
     aliases: dict[str, tuple[str, float]] = {}
     records: dict[str, list[tuple[str, float]]] = {}
     for each in answer.answer:
-        owner = each.name.rstrip(".").lower()
-        if isinstance(each.data, pycares.CNAMERecordData):
-            aliases[owner] = (each.data.cname.rstrip(".").lower(), float(each.ttl))
-        elif isinstance(each.data, pycares.ARecordData | pycares.AAAARecordData):
-            records.setdefault(owner, []).append((each.data.addr, float(each.ttl)))
+        owner, data = _plain(each.name), each.data
+        if isinstance(data, pycares.ARecordData | pycares.AAAARecordData):
+            records.setdefault(owner, []).append((data.addr, float(each.ttl)))
+        elif isinstance(data, pycares.CNAMERecordData):
+            aliases[owner] = (_plain(data.cname), float(each.ttl))
     chain: list[str] = []
     ttls: list[float] = []
     owner = name
@@ -237,10 +244,20 @@ def _read(name: str, answer: pycares.DNSResult) -> Resolved:
         chain.append(owner)
         ttls.append(ttl)
     here = records.get(owner, [])[:_MAX_ADDRESSES]
-    addresses = {canonical_address(address) for address, _ in here} - {None}
     ttls += [ttl for _, ttl in here]
-    ordered = sorted((each for each in addresses if each is not None), key=lambda each: (":" in each, ip_address(each)))
-    return Resolved(tuple(ordered), tuple(chain), min(ttls, default=0.0))
+    return Resolved(_sorted({address for address, _ in here}), tuple(chain), min(ttls, default=0.0))
+
+
+def _plain(name: str) -> str:
+    return name.rstrip(".").lower()
+
+
+def _sorted(texts: Iterable[str]) -> tuple[str, ...]:
+    """Addresses as canonical text, each once, IPv4 before IPv6, each family in numerical order."""
+    found = {canonical_address(text) for text in texts} - {None}
+    if len(found) < 2:
+        return tuple(each for each in found if each is not None)
+    return tuple(sorted((each for each in found if each is not None), key=lambda each: (":" in each, ip_address(each))))
 
 
 def nameserver_text(text: str) -> str:
