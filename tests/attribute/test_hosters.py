@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,20 @@ def test_every_hoster_of_the_package_announces_mostly_dutch_addresses() -> None:
     share = {asns[row]: at_home[row] / total[row] for row in np.flatnonzero(total)}
     low = {asn: share.get(asn) for asn in packaged_hosters().by_asn if not share.get(asn, 0) >= 0.7}
     assert low == {}
+
+
+def test_every_hoster_of_the_package_is_named_by_the_as_that_it_has() -> None:
+    """A wrong number would admit a stranger's addresses, so the name that the AS has must have a word of ours."""
+    origins = snapshot_bytes("origin-as")
+    table = PackedTable(origins, "origin-as")
+    rows = (table.values(row) for row in range(1, len(read_sections(origins)[1]["facts"]) // 7))
+    named = {values.asn: re.sub("[^a-z0-9]", "", (values.as_name or "").lower()) for values in rows}
+    strangers = []
+    for hoster in packaged_hosters().by_asn.values():
+        words = {re.sub("[^a-z0-9]", "", name.lower()) for name in (hoster.name, *hoster.brands)}
+        if not any(word and word in named.get(hoster.asn, "") for word in words):
+            strangers.append((hoster.asn, hoster.name, named.get(hoster.asn)))
+    assert strangers == []
 
 
 def test_brands_of_the_package() -> None:
