@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from crawler.errors import HomeUnusable
+
 _RIPE: Final = "https://ftp.ripe.net/ripe"
 SOURCES: Final = (
     "https://ftp.ripe.net/pub/stats/ripencc/delegated-ripencc-extended-latest",
@@ -50,7 +52,10 @@ class Fetched:
 
 
 def download(addresses: Sequence[str], place: Path) -> list[Fetched]:
-    """Fetch all, a few at a time, in their order. Redirects are followed; HTTPS never to plain HTTP."""
+    """Fetch all, a few at a time, in their order. Redirects are followed; HTTPS never by way of plain HTTP.
+
+    Raises HomeUnusable when `place` cannot hold what comes.
+    """
     return asyncio.run(_download(addresses, place))
 
 
@@ -68,24 +73,36 @@ async def _download(addresses: Sequence[str], place: Path) -> list[Fetched]:
 
 
 async def _fetch(session: aiohttp.ClientSession, url: str, path: Path) -> Fetched:
-    shown = _shown(url)
+    shown, reached = _shown(url), False
     try:
         async with session.get(url) as answer:
             return Fetched(shown, path, await _taken(answer, url, path))
+    except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
+        problem, reached = f"cannot be reached safely ({_certificate(error)})", True
     except aiohttp.ClientConnectorError as error:
-        problem, reached = f"cannot be reached ({_reason(error)})", False
+        problem = f"cannot be reached ({error.os_error.strerror or 'no connection'})"
     except TimeoutError:
-        problem, reached = "no answer in time", False
+        problem = "no answer in time"
     except aiohttp.ClientPayloadError:
         problem, reached = "the answer broke off", True
+    except aiohttp.TooManyRedirects:
+        problem, reached = "redirects in a circle", True
+    except aiohttp.RedirectClientError:
+        problem, reached = "redirects to what is no address of the web", True
+    except aiohttp.ClientResponseError:
+        problem, reached = "the answer is not as HTTP has it", True
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+        problem = "is no address of the web"
     except (aiohttp.ClientError, ValueError) as error:
-        problem, reached = f"cannot be fetched ({type(error).__name__})", False
+        problem = f"cannot be fetched ({type(error).__name__})"
+    except OSError as error:
+        raise HomeUnusable(f"{path.parent}: cannot hold what is fetched: {error.strerror}; make room") from error
     return Fetched(shown, path, problem, reached)
 
 
 async def _taken(answer: aiohttp.ClientResponse, url: str, path: Path) -> str:
     """Write the answer to a file; what is wrong with it, "" for nothing."""
-    if url.startswith("https:") and answer.url.scheme != "https":
+    if url.lower().startswith("https:") and any(each.url.scheme != "https" for each in (*answer.history, answer)):
         return "redirects from HTTPS to HTTP"
     if answer.status != 200:
         return f"HTTP status {answer.status}"
@@ -111,10 +128,16 @@ async def _store(answer: aiohttp.ClientResponse, path: Path) -> int | None:
 def _shown(url: str) -> str:
     try:
         parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+        if parts.scheme and parts.hostname:
+            return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
     except ValueError:
-        return "an address that is no URL"
+        pass
+    return "an address that is no URL"
 
 
-def _reason(error: aiohttp.ClientConnectorError) -> str:
-    return (error.os_error.strerror if error.os_error else None) or "no connection"
+def _certificate(error: aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError) -> str:
+    """What is wrong with a certificate, without the parts of OpenSSL's message that speak of its source code."""
+    found: BaseException = error
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        found = error.certificate_error
+    return getattr(found, "verify_message", "") or "no TLS"
