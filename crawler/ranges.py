@@ -62,6 +62,8 @@ def _specials() -> dict[int, tuple[Special, ...]]:
 
 _SPECIALS: Final = _specials()
 _MAPPED: Final = IPv6Network("::ffff:0:0/96")
+_ISATAP: Final = frozenset((0x0000_5EFE, 0x0200_5EFE))
+"""Upper half of the interface identifiers that end in an IPv4 address."""
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 
 
@@ -109,8 +111,15 @@ def special_networks() -> tuple[Network, ...]:
 
 
 def special_range(address: Address) -> Special | None:
-    """The most specific special-purpose range around an address that is already unwrapped; None: global unicast."""
-    return next((special for special in _SPECIALS[address.version] if address in special.network), None)
+    """The most specific special-purpose range around an address that is already unwrapped; None: global unicast.
+
+    An ISATAP address counts as in the range of the IPv4 address at its end too, to which a machine with such an
+    interface would send; where that one is public, it is judged as the IPv6 address that it is. Source: RFC 5214, 6.1.
+    """
+    found = next((special for special in _SPECIALS[address.version] if address in special.network), None)
+    if found is None and address.version == 6 and int(address) >> 32 & 0xFFFFFFFF in _ISATAP:
+        return special_range(IPv4Address(int(address) & 0xFFFFFFFF))
+    return found
 
 
 def special_prefix(network: Network) -> Special | None:

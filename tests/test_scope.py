@@ -57,8 +57,11 @@ DUTCH = Scope(campaign('countries = ["NL"]'), EVERYTHING_DUTCH)
 OPEN = Scope(campaign('prefixes = ["0.0.0.0/0", "::/0"]\ncountries = ["NL"]'), EVERYTHING_DUTCH)
 
 SPECIAL = {
-    "loopback": ["127.0.0.1", "127.255.255.255", "::1", "::ffff:127.0.0.1"],
-    "private": ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "fd00::1", "fec0::1", "64:ff9b:1::1"],
+    "loopback": ["127.0.0.1", "127.255.255.255", "::1", "::ffff:127.0.0.1", "2a02:898::200:5efe:7f00:1"],
+    "private": [
+        *("10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "fd00::1", "fec0::1", "64:ff9b:1::1"),
+        *("2a02:898::5efe:10.0.0.1", "64:ff9b::10.0.0.1"),
+    ],
     "link-local": ["169.254.1.1", "fe80::1"],
     "metadata": ["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "2002:a9fe:a9fe::1"],
     "cgnat": ["100.64.0.1", "100.127.255.255"],
@@ -90,7 +93,11 @@ def test_what_is_not_the_public_internet_is_denied_whatever_admits_it(reason: st
 
 
 @pytest.mark.parametrize(
-    "address", ["9.255.255.255", "11.0.0.0", "128.0.0.0", "172.32.0.0", "100.128.0.0", "2a02::1", "2003::1", "2000::1"]
+    "address",
+    [
+        *("9.255.255.255", "11.0.0.0", "128.0.0.0", "172.32.0.0", "100.128.0.0", "2a02::1", "2003::1", "2000::1"),
+        *("2a02:898::5efe:145.97.39.155", "2a02:898::5eff:a00:1"),
+    ],
 )
 def test_the_neighbours_of_special_ranges_are_public(address: str) -> None:
     assert DUTCH.judge(address).reason == "country"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from crawler.service.texts import plain
+
+_WHOLE: Final = 31
+"""Characters of a range of IPv4 addresses at most."""
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
@@ -21,10 +25,16 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, name in enumerate(columns):
         right = all(isinstance(row[number], int | float) for row in kept)
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
+        whole = all(_is_short_word(plain(row[number])) for row in kept)
+        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=whole)
     for row in kept:
         table.add_row(*(Text(plain(cell)) for cell in row))
     console.print(table)
+
+
+def _is_short_word(cell: str) -> bool:
+    """Whether a cell is a number, a day or a range of addresses, which nobody could copy from two lines."""
+    return " " not in cell and len(cell) <= _WHOLE
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
