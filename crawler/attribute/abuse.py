@@ -8,8 +8,9 @@ Source: RIPE-563, https://docs.db.ripe.net/Types-of-Queries/Abuse-Contacts/
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from crawler.attribute.registry_file import Cells
@@ -68,8 +69,14 @@ def abuse_contact(levels: Sequence[Level], organisation: Find, role: Find) -> Ab
     return AbuseContact(chosen, tuple(rejected))
 
 
-def _candidates(levels: Sequence[Level], organisation: Find, role: Find) -> Iterator[Candidate]:
-    for level in levels[:MAX_LEVELS]:
+def first_contact(levels: Iterable[Level], organisation: Find, role: Find) -> str | None:
+    """The mail address that `abuse_contact` chooses; no further level is looked at than the one that has it."""
+    usable = (each.mail for each in _candidates(levels, organisation, role) if each.wrong is None)
+    return next(usable, None)
+
+
+def _candidates(levels: Iterable[Level], organisation: Find, role: Find) -> Iterator[Candidate]:
+    for level in islice(levels, MAX_LEVELS):
         own = level.cells["abuse-c"]
         name = level.cells["netname"] or level.prefix
         if own:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +18,7 @@ from crawler.attribute.hosters import FILE, NO_HOSTERS, Hosters, packaged_hoster
 from crawler.attribute.packed import PackedTable
 from crawler.attribute.registry import Registry
 from crawler.attribute.registry_file import Handles, Networks, open_registry_file
+from crawler.attribute.said import LateEvidence
 from crawler.attribute.shelf import Entry, Generation, current
 from crawler.attribute.snapshot import NAMES, snapshot_bytes, snapshot_file
 from crawler.attribute.systems import Systems
@@ -66,16 +66,17 @@ class Attributor:
 
     def __init__(self, book: AddressBook) -> None:
         self._book = book
-        self._combined = lru_cache(_REMEMBERED)(self._combine)
+        self._combined: dict[tuple[int, int, int], AddressFacts] = {}
 
     def lookup(self, address: str) -> AddressFacts:
         """All that is known of an address. Raises ValueError when `address` is none."""
         tables, registry = self._book.tables, self._book.registry
+        found = tables.lookup(address)
         if not registry.knows_networks:
-            return tables.lookup(address)
+            return found
         version, number = tables.place(address)
         row = registry.row(version, number)
-        return self._combined(version, tables.piece(version, number), row, address) if row else tables.lookup(address)
+        return self._combine((version, tables.piece(version, number), row), found) if row else found
 
     def lookup_many(self, addresses: Sequence[str]) -> list[AddressFacts]:
         """As `lookup`, of each address. Those of one network share their facts. Raises ValueError as `lookup` does."""
@@ -86,26 +87,36 @@ class Attributor:
         found = tables.lookup_many(numbers)
         if not registry.knows_networks:
             return found
-        return [
-            self._combined(4, piece, row, address) if row else facts
-            for address, facts, piece, row in zip(
-                addresses, found, tables.pieces(numbers), registry.rows4(numbers), strict=True
-            )
-        ]
+        places = zip(found, tables.pieces(numbers), registry.rows4(numbers), strict=True)
+        return [self._combine((4, piece, row), facts) if row else facts for facts, piece, row in places]
 
-    def _combine(self, version: int, piece: int, row: int, address: str) -> AddressFacts:
-        del piece  # part of the key: addresses of one piece and one network have the same facts
-        found, own = self._book.tables.lookup(address), self._book.registry.facts(version, row)
-        said = {_key(each) for each in own.evidence}
-        return replace(
+    def _combine(self, place: tuple[int, int, int], found: AddressFacts) -> AddressFacts:
+        """What the tables say and what the registry says. Addresses of one piece and one network share it.
+
+        place: version, piece, and the network as `Registry.row` has it.
+        """
+        known = self._combined.get(place)
+        if known is not None:
+            return known
+        own = self._book.registry.facts(place[0], place[2])
+        if len(self._combined) >= _REMEMBERED:
+            self._combined.clear()
+        made = self._combined[place] = replace(
             found,
             prefix=own.prefix,
             network=found.network or own.network,
             holder=found.holder or own.holder,
             sponsor=own.sponsor,
             abuse_contact=found.abuse_contact or own.abuse_contact,
-            evidence=(*(each for each in found.evidence if _key(each) not in said), *own.evidence),
+            evidence=LateEvidence(lambda: _together(found.evidence, own.evidence)),
         )
+        return made
+
+
+def _together(tables: Sequence[Evidence], registry: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """All evidence; what the table of countries and the network that it was made of both say is said once."""
+    said = {_key(each) for each in registry}
+    return (*(each for each in tables if _key(each) not in said), *registry)
 
 
 def _key(evidence: Evidence) -> tuple[str, str]:

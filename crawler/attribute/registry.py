@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from crawler.attribute.abuse import MAX_LEVELS, Level, abuse_contact
+from crawler.attribute.abuse import MAX_LEVELS, Level, abuse_contact, first_contact
 from crawler.attribute.registry_file import Cells, Handles, Networks
 from crawler.attribute.rows import TableInfo, range_text
+from crawler.attribute.said import LateEvidence
 from crawler.records import Evidence
 
 _REMEMBERED: Final = 65_536
@@ -29,7 +31,7 @@ class RegistryFacts:
     abuse_contact: str | None = None
     prefix: str | None = None
     size: int = 0
-    evidence: tuple[Evidence, ...] = ()
+    evidence: Sequence[Evidence] = ()
 
 
 NOTHING: Final = RegistryFacts()
@@ -79,13 +81,27 @@ class Registry:
 
     def _facts(self, version: int, row: int) -> RegistryFacts:
         networks = self._networks[version]
-        levels: list[Level] = []
-        at = row
-        while at and len(levels) < MAX_LEVELS:
-            first, last = networks.bounds(at)
-            levels.append(Level(networks.cells(at), range_text(version, first, last)))
+        own, (first, last) = networks.cells(row), networks.bounds(row)
+        return RegistryFacts(
+            network=own["netname"],
+            holder=self._organisation(own["org"]) or own["descr"],
+            sponsor=self._organisation(own["sponsoring-org"]),
+            abuse_contact=first_contact(self._levels(version, row), self._organisation_cells, self._role),
+            prefix=range_text(version, first, last),
+            size=last - first,
+            evidence=LateEvidence(self._evidence, version, row),
+        )
+
+    def _levels(self, version: int, row: int) -> Iterator[Level]:
+        """A network and those around it, from the most specific one up."""
+        networks, at = self._networks[version], row
+        while at:
+            yield Level(networks.cells(at), range_text(version, *networks.bounds(at)))
             at = networks.parent(at)
-        own, prefix, kind = levels[0].cells, levels[0].prefix, networks.kind
+
+    def _evidence(self, version: int, row: int) -> tuple[Evidence, ...]:
+        levels = list(islice(self._levels(version, row), MAX_LEVELS))
+        own, prefix, kind = levels[0].cells, levels[0].prefix, self._networks[version].kind
         holder, holder_kind = self._organisation(own["org"]), "organisation"
         if holder is None and own["descr"]:
             holder, holder_kind = own["descr"], kind
@@ -107,16 +123,7 @@ class Registry:
         for candidate, why in found.rejected:
             text = f"{candidate.mail or '-'} ({candidate.way}): {why}"
             said.append(("abuse contact rejected:", text, "role", candidate.prefix))
-        first, last = networks.bounds(row)
-        return RegistryFacts(
-            network=own["netname"],
-            holder=holder,
-            sponsor=sponsor,
-            abuse_contact=found.chosen.mail if found.chosen else None,
-            prefix=prefix,
-            size=last - first,
-            evidence=tuple(self._said(*each) for each in said if each[1]),
-        )
+        return tuple(self._said(*each) for each in said if each[1])
 
     def _organisation(self, handle: str | None) -> str | None:
         cells = self._cells("organisation", handle) if handle else None

@@ -19,8 +19,8 @@ class LateEvidence(Sequence[Evidence]):
 
     __slots__ = ("_made", "_make", "_of")
 
-    def __init__(self, make: Callable[[int, int], tuple[Evidence, ...]], *of: int) -> None:
-        """make: called with `of`, a version and a number."""
+    def __init__(self, make: Callable[..., tuple[Evidence, ...]], *of: int) -> None:
+        """make: called with `of`, at most once."""
         self._make = make
         self._of = of
         self._made: tuple[Evidence, ...] | None = None
