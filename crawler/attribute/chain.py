@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from crawler.attribute.domain import registered_domains
@@ -27,7 +28,9 @@ def attribute(
     """
     found = parts(url)
     domain, icann_domain = (None, None) if found.is_address else domains(found.host)
-    return Attribution(domain, icann_domain, address, table.lookup(address))
+    facts = table.lookup(address)
+    # An attribution is stored as it is at this moment, so its evidence is made now.
+    return Attribution(domain, icann_domain, address, replace(facts, evidence=tuple(facts.evidence)))
 
 
 def hoster_json(attribution: Attribution) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from socket import inet_ntoa
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 
 from crawler.attribute import tables as module
 from crawler.attribute.book import AddressBook, Attributor, open_book
+from crawler.attribute.chain import attribute
 from crawler.attribute.load import Incoming, Stated, load_files
 from crawler.attribute.said import LateEvidence
-from crawler.records import Evidence
+from crawler.records import AddressFacts, Evidence
 from tests.attribute.excerpts import write
 from tests.attribute.test_load import NOW, STAMP
 
@@ -88,6 +90,17 @@ def test_a_batch_larger_than_what_is_remembered(book: AddressBook, monkeypatch: 
         assert found == [book.lookup(address) for address in ADDRESSES]
         assert len(fresh._remembered4) <= 20
         assert len(fresh._joined) <= 20
+
+
+def test_an_attribution_holds_its_evidence_itself_so_that_it_can_be_stored(book: AddressBook) -> None:
+    found = attribute("http://45.9.1.129/a", "45.9.1.129", Attributor(book), book.domains)
+    stored = json.loads(json.dumps(asdict(found.facts)))
+    assert [each["fact"] for each in stored["evidence"]] == [each.fact for each in book_facts(book).evidence]
+    assert len(stored["evidence"]) > 5
+
+
+def book_facts(book: AddressBook) -> AddressFacts:
+    return Attributor(book).lookup("45.9.1.129")
 
 
 def test_no_addresses_are_no_facts(book: AddressBook) -> None:
