@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -22,7 +24,7 @@ _FILE_ENDING: Final = re.compile(r"\.[a-z0-9]{1,5}\Z")
 
 @dataclass(frozen=True, slots=True, eq=False)  # compared by identity, so that it is a cheap key
 class ActRules:
-    """The lists of `acts.toml`. hint: found in every URL that any list could concern."""
+    """The lists of `acts.toml`. path_hint, query_hint: found in every path and query that any list could concern."""
 
     words: frozenset[str]
     verbs: frozenset[str]
@@ -32,15 +34,13 @@ class ActRules:
     tokens: frozenset[str]
     services: re.Pattern[str]
     service_hosts: re.Pattern[str]
-    hint: re.Pattern[str]
+    path_hint: re.Pattern[str]
+    query_hint: re.Pattern[str]
 
 
 def read_rules(text: str) -> ActRules:
     """The rules of a file in the format of `acts.toml`."""
     data: dict[str, list[str]] = tomllib.loads(text)
-    words = {*data["words"], *data["verbs"], *data["last_words"], *data["tokens"], *data["action_names"]}
-    # The joiners may stand anywhere in a word ("log-out"), so the hint allows for them.
-    hints = sorted("[-_+]?".join(map(re.escape, word)) for word in words)
     return ActRules(
         words=frozenset(data["words"]),
         verbs=frozenset(data["verbs"]),
@@ -52,8 +52,26 @@ def read_rules(text: str) -> ActRules:
         service_hosts=re.compile(
             r"(?:.*\.)?(?:" + "|".join(each.partition("/")[0] for each in data["services"]) + r")\Z"
         ),
-        hint=re.compile(r"[^a-z0-9](?:" + "|".join(hints) + ")(?![a-z0-9])"),
+        path_hint=_hint({*data["words"], *data["verbs"], *data["last_words"]}),
+        query_hint=_hint({*data["words"], *data["tokens"], *data["action_names"]}),
     )
+
+
+def _hint(words: set[str]) -> re.Pattern[str]:
+    """Finds any of the words; joiners may stand anywhere in them ("log-out")."""
+    return re.compile(rf"[^a-z0-9](?:{_any_of(words)})(?![a-z0-9])")
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """A pattern of words by their letters, so that of a hundred words only those are tried that begin alike."""
+    ends: defaultdict[str, set[str]] = defaultdict(set)
+    for word in words:
+        ends[word[:1]].add(word[1:])
+    branches = []
+    for letter, rest in sorted(ends.items()):
+        longer = f"(?:[-_+]?(?:{_any_of(rest - {''})}))" if rest != {""} else ""
+        branches.append(re.escape(letter) + longer + ("?" if longer and "" in rest else ""))
+    return "|".join(branches)
 
 
 RULES: Final = read_rules(resources.files("crawler.discover").joinpath("acts.toml").read_text("utf-8"))
@@ -66,11 +84,19 @@ def acts(url: str, page: str, rules: ActRules = RULES) -> bool:
     path_at = text.index("/", host_at)
     if _is_service(text[host_at:path_at], rules) and rules.services.match(text, host_at):
         return True
-    if rules.hint.search(text, path_at):
-        path, _, query = text[path_at + 1 :].partition("?")
-        if _path_acts(path, rules) or _query_acts(query, rules):
-            return True
-    return "http" in text[path_at:] and _asks_another_server(url, page)
+    path, question, query = text[path_at:].partition("?")
+    if rules.path_hint.search(path) and _path_acts(path, rules):
+        return True
+    if not question:
+        return False
+    if rules.query_hint.search("?" + query) and _query_acts(query, rules):
+        return True
+    return "http" in query and _asks_another_server(url, page)
+
+
+def is_harmless(path: str, rules: ActRules = RULES) -> bool:
+    """Whether no word that acts stands anywhere in a path, absolute or relative; False does not say that one acts."""
+    return rules.path_hint.search("/" + path.lower()) is None
 
 
 @lru_cache(maxsize=4_096)

@@ -30,7 +30,7 @@ def bases(text: str, url: str) -> tuple[str, ...]:
     certain = _DOUBTFUL.search(text, 0, first.start()) is None
     found: dict[str, None] = {}
     aside: dict[str, None] = {}
-    for name, raw, content in tokens.start_tags(text):
+    for name, raw, content, *_ in tokens.start_tags(text):
         if name == "noscript":
             aside.update(dict.fromkeys(_within(content, url)))
         elif name == "base":
@@ -52,7 +52,7 @@ def bases(text: str, url: str) -> tuple[str, ...]:
 def _within(text: str, url: str) -> list[str]:
     """The first base in the content of a `noscript`; what is nested in it once more is not looked into."""
     if _BASE.search(text):
-        for name, raw, _ in tokens.start_tags(text):
+        for name, raw, *_ in tokens.start_tags(text):
             base = canonical(tokens.attributes(raw).get("href", "").strip(SPACE), url) if name == "base" else None
             if isinstance(base, str):
                 return [base]

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from operator import attrgetter
 from typing import Final
 
-from crawler.discover.acts import acts, named_image
+from crawler.discover.acts import acts, is_harmless, named_image
 from crawler.discover.dataimages import DataImages
 from crawler.discover.endings import BINARY_ENDINGS, FILE_ENDINGS, IMAGE_ENDINGS, PAGE_ENDINGS, ending_of
 from crawler.discover.resolve import SPACE, Resolver
 from crawler.discover.sources import IMAGE_LINK_PRIORITY, SOURCES, Source
 from crawler.discover.traps import without_session
-from crawler.records import Candidate, Kind, PageContent, Rejected
+from crawler.records import Candidate, Kind, PageContent, PageSketch, Rejected
 from crawler.urls import canonical
 
 MAX_CANDIDATES: Final = 5_000  # of one document, in its answer
 _MAX_RAW: Final = 16_384  # characters of one reference; longer ones are no URLs that a server takes
 _NEVER: Final = 10  # a priority after every other
+_SESSION: Final = re.compile(r"[;(]")  # found in every path that could hold a session number
+_PRIORITY: Final = attrgetter("priority")
+_TELLING_ENDINGS: Final = IMAGE_ENDINGS | FILE_ENDINGS | BINARY_ENDINGS
 
 
 class Collector:
@@ -25,6 +30,7 @@ class Collector:
     limit: candidates to keep; of the lowest priority so many are cut, and counted as "cut".
     files: whether videos, archives and PDF files are wanted.
     others: canonical URLs that may be the base as well as the one that is set.
+    found: what was taken so far, by URL, in the order of the document.
     Time is bounded: of images and of everything else, at most 2 * limit distinct references each are resolved.
     """
 
@@ -36,9 +42,10 @@ class Collector:
         self.rejected: dict[str, int] = {}
         self._codec = None if codec in ("utf-8", "utf-16-le", "utf-16-be") else codec
         self._resolver = Resolver(url, self._codec)
+        self._plain_base: bool | None = None
         self._limit = limit
         self._seen: dict[str | tuple[str, str], int] = {}
-        self._found: dict[str, tuple[int, Kind, str]] = {}
+        self.found: dict[str, Candidate] = {}
         self._left = {True: 2 * limit, False: 2 * limit}
 
     def count(self, reason: str, number: int = 1) -> None:
@@ -48,6 +55,7 @@ class Collector:
     def set_base(self, base: str) -> None:
         """Resolve references against `base` (canonical) from now on."""
         self._resolver = Resolver(base, self._codec)
+        self._plain_base = None
 
     def load(self, raw: str, name: str) -> None:
         """Take what a browser asks for by itself, relative to whatever the base may be."""
@@ -63,14 +71,14 @@ class Collector:
     def add(self, raw: str, name: str, base: str | None = None) -> None:
         """Take the reference `raw` that stood in a place called `name` (a key of SOURCES); base: not the document's."""
         source = SOURCES[name]
-        text = raw.strip(SPACE)
-        if not text:
+        if base is None and self._seen.get(raw, _NEVER) <= source.priority:
             return
-        is_data = text[0] in "dD" and text[:5].lower() == "data:"
+        text = raw.strip(SPACE)
+        is_data = text[:1] in ("d", "D") and text[:5].lower() == "data:"
         if "#" in text and not is_data:
             text = text[: text.index("#")]
-            if not text:
-                return
+        if not text:
+            return
         key = text if base is None else (text, base)
         if self._seen.get(key, _NEVER) <= source.priority:
             return
@@ -92,20 +100,19 @@ class Collector:
         source = SOURCES[name]
         self._keep(url, source.priority, kind or source.kind, name)
 
-    def urls(self) -> tuple[tuple[str, Kind, str], ...]:
-        """(canonical URL, kind, source) of what was taken so far, in the order of the document."""
-        return tuple((url, kind, name) for url, (_, kind, name) in self._found.items())
-
-    def content(self) -> PageContent:
+    def candidates(self) -> tuple[Candidate, ...]:
         """What was gathered: the best `limit` candidates, by priority, then in the order of the document."""
-        ordered = sorted(self._found.items(), key=lambda item: item[1][0])
+        ordered = sorted(self.found.values(), key=_PRIORITY)
         if len(ordered) > self._limit:
             self.count("cut", len(ordered) - self._limit)
             del ordered[self._limit :]
+        return tuple(ordered)
+
+    def content(self, candidates: tuple[Candidate, ...], sketch: PageSketch | None) -> PageContent:
+        """The whole of it. candidates: as above."""
         for reason, number in self.images.rejected.items():
             self.count(reason, number)
-        candidates = tuple(Candidate(url, kind, name, priority) for url, (priority, kind, name) in ordered)
-        return PageContent(candidates, self.images.found(), dict(self.rejected))
+        return PageContent(candidates, self.images.found(), dict(self.rejected), sketch)
 
     def _data(self, text: str, source: Source) -> None:
         if source.kind is Kind.IMAGE:
@@ -114,18 +121,38 @@ class Collector:
             self.count("scheme")
 
     def _resolve(self, text: str, source: Source, resolver: Resolver) -> None:
-        url = resolver(text)
-        if isinstance(url, Rejected):
-            self.count(url.reason)
-        elif url == self.url:
+        url = resolver.plain(text)
+        if url is None:
+            found = resolver.full(text)
+            if isinstance(found, Rejected):
+                self.count(found.reason)
+                return
+            url = found
+        elif source.followed and self._is_harmless(text, resolver):
+            # What most links are.
+            if url != self.url:
+                if source.kind is Kind.PAGE and text[text.rfind(".") + 1 :].lower() not in _TELLING_ENDINGS:
+                    self._keep(url, source.priority, source.kind, source.name)
+                else:
+                    self._harmless(url, source)
             return
-        elif source.followed:
+        if url == self.url:
+            return
+        if source.followed:
             self._link(url, source)
         else:
             self._keep(url, source.priority, source.kind, source.name)
 
+    def _is_harmless(self, text: str, resolver: Resolver) -> bool:
+        """Whether a plain reference stays with its host and nothing about it needs a closer look."""
+        if resolver is not self._resolver:
+            return False
+        if self._plain_base is None:
+            folder = resolver.folder
+            self._plain_base = not (_SESSION.search(folder) or acts(folder, self.url) or not is_harmless(folder))
+        return self._plain_base and (":" not in text or text.startswith(resolver.origin + "/")) and is_harmless(text)
+
     def _link(self, url: str, source: Source) -> None:
-        ending = ending_of(url)
         if "?" in url and (held := named_image(url)) is not None:
             image = canonical(held)
             if isinstance(image, str):
@@ -137,7 +164,12 @@ class Collector:
                 return
         if acts(url, self.url):
             self.count("acts")
-        elif ending in IMAGE_ENDINGS:
+        else:
+            self._harmless(url, source)
+
+    def _harmless(self, url: str, source: Source) -> None:
+        ending = ending_of(url)
+        if ending in IMAGE_ENDINGS:
             self._keep(url, min(source.priority, IMAGE_LINK_PRIORITY), Kind.IMAGE, source.name)
         elif self.files and ending in FILE_ENDINGS and source.kind is not Kind.FEED:
             self._keep(url, SOURCES["file"].priority, Kind.IMAGE, "file")
@@ -149,6 +181,6 @@ class Collector:
             self._keep(url, source.priority, source.kind, source.name)
 
     def _keep(self, url: str, priority: int, kind: Kind, name: str) -> None:
-        before = self._found.get(url)
-        if before is None or priority < before[0]:
-            self._found[url] = (priority, kind, name)
+        before = self.found.get(url)
+        if before is None or priority < before.priority:
+            self.found[url] = Candidate(url, kind, name, priority)

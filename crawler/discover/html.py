@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from crawler.discover import css, links, lookalikes, scripts, tokens, vocabulary
+from crawler.discover import css, links, lookalikes, plain, scripts, tokens, vocabulary
 from crawler.discover.bases import bases
 from crawler.discover.collect import Collector
 from crawler.discover.endings import looks_like_image
@@ -60,11 +60,19 @@ class _Page:
             self.collector.others = tuple({*found[1:], self.collector.url} - {found[0]})
 
     def read(self, text: str) -> None:
-        for name, raw, content in tokens.start_tags(text):
-            link = tokens.plain_link(raw) if name == "a" and self.naming is None else None
-            if link is not None:
-                # Half of all tags on most pages: the short way to what `_anchor` would do.
-                self.collector.add(link[0], "lightbox" if vocabulary.opens_picture(link[1], "") else "a")
+        collector = self.collector
+        for name, raw, content, target, classes in tokens.start_tags(text):
+            # The short way to what `_img`, `_anchor` and `_link` would do.
+            if target is not None and name == "img":
+                collector.load(target, "text" if self.in_text else "img")
+                continue
+            if target is not None and self.naming is None:
+                collector.add(target, "lightbox" if classes and vocabulary.opens_picture(classes, "") else "a")
+                continue
+            if name == "link" and (related := plain.relation(raw)) is not None:
+                href, relation, media_type = related
+                for source in links.sources_of(relation, "", media_type):
+                    self.link(href, source)
                 continue
             attributes = tokens.attributes(raw)
             handler, dull = _HANDLERS.get(name) or _HANDLERS.get(name.rpartition(":")[2], _NO_HANDLER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from crawler.discover import srcset
@@ -45,21 +46,26 @@ def relation(attributes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     attributes: `href`, `rel`, `as`, `type`, `imagesrcset`, `itemprop`, by lower-case name.
     """
     href = attributes.get("href", "")
-    relations = attributes.get("rel", "").lower().split()
-    purpose = attributes.get("as", "").lower()
-    if purpose == "image" or "imagesrcset" in attributes:
+    purpose = attributes.get("as", "")
+    if "imagesrcset" in attributes or purpose.lower() == "image":
         yield from set_of_images(attributes.get("imagesrcset", ""))
     if not href:
         return
     if attributes.get("itemprop", "").lower() in _ITEM_IMAGES:
         yield href, "meta"
-    for name in relations:
-        source = _source(name, relations, purpose, attributes)
-        if source is not None:
-            yield href, source
+    for source in sources_of(attributes.get("rel", ""), purpose, attributes.get("type", "")):
+        yield href, source
 
 
-def _source(name: str, relations: Sequence[str], purpose: str, attributes: Mapping[str, str]) -> str | None:
+@lru_cache(maxsize=1_024)  # of what sites say of a link they mean some dozens of things
+def sources_of(relation: str, purpose: str, media_type: str) -> tuple[str, ...]:
+    """What the target of a `<link>` is, by its attributes `rel`, `as` and `type`."""
+    relations = relation.lower().split()
+    found = (_source(name, relations, purpose.lower(), media_type) for name in relations)
+    return tuple(source for source in found if source is not None)
+
+
+def _source(name: str, relations: Sequence[str], purpose: str, media_type: str) -> str | None:
     if name == "stylesheet":
         return "sheet"
     if name in _ICONS:
@@ -68,7 +74,7 @@ def _source(name: str, relations: Sequence[str], purpose: str, attributes: Mappi
         wanted = "alternate" if name == "prefetch" else None
         return {"image": "preload", "style": "sheet", "document": "alternate", "": wanted}.get(purpose)
     if name == "alternate" and "stylesheet" not in relations:
-        return "feed" if attributes.get("type", "").lower().strip().startswith(_FEED_TYPES) else "alternate"
+        return "feed" if media_type.lower().strip().startswith(_FEED_TYPES) else "alternate"
     return _PLAIN.get(name)
 
 
@@ -77,7 +83,7 @@ def xml_sheets(text: str) -> Iterator[str]:
 
     Source: Associating Style Sheets with XML documents 1.0 (W3C, 2010).
     """
-    for match in _XML_SHEET.finditer(text, 0, _PROLOGUE):
+    for match in _XML_SHEET.finditer(text, 0, _PROLOGUE) if "<?xml-s" in text[:_PROLOGUE] else ():
         yield unescape(match[1])
 
 

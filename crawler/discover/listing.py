@@ -13,9 +13,9 @@ from crawler.discover.xmltext import elements
 from crawler.urls import canonical
 
 _TITLE: Final = re.compile(
-    r"<(?:title|h1)[^>]{0,200}>\s{0,50}"
+    r"<(?:(?:title|h1)[^>]{0,200}>\s{0,50}"
     r"(?:index of|directory listing (?:for|of|--)|listing directory|folder listing|directory:)\s"
-    r"|<pre><a\s[^>]{1,500}>(?:\.\./|\[to parent directory\])",
+    r"|pre><a\s[^>]{1,500}>(?:\.\./|\[to parent directory\]))",
     re.I,
 )
 _CADDY: Final = re.compile(r"class=\"?listing\b|aria-describedby=\"?summary\b", re.I)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator, Mapping
 from typing import Final
 
-from crawler.records import Kind
+from crawler.records import Candidate, Kind
 from crawler.urls import host_key
 
 MAX_GUESSES: Final = 500  # of one page
@@ -54,34 +54,29 @@ _SCHEMES: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = tuple(
 
 # Found in every URL that one of these patterns could fit.
 _HINT: Final = re.compile(
-    rf"[-_./](?:{_SMALL}|thumbs|thumbnails|previews|resized|cache)[-_./]|[0-9]px-|[0-9]{{2}}[-_/x,.]|\?"
+    r"[-_./](?:[sq]|t(?:h|n|humbs?|humbnails?)?|m(?:ini|edium|d)?|n|sm(?:all)?|previews?|resized|cache)[-_./]"
+    r"|[0-9](?:px-|[0-9][-_/x,.])|\?"
 )
 
 
-def guesses(named: Iterable[tuple[str, Kind, str]]) -> list[str]:
-    """Canonical URLs of originals that nobody named, at most MAX_GUESSES.
-
-    named: (canonical URL, kind, source) of everything the page names.
-    """
-    known: dict[str, None] = {}
-    images: list[str] = []
-    for url, kind, _ in named:
-        known[url] = None
-        if kind is Kind.IMAGE:
-            images.append(url)
+def guesses(named: Mapping[str, Candidate]) -> list[str]:
+    """Canonical URLs of originals that nobody named, at most MAX_GUESSES. named: what the page names, by URL."""
+    images = [url for url, candidate in named.items() if candidate.kind is Kind.IMAGE]
     if len(images) < 2:
         return []
     found: dict[str, None] = {}
-    for proposals in (_by_scheme(images, known), _by_folder(images)):
+    for proposals in (_by_scheme(images, named), _by_folder(images)):
         for url in proposals:
-            if url not in known:
+            if url not in named:
                 found[url] = None
                 if len(found) >= MAX_GUESSES:
                     return list(found)
     return list(found)
 
 
-def _by_scheme(images: list[str], known: dict[str, None]) -> Iterator[str]:
+def _by_scheme(images: list[str], named: Container[str]) -> Iterator[str]:
+    if not _HINT.search("\n".join(images), 8):
+        return iter(())
     shown: set[tuple[str, str]] = set()
     proposals: list[tuple[tuple[str, str], str]] = []
     for url in images:
@@ -89,13 +84,14 @@ def _by_scheme(images: list[str], known: dict[str, None]) -> Iterator[str]:
             continue
         host = host_key(url)
         for pattern, replacements in _SCHEMES:
-            if not pattern.search(url, 8):
+            match = pattern.search(url, 8)
+            if match is None:
                 continue
             for replacement in replacements:
-                large = pattern.sub(replacement, url, count=1)
+                large = url[: match.start()] + match.expand(replacement) + url[match.end() :]
                 scheme = (host, pattern.pattern + replacement)
                 proposals.append((scheme, large))
-                if large in known:
+                if large in named:
                     shown.add(scheme)
     return (large for scheme, large in proposals if scheme in shown)
 

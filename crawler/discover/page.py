@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final
 
 from crawler.discover import css, encoding, feed, html, links, listing, originals, scripts, sitemap, sniff
@@ -42,10 +41,14 @@ def discover(
         collector.add(raw, name)
     form = sniff.form_of(text, content_type, url)
     _READERS[form](text, collector)
-    for guess in originals.guesses(collector.urls()):
+    for guess in originals.guesses(collector.found):
         collector.put(guess, "guess")
-    content = collector.content()
-    return replace(content, sketch=sketch(text, content.candidates)) if form == "html" else content
+    found = collector.candidates()
+    if form != "html":
+        return collector.content(found, None)
+    # The bytes as they came say the same, unless they are in two bytes a letter.
+    markup = text.encode("utf-8", "replace") if codec.startswith("utf-16") else body
+    return collector.content(found, sketch(markup, found))
 
 
 def redirect_candidate(

@@ -21,27 +21,37 @@ _QUERY_SAFE: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code
 
 class Resolver:
     """Makes the references of one document absolute. base: canonical.  codec: the document's encoding, in which the
-    query part of a reference is percent-encoded; None for the Unicode ones, where that is UTF-8."""
+    query part of a reference is percent-encoded; None for the Unicode ones, where that is UTF-8.
+
+    folder, origin: of the base, with a slash at the end of the folder only."""
 
     def __init__(self, base: str, codec: str | None) -> None:
         self.base = base
         self._codec = codec
         path = base.partition("?")[0]
-        self._folder = path[: path.rindex("/") + 1]
-        self._origin = base[: base.index("/", 8)]
+        self.folder = path[: path.rindex("/") + 1]
+        self.origin = base[: base.index("/", 8)]
 
     def __call__(self, text: str) -> str | Rejected:
         """What `canonical(text, base)` says; text: without a fragment, white space and an empty string."""
-        short = _SHORT.match(text)
-        if short is not None and len(text) < 1_024:
-            origin, slash = short.groups()
-            if origin is not None:
-                if _is_canonical(origin):
-                    return text
-            else:
-                url = (self._origin if slash else self._folder) + text
-                if len(url) <= MAX_URL:
-                    return url
+        return self.plain(text) or self.full(text)
+
+    def plain(self, text: str) -> str | None:
+        """The same for a reference that the URL standard leaves as it is: a path, and perhaps a host, but no query.
+
+        None: it is none of those, or too long.
+        """
+        match = _SHORT.match(text)
+        if match is None or len(text) >= 1_024:
+            return None
+        origin, slash = match.groups()
+        if origin is not None:
+            return text if _is_canonical(origin) else None
+        url = (self.origin if slash else self.folder) + text
+        return url if len(url) <= MAX_URL else None
+
+    def full(self, text: str) -> str | Rejected:
+        """The same for any reference."""
         if self._codec is not None and not text.isascii():
             text = _query_in(text, self._codec)
         return canonical(text, self.base)

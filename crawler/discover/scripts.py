@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from crawler.discover.endings import looks_like_image
+from crawler.discover.endings import IMAGE_ENDINGS, looks_like_image
 from crawler.records import Rejected
 
 _MAX_JSON: Final = 2_097_152  # characters that are parsed as JSON; a value takes up to ten times its text
@@ -38,6 +38,8 @@ _ABSOLUTE: Final = re.compile(r"(?:https?:)?//[^\s/{}<>]|/[^\s/{}<>]", re.I)
 # A run of URL characters behind a quotation mark. Which marks open and which close is not decided: a stray one in a
 # comment or a regular expression would turn all that follows inside out.
 _QUOTED: Final = re.compile(r"""["'`]((?:[^"'`\s<>\\(){}]++|\\/|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2})++)(?=\\?["'`])""")
+# Found in every text with a string that could end like an image; an escape may stand for any letter.
+_ENDING: Final = re.compile(rf"\.(?:{'|'.join(sorted(IMAGE_ENDINGS))}|\\)", re.I)
 _ESCAPE: Final = re.compile(r"\\(?:(/)|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 _LOCATION: Final = re.compile(
     r"""\b(?:location(?:\.href)?\s{0,8}=|location\.(?:assign|replace)\(|window\.open\()\s{0,8}["']([^"'<>\\\s]++)["']"""
@@ -94,7 +96,7 @@ def _judged(key: str, text: str, *, of_image: bool) -> Iterator[tuple[str, str]]
 
 def from_program(text: str) -> Iterator[tuple[str, str]]:
     """(URL as written, source) of strings in program text that end like images, and of pages that it goes to."""
-    for match in _QUOTED.finditer(text):
+    for match in _QUOTED.finditer(text) if _ENDING.search(text) else ():
         string = match[1]
         if len(string) <= 4_096 and "." in string:
             string = _ESCAPE.sub(_unescaped, string) if "\\" in string else string

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from html.entities import html5
 from typing import Final
 
-_S: Final = r"[ \t\n\r\f]"
+from crawler.discover import plain
+from crawler.discover.plain import S as _S
+
 _NAME: Final = r"(?:=[^ \t\n\r\f/>=]*+|[^ \t\n\r\f/>=]++)"
 _VALUE: Final = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^ \t\n\r\f>]*+)"""
 # Elements that may name something whatever their attributes are called, and those whose content is text.
@@ -23,8 +25,15 @@ _TELLING: Final = (
 )
 # Attributes that hold no reference whatever their value is, and values that none of the others could mean one with.
 _DULL_ATTRIBUTE: Final = (
-    r"""(?:(?:class|id|align|valign|width|height|colspan|rowspan|border|lang|name|role|title|type|scope)="[^"]*+"|style="[^"(@\\]*+"|"""
-    r"""[^ \t\n\r\f/>="']++(?:="[^"./<({\[]*+"|=[^ \t\n\r\f"'>./<({\[]++|(?!=)))"""
+    r"""(?:(?:class|id|align|valign|width|height|colspan|rowspan|border|lang|name|role|title|type|scope|xmlns(?::[a-z]++)?+)="[^"]*+"|"""
+    r"""style="[^"(@\\]*+"|on[a-z]++="(?:[^".&l]++|l(?!ocation))*+"|"""
+    r"""(?!(?i:background))[^ \t\n\r\f/>="']++(?:="[^"./<({\[]*+"|=[^ \t\n\r\f"'>./<({\[]++|(?!=)))"""
+)
+# Anchors that lead nowhere, and what most pages say of themselves.
+_DULL_TELLING: Final = (
+    rf'a(?:{_S}++(?:id|class|name|title|target|accesskey)="[^"]*+")*+'
+    rf'|meta{_S}++(?:name|http-equiv)="(?:generator|viewport|description|keywords|author|robots|[cC]ontent-[tT]ype'
+    rf'|X-UA-Compatible)"{_S}++content="[^"]*+"'
 )
 # The usual names come first and in lower case, where the pattern's engine is quick to tell them apart.
 _DULL_NAME: Final = (
@@ -32,20 +41,22 @@ _DULL_NAME: Final = (
     rf"|main|button|label|figure)(?=[ \t\n\r\f/>])|(?!(?i:{_TELLING})[ \t\n\r\f/>])[A-Za-z][A-Za-z0-9-]*+"
 )
 # Passed over without leaving the pattern: text, end tags, and start tags with nothing but such attributes.
-_DULL: Final = rf"[^<]++|</[^>]*+>|<(?![A-Za-z!?/])|<(?:{_DULL_NAME})(?:>|(?:{_S}++{_DULL_ATTRIBUTE})*+{_S}*+/?>)"
+_DULL: Final = (
+    rf"[^<]++|</[^>]*+>|<(?![A-Za-z!?/])|<(?:{_DULL_NAME})(?:>|(?:{_S}++{_DULL_ATTRIBUTE})*+{_S}*+/?>)"
+    rf"|<(?:{_DULL_TELLING}){_S}*+/?>"
+)
 # Every alternative can end at the end of the text, and one of them always fits, so no position is tried twice. The
 # repetitions are bounded because each keeps some memory; a tag with more attributes than that is read up to there.
 _TAG: Final = re.compile(
     rf"(?:{_DULL}){{0,1000}}+"
-    rf"(?:<(?:([A-Za-z][^ \t\n\r\f/>]*+)((?:[ \t\n\r\f/]++|{_NAME}(?:{_S}*+={_S}*+{_VALUE})?+){{0,5000}}+)[^>]*+"
+    rf"(?:<(?:a({plain.LINK})>|img({plain.IMAGE})>"
+    rf"|([A-Za-z][^ \t\n\r\f/>]*+)((?:[ \t\n\r\f/]++|{_NAME}(?:{_S}*+={_S}*+{_VALUE})?+){{0,5000}}+)[^>]*+"
     r"(?:>|\Z)|!--(?:-?>|.*?(?:--!?>|\Z))"
     r"|[!?/][^>]*+))?+",
     re.S,
 )
+_A, _BEFORE, _HREF, _BEHIND, _IMG, _SRC, _OTHER, _RAW = range(1, 9)  # groups of _TAG
 _ATTRIBUTE: Final = re.compile(rf"""({_NAME})(?:{_S}*+={_S}*+(?:"([^"]*+)"?|'([^']*+)'?|([^ \t\n\r\f>]*+)))?+""")
-# The attributes of most links: nothing but a target and what has no meaning here, written as generators write it.
-_ASIDE: Final = rf'{_S}++(?:(?:id|title|target|name|accesskey)="[^"]*+"|style="[^"(@\\]*+"|class="([^"]*+)")'
-_PLAIN_LINK: Final = re.compile(rf'(?:{_ASIDE})*+{_S}++href="([^"&]++)"(?:{_ASIDE})*+{_S}*+\Z')
 # Their content is text up to their end tag, at least in some mode of some browser.
 _TEXT_ELEMENTS: Final = frozenset(
     ("script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes", "noscript")
@@ -55,32 +66,44 @@ _ENDS: Final = {name: re.compile(rf"</{name}(?=[ \t\n\r\f/>]|\Z)", re.I) for nam
 _PROGRAMS: Final = {name: re.compile(rf"</?{name}(?=[ \t\n\r\f/>]|\Z)", re.I) for name in ("script", "style")}
 
 
-def start_tags(text: str) -> Iterator[tuple[str, str, str]]:
-    """(name, attributes, content) of the start tags of `text` that could name a URL.
+# name, attributes, content, target, classes: see `start_tags`. A bare tuple, for there are thousands of them on a page.
+Tag = tuple[str, str, str, str | None, str]
+
+
+def start_tags(text: str) -> Iterator[Tag]:
+    """(name, attributes, content, target, classes) of the start tags of `text` that could name a URL.
 
     name: lower case.  attributes: as written; for `attributes` below.  content: what follows up to the end tag, for
     elements whose content is text; else "". Where such an element is closed at once, what follows is read as markup
     too. Left out are tags that have neither, and empty scripts and the like.
+    target: the `href` of a link or `src` of an image whose other attributes mean nothing, but for the `class` of a
+    link, which is `classes`; None: the attributes have to be parsed.
     """
     position = 0
     while True:
         for match in _TAG.finditer(text, position):
-            name = match[1]
-            if name is None:
+            last = match.lastindex
+            if last is None:
                 continue
-            name = name.lower()
+            if last == _A:
+                yield "a", match[_A], "", match[_HREF], match[_BEFORE] or match[_BEHIND] or ""
+                continue
+            if last == _IMG:
+                yield "img", match[_IMG], "", match[_SRC], ""
+                continue
+            name, raw = match[_OTHER].lower(), match[_RAW]
             if name in _TEXT_ELEMENTS:
-                if match[2].endswith("/"):
-                    yield name, match[2], _program(name, text, match.end())
+                if raw.endswith("/"):
+                    yield name, raw, _program(name, text, match.end()), None, ""
                     continue
                 end = _ENDS[name].search(text, match.end())
                 position = end.start() if end else len(text)
                 content = text[match.end() : position]
-                if content or name == "iframe" or "data-" in match[2]:
-                    yield name, match[2], content
+                if content or name == "iframe" or "data-" in raw:
+                    yield name, raw, content, None, ""
                 break
-            if match[2]:
-                yield name, match[2], ""
+            if raw:
+                yield name, raw, "", None, ""
         else:
             return
 
@@ -104,15 +127,6 @@ def attributes(raw: str) -> dict[str, str]:
     for name, double, single, bare in written:
         found.setdefault(name.lower(), unescape(double or single or bare))
     return found
-
-
-def plain_link(raw: str) -> tuple[str, str] | None:
-    """(href, class) of a link whose attributes, as written, hold nothing else of interest; None to have them parsed."""
-    match = _PLAIN_LINK.match(raw)
-    if match is None:
-        return None
-    before, href, after = match.groups("")
-    return href, before or after
 
 
 # One character reference; names are at most 31 characters long.

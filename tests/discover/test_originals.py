@@ -6,12 +6,16 @@ import pytest
 
 from crawler.discover import originals
 from crawler.discover.originals import guesses
-from crawler.records import Kind
+from crawler.records import Candidate, Kind
 from tests.discover.support import by_url
 
 
 def guessed(*urls: str) -> set[str]:
-    return set(guesses([(f"http://h.example{url}", Kind.IMAGE, "img") for url in urls]))
+    return set(guesses(named(*(f"http://h.example{url}" for url in urls))))
+
+
+def named(*urls: str) -> dict[str, Candidate]:
+    return {url: Candidate(url, Kind.IMAGE, "img") for url in urls}
 
 
 @pytest.mark.parametrize(
@@ -38,8 +42,7 @@ def test_schemes(small: str, large: str, other: str, guess: str) -> None:
 
 
 def test_a_scheme_of_one_host_says_nothing_of_another() -> None:
-    named = [(url, Kind.IMAGE, "img") for url in ("http://h/a_s.jpg", "http://h/a.jpg", "http://i/b_s.jpg")]
-    assert guesses(named) == []
+    assert guesses(named("http://h/a_s.jpg", "http://h/a.jpg", "http://i/b_s.jpg")) == []
 
 
 def test_folders_of_any_name_are_learned_from_two_pairs() -> None:
