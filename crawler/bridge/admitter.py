@@ -26,6 +26,9 @@ OWN_PAGE, FOREIGN_PAGE, WITH_COOKIE = 0, 1, 2
 """Context classes (docs/adr/0010): an image that a page of its own domain showed, one that no such page did, and what a
 redirect led back to after it had set a cookie."""
 
+RESERVED: Final = 0.25
+"""The share of a host's budget that links leave to images, whichever of a page's candidates is admitted first."""
+
 _AGAIN = (1 / 31, 6 / 31, 24 / 31)
 _BATCH = 64
 _REQUISITES = frozenset({Kind.IMAGE, Kind.SHEET})
@@ -126,6 +129,7 @@ class Admitter:
             robots=True,
             urls_per_domain=limits.max_urls_per_domain,
             after=0.0 if last else self._delays[found.tries],
+            reserved=int(RESERVED * limits.max_urls_per_host),
         )
 
     def _judge(

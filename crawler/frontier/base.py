@@ -115,12 +115,16 @@ class Limits:
     concurrency: int
 
 
+_LINKS = frozenset({Kind.PAGE, Kind.FEED})
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
     """One entry of the discoveries stream, judged.
 
     limits: what the campaign allows at a politeness key.  urls_per_host, urls_per_domain: budgets of the run; what is
-    above them is skipped as "host-budget" or "domain-budget" and kept for `carry_over`.  robots: a host's robots.txt is
+    above them is skipped as "host-budget" or "domain-budget" and kept for `carry_over`.  reserved: the last so many of
+    either budget are for what pages show; links stay below, whichever of them comes first.  robots: a host's robots.txt is
     asked for first.  urls: every candidate of `discovered`, in its order.  after: seconds until those that could not be
     judged yet come back, as a discoveries entry of their own with one more of `tries`.
     """
@@ -133,6 +137,11 @@ class Admission:
     robots: bool
     urls_per_domain: int = 1_000_000_000
     after: float = 0.0
+    reserved: int = 0
+
+    def held_back(self, url: Judged) -> int:
+        """URLs of the budgets that this one may not use."""
+        return self.reserved if url.candidate.kind in _LINKS else 0
 
     def put_off(self, urls: Sequence[Judged]) -> Discovered | None:
         """What comes back later, when these of its URLs do."""

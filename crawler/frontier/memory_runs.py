@@ -54,10 +54,10 @@ class Run:
 
     def spend(self, url: Judged, admission: Admission) -> str | None:
         """Count a URL against the budgets, or say which of them is used up: then it counts against neither."""
-        domain = url.domain or url.host
-        if self.hosts[url.host] >= admission.urls_per_host + self.host_lifts[url.host]:
+        domain, held_back = url.domain or url.host, admission.held_back(url)
+        if self.hosts[url.host] + held_back >= admission.urls_per_host + self.host_lifts[url.host]:
             return _HOST_BUDGET
-        if self.domains[domain] >= admission.urls_per_domain + self.domain_lifts[domain]:
+        if self.domains[domain] + held_back >= admission.urls_per_domain + self.domain_lifts[domain]:
             return _DOMAIN_BUDGET
         self.hosts[url.host] += 1
         self.domains[domain] += 1

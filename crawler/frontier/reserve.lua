@@ -1,6 +1,6 @@
 -- Decide, in the partition of the hosts, which URLs are new; count them, and hold them against the host's budget.
--- ARGV[1]: msgpack list of entries {m marker, r run, c campaign, u {{number, host, skip reason, '' or 'later', domain}, …}, b and d
--- budgets per host and per domain, k URLs of a host kept above its budget, p place, v 1 when they are known already and
+-- ARGV[1]: msgpack list of entries {m marker, r run, c campaign, u {{number, host, skip reason, '' or 'later', domain, URLs of
+-- the budgets that it may not use}, …}, b and d budgets per host and per domain, k URLs of a host kept above its budget, p place, v 1 when they are known already and
 -- only judged for a new place}; ARGV[2]: seconds that seen numbers and
 -- markers are kept.
 -- Returns msgpack of {flags, place} per entry; flags has a character per URL: '0' seen before, '1' admitted, '2' counted as
@@ -101,10 +101,10 @@ local function keep_for_later(entry, host, number, reason)
 end
 
 -- Which budget one more URL of a host is above, or ''; then it counts against neither.
-local function budget_reason(entry, counts, host, domain)
+local function budget_reason(entry, counts, host, domain, held_back)
   local all = '.' .. domain
-  if used_up(entry.r, host, counts[host], entry.b) then return 'host-budget' end
-  if used_up(entry.r, all, counts[all], entry.d) then return 'domain-budget' end
+  if used_up(entry.r, host, counts[host] + held_back, entry.b) then return 'host-budget' end
+  if used_up(entry.r, all, counts[all] + held_back, entry.d) then return 'domain-budget' end
   counts[host], counts[all] = counts[host] + 1, counts[all] + 1
   return ''
 end
@@ -150,7 +150,7 @@ local function judge(entry)
       if skip ~= '' then
         flag = '2'
       else
-        skip = budget_reason(entry, counts, url[2], url[4])
+        skip = budget_reason(entry, counts, url[2], url[4], url[5])
         if skip ~= '' then flag = keep_for_later(entry, url[2], url[1], skip) and '3' or '2' end
       end
       flags[i] = flag

@@ -39,6 +39,7 @@ def admission(
     context: int = 0,
     later: str = "",
     after: float = 0.0,
+    reserved: int = 0,
 ) -> Admission:
     """An entry judged: everything it names lies at one address and in one domain, or is skipped; what lies on the host
     `later` cannot be judged yet."""
@@ -50,7 +51,7 @@ def admission(
         for c, host in zip(found.candidates, hosts, strict=True)
     )
     limits = Limits(rate, concurrency)
-    return Admission(entry, found, urls, lambda _: limits, per_host, robots, per_domain, after)
+    return Admission(entry, found, urls, lambda _: limits, per_host, robots, per_domain, after, reserved)
 
 
 async def new_entries(frontier: Frontier, n: int = 100) -> list[StreamEntry]:

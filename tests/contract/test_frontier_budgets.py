@@ -26,6 +26,18 @@ async def test_a_domain_has_a_budget_over_its_hosts(frontier: Frontier) -> None:
     assert hosts == {"a.example": 3, "b.example": 2, "c.test": 2}
 
 
+async def test_links_leave_images_their_share_of_a_budget_whichever_comes_first(frontier: Frontier) -> None:
+    images = [(f"http://a.example/{n}.jpg", Kind.IMAGE) for n in range(4)]
+    budgets = {"per_host": 8, "reserved": 2, "domain": "example"}
+    await fill(frontier, pages("a.example", range(10)), **budgets)
+    assert len(await claim(frontier)) == 6
+    await fill(frontier, [*pages("a.example", range(10, 12)), *images], **budgets)
+    assert urls_of(await claim(frontier)) == [url for url, _ in images[:2]]
+    assert (await frontier.counts(RUN)).skipped == {"host-budget": 8}
+    await fill(frontier, pages("b.example", range(9)), per_domain=10, **budgets)
+    assert (await frontier.counts(RUN)).skipped == {"host-budget": 8, "domain-budget": 9}
+
+
 async def test_without_a_domain_every_host_stands_for_itself(frontier: Frontier) -> None:
     for host in ("192.0.2.7", "192.0.2.8"):
         await fill(frontier, pages(host, range(3)), per_domain=2)
