@@ -9,6 +9,7 @@ from crawler.discover import html, links
 from crawler.discover.collect import Collector
 from crawler.discover.endings import looks_like_image
 from crawler.discover.xmltext import Element, elements
+from crawler.urls import canonical
 
 _CONTAINERS: Final = frozenset(("channel", "feed", "item", "entry", "image", "rdf"))
 _ITEMS: Final = ("item", "entry")
@@ -26,7 +27,9 @@ def scan(text: str, collector: Collector) -> None:
             within.append(element.name)
             del within[:-8]
         if "base=" in element.raw and len(within) < 2:
-            collector.set_base(element.attributes().get("xml:base", ""))
+            base = canonical(element.attributes().get("xml:base", ""), collector.base)
+            if isinstance(base, str):
+                collector.set_base(base)
         handler = _HANDLERS.get(element.name)
         if handler is not None:
             handler(element, within[-1] if within else "", collector)

@@ -124,7 +124,7 @@ class Admission:
 
     limits: what the campaign allows at a politeness key.  urls_per_host, urls_per_domain: budgets of the run; what is
     above them is skipped as "host-budget" or "domain-budget" and kept for `carry_over`.  reserved: the last so many of
-    either budget are for what pages show; links stay below, whichever of them comes first.  robots: a host's robots.txt is
+    either budget are for what pages show; links stay below, whichever comes first.  robots: a host's robots.txt is
     asked for first.  urls: every candidate of `discovered`, in its order.  after: seconds until those that could not be
     judged yet come back, as a discoveries entry of their own with one more of `tries`.
     """

@@ -107,7 +107,9 @@ def _reservation(admission: Admission, places: list[int]) -> dict[str, Any]:
         "k": round(CARRY_CAP * admission.urls_per_host),
         "p": msgpack.packb(place),
         "v": int(admission.discovered.moved),
-        "u": [[str(url.number), url.host, _skip(url), url.domain or url.host, admission.held_back(url)] for url in urls],
+        "u": [
+            [str(url.number), url.host, _skip(url), url.domain or url.host, admission.held_back(url)] for url in urls
+        ],
     }
 
 

@@ -99,3 +99,19 @@ def test_broken_feeds_are_read_as_far_as_they_go() -> None:
     cut = RSS[: RSS.index("<media:content")]
     assert set(sources(cut, URL)) == {"/e", "/logo.png", "/cover", "/feed/2", "/1", "/"}
     assert sources("<rss><channel><item><link>/1<item><link>/2", URL) == {"/1": "item", "/2": "item"}
+
+
+@pytest.mark.parametrize(
+    ("base", "url"),
+    [
+        ("", "/feed/a.jpg"),
+        ("/b/", "/b/a.jpg"),
+        ("b/c.xml", "/feed/b/a.jpg"),
+        ("mailto:x", "/feed/a.jpg"),
+        ("http://[", "/feed/a.jpg"),
+        ("HTTP://SITE.example/x y/", "/x%20y/a.jpg"),
+    ],
+)
+def test_a_base_of_any_form(base: str, url: str) -> None:
+    feed = f'<feed xml:base="{base}"><entry><link rel="enclosure" type="image/jpeg" href="a.jpg"/></entry></feed>'
+    assert sources(feed, URL, "application/atom+xml") == {url: "enclosure"}

@@ -68,3 +68,35 @@ def test_nothing_breaks_it(body: bytes) -> None:
         assert len(found.images) == 8
         assert len(found.text) % 4 == 0
         assert alike(found.packed(), found.packed())
+
+
+def test_a_sketch_is_the_same_in_every_process_and_on_every_machine() -> None:
+    assert (
+        sketched(f"<p>{TEXT}").text.hex()
+        == "0733074f0adcee450aefb3680f542eb118aac8cd191e768a1969a8b91dcf29781e9c69cf1f1f343420e18a6625148b87"
+    )
+    assert sketched("").text.hex() == "74c4d934"
+
+
+def test_few_other_words_make_no_other_page_and_many_do() -> None:
+    words = [f"woord{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(400)]
+    page = " ".join(words)
+    few = " ".join("anders" if n in (40, 300) else word for n, word in enumerate(words))
+    many = " ".join("anders" if n % 4 == 0 else word for n, word in enumerate(words))
+    assert same(f"<p>{page}", f"<p>{few}")
+    assert not same(f"<p>{page}", f"<p>{many}")
+
+
+def test_what_is_not_shown_is_no_part_of_it() -> None:
+    aside = "<script>let a = '<b>een twee drie'</script><style>p { color: red }</style><!-- vier > vijf -->"
+    assert sketched(f"<p>{TEXT}").text == sketched(f"<p>{aside}{TEXT}<svg><title>zes</title></svg>").text
+
+
+def test_texts_in_any_script_are_told_apart() -> None:
+    assert same(
+        "<p>Три старых корабля стоят в гавани на этой неделе", "<p>Три старых корабля стоят в гавани на этой неделе 7"
+    )
+    assert not same(
+        "<p>Три старых корабля стоят в гавани на этой неделе", "<p>На площади сегодня рынок с сыром и хлебом"
+    )
+    assert not same("<p>本週港口停泊著三艘舊船歡迎大家參觀", "<p>今天村裡的廣場上有市集賣乳酪和鮮花")
