@@ -33,7 +33,7 @@ _ASIDE: Final = re.compile(
     rb"<(?:s(?:cript\b(?:[^<]++|<(?!/script))*+|tyle\b(?:[^<]++|<(?!/style))*+|vg\b(?:[^<]++|<(?!/svg))*+)"
     rb"|template\b(?:[^<]++|<(?!/template))*+|!--(?:[^-]++|-(?!->))*+)"
 )
-_SHOWN: Final = re.compile(rb">[^<a-z\x80-\xff]*+([a-z\x80-\xff][^<]*+)")
+_SHOWN: Final = re.compile(rb">[^<>a-z\x80-\xff]*+([a-z\x80-\xff][^<]*+)")
 _NO_LETTERS: Final = bytes(code for code in range(0x80) if not chr(code).isalpha())
 _HEADS: Final = re.compile(rb"<(?:title|h1)\b[^<>]*+>([^<]{1,200}+)")
 _MISSING: Final = re.compile(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.discover.page import discover
-from crawler.discover.sketch import alike
+from crawler.discover.sketch import alike, sketch
 from crawler.records import PageSketch
 
 TEXT = "In de haven van de stad liggen deze week drie oude schepen, die iedereen mag bezoeken tussen tien en vijf uur."
@@ -85,6 +87,15 @@ def test_few_other_words_make_no_other_page_and_many_do() -> None:
     many = " ".join("anders" if n % 4 == 0 else word for n, word in enumerate(words))
     assert same(f"<p>{page}", f"<p>{few}")
     assert not same(f"<p>{page}", f"<p>{many}")
+
+
+@pytest.mark.parametrize("unit", [">", "> ", "<", "<!--", "<!-- -", "<script", "<svg><", "<title>", "\x80", "a"])
+def test_time_is_linear(unit: str) -> None:
+    markup = (unit * (32_768 // len(unit))).encode()
+    started = time.process_time()
+    for _ in range(10):
+        sketch(markup, ())
+    assert time.process_time() - started < 1
 
 
 def test_what_is_not_shown_is_no_part_of_it() -> None:
