@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ from crawler.options import load_options
 from crawler.service.crawl import crawl_campaign
 from crawler.service.embedded import server_of
 from crawler.service.hits import list_hits
-from crawler.service.rechecks import RecheckOrder
+from crawler.service.rechecks import RecheckOrder, run_rechecks
 from crawler.service.report import make_report
-from crawler.service.session import open_session
+from crawler.service.session import Session, open_session
 from crawler.store import rechecks
 from tests.flow.conftest import SETTINGS, new_root
 
@@ -41,7 +42,38 @@ class Followed:
     report: dict[str, Any]
     excess: dict[str, float]
     left: int
+    moved: Moved
     said: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Moved:
+    """After pictures were given other names: how hits ended, new ones, outcomes, and who asked for what."""
+
+    status: dict[str, str]
+    new: list[dict[str, Any]]
+    outcomes: dict[str, int]
+    visits: list[Entry]
+    excess: dict[str, float]
+
+
+def renamed(home: Home, lab: Lab, session: Session, order: RecheckOrder) -> Moved:
+    """The board that removes nothing gives its pictures other names; what a visit makes of that."""
+    options = load_options(SETTINGS)
+    up = [hit for hit in list_hits(session.db, session.actor) if hit["status"] == "still-up"]
+    chosen = [hit for hit in up if hit["image_url"].partition(":")[2].endswith(("1.jpg", "8.jpg"))]
+    assert lab.remove([hit["image_url"] for hit in chosen], leave="another name") == len(chosen) > 1
+    known = {hit["id"] for hit in list_hits(session.db, session.actor)}
+    lab.clear()
+    done = run_rechecks(home, options, session.db, session.actor, replace(order, wait=0.0), progress=lambda _: None)
+    hits = list(list_hits(session.db, session.actor))
+    return Moved(
+        status={hit["id"]: hit["status"] for hit in hits if hit["id"] in {each["id"] for each in chosen}},
+        new=[hit for hit in hits if hit["id"] not in known],
+        outcomes=done.outcomes,
+        visits=lab.entries(),
+        excess=lab.worst_excess(50.0),
+    )
 
 
 def logs(home: Home) -> str:
@@ -63,15 +95,19 @@ def followed(tmp_path_factory: pytest.TempPathFactory, kernels: Path) -> Iterato
                 lab.clear()
                 again = RecheckOrder(SETTINGS, url, everything=True, wait=60.0)
                 after = follow_up(home, lab, session, options, again, say=said.append)
+                watched, visits, excess = len(rechecks.targets(session.db)), lab.entries(), lab.worst_excess(50.0)
+                hits, told = list(list_hits(session.db, session.actor)), make_report(session.db, session.actor)
+                moved = renamed(home, lab, session, again)
             yield Followed(
                 home=home,
                 after=after,
-                hits=list(list_hits(session.db, session.actor)),
+                hits=hits,
                 logs=written + logs(home),
-                visits=lab.entries(),
-                report=make_report(session.db, session.actor),
-                excess=lab.worst_excess(50.0),
-                left=len(rechecks.targets(session.db)),
+                visits=visits,
+                report=told,
+                excess=excess,
+                left=watched,
+                moved=moved,
                 said=said,
             )
 
@@ -91,8 +127,21 @@ def test_hits_end_where_the_deeds_of_their_hosters_lead(followed: Followed) -> N
 def test_visits_are_as_polite_as_the_crawl_and_ask_for_nothing_else(followed: Followed) -> None:
     assert all(by <= 0 for by in followed.excess.values())
     noticed = {hit["image_url"].partition("#")[0].split("/", 3)[3] for hit in followed.hits}
+    pages = {hit["page_url"].split("/", 3)[3] for hit in followed.hits}
     asked = {entry.target.lstrip("/") for entry in followed.visits} - {"robots.txt", "sitemap.xml", "sitemap_index.xml"}
-    assert asked <= noticed
+    # Where an image was missed, the page that showed it is asked, and the other images that it shows; no link of it.
+    assert asked - noticed - pages <= {each for each in asked if each.endswith((".jpg", ".gif"))}
+    assert max(Counter((entry.host, entry.target, entry.agent) for entry in followed.visits).values()) <= 3
+
+
+def test_what_stands_under_another_url_of_its_page_has_moved_and_is_a_new_hit(followed: Followed) -> None:
+    moved = followed.moved
+    assert set(moved.status.values()) == {"moved"}
+    assert moved.outcomes["moved"] == len(moved.status)
+    assert len(moved.new) == len(moved.status)
+    for hit in moved.new:
+        assert "/anders/" in hit["image_url"] and (hit["status"], hit["sightings"]) == ("new", 1)
+    assert all(by <= 0 for by in moved.excess.values())
 
 
 def test_logs_name_nothing_of_a_hit_however_verbose(followed: Followed) -> None:
