@@ -55,23 +55,28 @@ def outbox_of(home: Home, options: Options, directory: Path | None = None) -> Ou
 def send_notices(home: Home, db: Database, actor: Actor, options: Options, outbox: Outbox) -> dict[str, Any]:
     """Send what is approved and due, each at most once.
 
-    Returns {"sent": [ids], "later", "failed", "doubt", "changed", "errors": [{"notice", "why"}], "next_attempt_at"};
-    changed: their hits are not what was approved any more, so that they are drafts again, or in another draft.
+    Returns {"sent": [ids], "later", "failed", "doubt", "changed", "errors": [{"notice", "why"}], "why": {id: reason},
+    "next_attempt_at"}; changed: their hits are not what was approved any more, so that they are drafts again, or in
+    another draft.  why: in our own words, of what is not sent.
     errors: what could not even be tried, for a reason of its own; the others are sent nevertheless.
     Raises NotAuthorised, Refused while another process sends.
     """
     require(db, actor, "notices.send")
     done: dict[str, list[str]] = {name: [] for name in ("sent", "later", "failed", "doubt", "changed")}
     errors: list[dict[str, str]] = []
+    why: dict[str, str] = {}
     with _one_sender(home):
         done["doubt"] += _settle_dead(db, actor, notices.all_notices(db, state="sending"), _place(outbox))
         for notice_id in notices.due_for_sending(db, db.clock()):
             try:
-                done[_send(db, actor, options, outbox, notice_id)].append(notice_id)
+                result, reason = _send(db, actor, options, outbox, notice_id)
+                done[result].append(notice_id)
+                if reason:
+                    why[notice_id] = reason
             except VangnetError as error:
                 errors.append({"notice": notice_id, "why": str(error)})
     waiting = [row.next_attempt_at for row in notices.all_notices(db, state="approved") if row.next_attempt_at]
-    return {**done, "errors": errors, "next_attempt_at": iso_optional(min(waiting, default=None))}
+    return {**done, "errors": errors, "why": why, "next_attempt_at": iso_optional(min(waiting, default=None))}
 
 
 def resolve_notice(db: Database, actor: Actor, notice_id: str, *, arrived: bool, reason: str) -> dict[str, Any]:
@@ -152,12 +157,13 @@ class _Started:
     envelope: Envelope
 
 
-def _send(db: Database, actor: Actor, options: Options, outbox: Outbox, notice_id: str) -> str:
+def _send(db: Database, actor: Actor, options: Options, outbox: Outbox, notice_id: str) -> tuple[str, str]:
+    """What became of it, and why it did not leave."""
     started = _begin(db, actor, options, outbox, notice_id)
     if started is None:
-        return "changed"
+        return "changed", ""
     attempt = outbox.send(started.envelope)
-    return _end(db, actor, notice_id, started.attempt, attempt)
+    return _end(db, actor, notice_id, started.attempt, attempt), attempt.why
 
 
 def _begin(db: Database, actor: Actor, options: Options, outbox: Outbox, notice_id: str) -> _Started | None:
