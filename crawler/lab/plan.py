@@ -3,6 +3,7 @@ the process that serves it and the process that judges have the same one without
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -87,8 +88,8 @@ class Plan:
         self.routes[host, renamed] = self.routes[host, target]
         for key, route in list(self.routes.items()):
             if key[0] == host and isinstance(route, Reply) and isinstance(route.body, bytes):
-                body = route.body.replace(f'"{target}"'.encode(), f'"{renamed}"'.encode())
-                self.routes[key] = replace(route, body=body)
+                named = rb"(?<=[\"\s])" + re.escape(target.encode()) + rb"(?=[\"\s])"
+                self.routes[key] = replace(route, body=re.sub(named, renamed.encode(), route.body))
 
 
 @dataclass(frozen=True, slots=True)
