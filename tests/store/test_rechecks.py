@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -203,12 +205,15 @@ def test_a_report_before_the_deadline_claims_no_share(db: Database, tmp_path: Pa
     assert (within["share"], within["pending"]) == (None, 1)
 
 
-def test_hostile_names_stay_text(db: Database, tmp_path: Path, clock: Clock) -> None:
-    evil = '=cmd|"/c calc"!A1<script>alert(1)</script>'
+@pytest.mark.parametrize("first", ["=", "\t=", "\uff1d", "\u202e=", " +", "@"])
+def test_hostile_names_stay_text(db: Database, tmp_path: Path, clock: Clock, first: str) -> None:
+    evil = f'{first}cmd|"/c calc"!A1<script>alert(1)</script>'
     noticed(db, tmp_path, hit(db, 1, replace(ATTRIBUTION, facts=replace(ATTRIBUTION.facts, holder=evil))))
     files = write_report(make_report(db, ANALYST), tmp_path / "report")
     assert "<script" not in files[0].read_text()
-    assert "\n\"'=cmd" in files[2].read_text()
+    cell = next(csv.reader(io.StringIO(files[2].read_text().partition("\n")[2])))[0]
+    assert cell.startswith("'") and "cmd|" in cell
+    assert not any(character in path.read_text() for path in files for character in "\u202e\t")
 
 
 PAGE = "https://gallery.example/album?page=4"
