@@ -26,7 +26,7 @@ from crawler.records import Rejected
 from crawler.review.states import Event, Status, after
 from crawler.service.actors import require
 from crawler.service.notices import known_notice, may_be_noticed, notice_json
-from crawler.store import audit, decisions, notices
+from crawler.store import audit, decisions, deliveries, notices
 from crawler.store.actors import Actor
 from crawler.store.database import Database
 from crawler.store.notices import NoticeRow
@@ -94,7 +94,7 @@ def resolve_notice(db: Database, actor: Actor, notice_id: str, *, arrived: bool,
             _settle_dead(db, actor, [row], None)
             row = known_notice(db, notice_id)
         if row.state == "doubt":
-            notices.add_receipt(db, actor, notice_id, "resolved", text)
+            deliveries.add_receipt(db, actor, notice_id, "resolved", text)
             _conclude(db, actor, notice_id, arrived=arrived)
         result = "done" if row.state == "doubt" else "refused"
         audit.append(db, actor, "notices.resolve", notice_id, result=result, detail={"arrived": arrived})
@@ -136,11 +136,11 @@ def _settle_dead(db: Database, actor: Actor, rows: Sequence[NoticeRow], place: s
     doubtful = []
     with db.write():
         for row in rows:
-            attempts = notices.open_attempts(db, row.id)
+            attempts = deliveries.open_attempts(db, row.id)
             certain = place is not None and all(attempt["place"] == place for attempt in attempts)
             fate = Fate.LATER if certain else Fate.DOUBT
             for attempt in attempts:
-                notices.end_attempt(db, attempt["id"], fate.value, "the process that sent ended in between")
+                deliveries.end_attempt(db, attempt["id"], fate.value, "the process that sent ended in between")
             if certain:
                 # The file is there with these bytes or it is not: sending again finds out, and does no harm.
                 notices.set_state(db, row.id, "sending", "approved", next_attempt_at=db.clock())
@@ -176,7 +176,7 @@ def _begin(db: Database, actor: Actor, options: Options, outbox: Outbox, notice_
             return None
         mail = notices.mail_of(db, notice_id)
         assert mail is not None, "an approved notice has its mail"
-        attempt = notices.begin_attempt(db, notice_id, outbox.channel, _place(outbox))
+        attempt = deliveries.begin_attempt(db, notice_id, outbox.channel, _place(outbox))
         notices.set_state(db, notice_id, "approved", "sending")
         return _Started(attempt, Envelope(notice_id, options.notice_sender, row.contact, mail))
 
@@ -198,7 +198,7 @@ def _take_back(db: Database, actor: Actor, row: NoticeRow, stale: list[str]) -> 
 
 def _end(db: Database, actor: Actor, notice_id: str, attempt_id: str, attempt: Attempt) -> str:
     with db.write():
-        notices.end_attempt(db, attempt_id, attempt.fate.value, attempt.said)
+        deliveries.end_attempt(db, attempt_id, attempt.fate.value, attempt.said)
         row = known_notice(db, notice_id)
         match attempt.fate:
             case Fate.ACCEPTED:
@@ -221,7 +221,7 @@ def _conclude(db: Database, actor: Actor, notice_id: str, *, arrived: bool) -> N
         notices.set_state(db, notice_id, "doubt", "approved", next_attempt_at=db.clock())
         return
     # When it arrived is not known to the second; the attempt's start is the earliest that it can be.
-    last = notices.attempts_of(db, notice_id)[-1]
+    last = deliveries.attempts_of(db, notice_id)[-1]
     _delivered(db, actor, notice_id, "doubt", at=last["started_at"])
 
 

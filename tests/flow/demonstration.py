@@ -23,7 +23,8 @@ from crawler.lab.log import Entry
 from crawler.lab.plan import Plan
 from crawler.lab.process import Lab, Seen
 from crawler.options import load_options
-from crawler.service.crawl import CrawlSummary, crawl_campaign
+from crawler.service.accounting import CrawlSummary
+from crawler.service.crawl import crawl_campaign
 from crawler.service.embedded import server_of
 from crawler.service.hits import list_hits
 from crawler.service.rechecks import RecheckOrder, run_rechecks
