@@ -8,7 +8,6 @@ finds it: it is then in doubt, and waits for a person or a receipt, unless the s
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from crawler.options import Options
 from crawler.records import Rejected
 from crawler.review.states import Event, Status, after
 from crawler.service.actors import require
+from crawler.service.launch import locked
 from crawler.service.notices import known_notice, may_be_noticed, notice_json
 from crawler.store import audit, decisions, deliveries, notices
 from crawler.store.actors import Actor
@@ -117,10 +117,8 @@ def conclude_by_receipt(db: Database, actor: Actor, notice_id: str, kind: str) -
 def _one_sender(home: Home) -> Iterator[None]:
     """One process at a time; the kernel lets go of the lock even after `kill -9`. Raises Refused."""
     with (home.root / "notices.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused("another process sends notices from this home; wait for it") from None
+        if not locked(lock):
+            raise Refused("another process sends notices from this home; wait for it")
         yield
 
 
