@@ -14,7 +14,7 @@ from crawler.service.delivery import send_notices
 from crawler.service.hits import confirm_hit, list_hits, show_hit
 from crawler.service.notices import approve_notice, draft_notices
 from crawler.service.report import HOUR, make_report, write_report
-from crawler.store import audit, rechecks
+from crawler.store import audit, hit_views, rechecks
 from crawler.store.database import Database
 from crawler.store.hits import record
 from crawler.store.looks import BY_VISIT, record_looks, sightings
@@ -246,6 +246,10 @@ def test_what_another_url_of_its_page_shows_has_moved_and_is_a_hit_there(
     assert status(db, one) == "moved"
     assert rechecks.outcomes(db, [run]) == {"moved": 1}
     assert rechecks.targets(db) == []
+    (visit_,) = show_hit(db, ANALYST, one)["visits"]
+    told = {name: visit_[name] for name in ("outcome", "detail", "page", "moved_to")}
+    assert told == {"outcome": "moved", "detail": "same-page", "page": "page", "moved_to": NEW}
+    assert hit_views.visits_json(db, one, reveal=False)[0]["moved_to"].startswith("https://g….example/…")
     (there,) = (each for each in list_hits(db, ANALYST) if each["image_url"] == NEW)
     assert (there["status"], there["campaign"], there["page_url"], there["sightings"]) == ("new", "nightly", PAGE, 1)
     raw = b"".join(path.read_bytes() for path in db.home.root.rglob("*") if path.is_file())
