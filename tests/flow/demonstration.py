@@ -93,7 +93,7 @@ def demonstrated(parent: Path, kernels: Path) -> Iterator[Demonstrated]:
             with Lab(prewarm=True) as lab, server_of(home, load_options(SETTINGS)) as url:
                 crawled = _crawled(home, lab, session, url)
                 said.append(_logs(home))
-                again = RecheckOrder(SETTINGS, url, everything=True, wait=60.0)
+                again = RecheckOrder(SETTINGS, url, everything=True, wait=300.0)
                 followed = _followed(home, lab, session, again, said)
                 said.append(_logs(home))
                 _smuggle(url)
