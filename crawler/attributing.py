@@ -66,6 +66,5 @@ def _with(attribution: Attribution, evidence: tuple[Evidence, ...]) -> Attributi
 
 def _served_at(report: Report) -> str:
     """The URL that was fetched: an image inside of a page (`PAGE#data-N`) came with the page."""
-    if isinstance(report, RecheckReport):
-        return report.url
-    return report.image_url.partition("#")[0]
+    url = report.url if isinstance(report, RecheckReport) else report.image_url
+    return url.partition("#")[0]

@@ -21,6 +21,7 @@ from crawler.review.quarantine import FloodRule
 from crawler.store import floods
 from crawler.store.database import Database
 from crawler.store.hits import record_many
+from crawler.store.looks import record_looks, sightings
 from crawler.store.rechecks import record_visits
 from crawler.store.workers import verify_keys
 
@@ -74,9 +75,13 @@ class Recorder:
         attributed = await self._attributing.attributed(self._db, reports)
         hits = [(each, by) for each, by in attributed if isinstance(each, HitReport)]
         visits = [(each, by) for each, by in attributed if isinstance(each, RecheckReport)]
+        looks = [(each, by) for each, by in visits if each.look]
+        hits += sightings(looks)
         recorded = record_many(self._db, hits) if hits else []
         if visits:
-            record_visits(self._db, visits, self._spacing)
+            record_visits(self._db, [(each, by) for each, by in visits if not each.look], self._spacing)
+        if looks:
+            record_looks(self._db, looks, self._spacing)
         RECORDED.labels("hit").inc(len(hits))
         RECORDED.labels("recheck").inc(len(visits))
         REFUSED.inc(len(refused))

@@ -439,6 +439,7 @@ class RecheckReport:
     serial: as in HitReport.  target: the URL that was to be visited.  url: the one that answered, after redirects.
     answer: "image", "page", or a short stable name of what came instead, such as "http-404", "robots", "dns-nxdomain".
     found: the listed images in the answer; what does not match is not in here, by no digest and no code.
+    look: the image was missed at its own URL; target is the page that showed it, and url that page, or an image on it.
     """
 
     serial: str
@@ -450,6 +451,7 @@ class RecheckReport:
     index: str
     answer: str
     found: tuple[FoundImage, ...] = ()
+    look: bool = False
 
 
 # ---------------------------------------------------------------- addresses and attribution

@@ -11,6 +11,7 @@ from crawler.bridge.cloaking import looks_refused, shows_more
 from crawler.bridge.hostmemory import Host, HostMemory
 from crawler.bridge.places import NOBODY_THERE, Places
 from crawler.bridge.pointers import READABLE
+from crawler.bridge.recheck import asked_as
 from crawler.bridge.revisiting import Revisiting
 from crawler.bridge.rules import product_token
 from crawler.bridge.runs import RunBook, ServedRun
@@ -217,7 +218,7 @@ class Courier:
     def _order(self, lease: Lease, served: ServedRun, gate: _Gate, host: Host | None, asking: _Asking) -> FetchOrder:
         item, campaign = lease.item, served.campaign
         headers = request_headers(
-            item.kind,
+            asked_as(item),
             item.url,
             user_agent=asking.user_agent,
             contact=campaign.identity.contact,

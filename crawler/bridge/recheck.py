@@ -1,7 +1,9 @@
 """Visits of URLs that stand in a notice: one answer each, whatever it is, sealed to the recorder as hits are.
 
 A visit is not tried again by the frontier: when the next one is due is for the schedule of re-visits to say. A redirect
-goes back into the frontier like any other, so that politeness and scope hold where it leads to.
+goes back into the frontier like any other, so that politeness and scope hold where it leads to. So does the page that
+showed an image which its URL does not have any more, and what images that page shows now: the depth of a lease tells
+the three apart.
 """
 
 from __future__ import annotations
@@ -15,11 +17,17 @@ from crawler.bridge.outcomes import broken_off, unsupported, unusable
 from crawler.bridge.runs import ServedRun
 from crawler.frontier.base import Completion
 from crawler.match.names import state_name
+from crawler.recheck.outcome import PAGE_DEPTH, is_missed
 from crawler.records import (
+    Candidate,
+    DataImage,
+    Discovered,
     Done,
     Failed,
     Fetched,
     FoundImage,
+    FrontierUrl,
+    Kind,
     Lease,
     Outcome,
     PageContent,
@@ -31,8 +39,15 @@ from crawler.records import (
 
 MOST_INLINE = 256
 """`data:` images of one page that are looked at."""
+MOST_SHOWN = 256
+"""Images that a page names, of which it is looked at whether they are what was missed."""
 
 Discover = Callable[[Lease, Fetched], Awaitable[PageContent]]
+
+
+def asked_as(item: FrontierUrl) -> Kind:
+    """What a request says that it wants: of a page that is looked through for an image, a page."""
+    return Kind.PAGE if item.kind is Kind.RECHECK and item.depth == PAGE_DEPTH else item.kind
 
 
 async def revisited(served: ServedRun, lease: Lease, fetched: Fetched, discover: Discover) -> Completion:
@@ -49,7 +64,7 @@ async def revisited(served: ServedRun, lease: Lease, fetched: Fetched, discover:
         name = "image" if answer.decoded else "undecodable"
         found = () if answer.found is None else (answer.found,)
         return _visited(served, lease, name, found)
-    return _visited(served, lease, "page", await _inline(served, await discover(lease, fetched)))
+    return await _page(served, lease, await discover(lease, fetched))
 
 
 def unreached(served: ServedRun, completion: Completion) -> Completion:
@@ -57,22 +72,77 @@ def unreached(served: ServedRun, completion: Completion) -> Completion:
     return completion if completion.outcome is None else _reported(served, completion)
 
 
-async def _inline(served: ServedRun, content: PageContent) -> tuple[FoundImage, ...]:
-    answers = [await served.sandbox.examine(image.body) for image in content.data_images[:MOST_INLINE]]
-    return tuple(answer.found for answer in answers if answer.found is not None)
+async def _page(served: ServedRun, lease: Lease, content: PageContent) -> Completion:
+    inline = [
+        (image, found)
+        for image in content.data_images[:MOST_INLINE]
+        if (found := (await served.sandbox.examine(image.body)).found) is not None
+    ]
+    if lease.item.depth < PAGE_DEPTH:
+        return _visited(served, lease, "page", tuple(found for _, found in inline), content)
+    results = [_seal(served, lease, "page", ()), *(_seal_inline(served, lease, *each) for each in inline)]
+    shown = _shown(lease.item, content) if lease.item.depth == PAGE_DEPTH else None
+    return Completion(lease, Done(shown, tuple(results), {"looks": 1}))
 
 
 def _reported(served: ServedRun, completion: Completion) -> Completion:
     """The same end with the report of it; a redirect that goes on has none yet."""
-    outcome = completion.outcome
+    lease, outcome = completion.lease, completion.outcome
     if isinstance(outcome, Done) and outcome.discovered is not None:
-        return completion
-    result = _seal(served, completion.lease, _name(outcome), ())
-    return replace(completion, outcome=Failed(_name(outcome), (result,), {"rechecks": 1}))
+        return replace(completion, outcome=replace(outcome, discovered=_traceable(lease.item, outcome.discovered)))
+    name = _name(outcome)
+    if lease.item.depth > PAGE_DEPTH:
+        return replace(completion, outcome=Failed(name, (), {"looks": 1}))
+    results = (_seal(served, lease, name, ()),)
+    if lease.item.depth == PAGE_DEPTH:
+        return replace(completion, outcome=Failed(name, results, {"looks": 1}))
+    elsewhere = _elsewhere(lease.item, name)
+    # The frontier follows up what was done; that the URL failed is in the report.
+    done = Done(elsewhere, results, {"rechecks": 1}) if elsewhere else Failed(name, results, {"rechecks": 1})
+    return replace(completion, outcome=done)
 
 
-def _visited(served: ServedRun, lease: Lease, answer: str, found: tuple[FoundImage, ...]) -> Completion:
-    return Completion(lease, Done(None, (_seal(served, lease, answer, found),), {"rechecks": 1}))
+def _visited(
+    served: ServedRun, lease: Lease, answer: str, found: tuple[FoundImage, ...], content: PageContent | None = None
+) -> Completion:
+    """content: of a page in the place of an image, or around it."""
+    if lease.item.depth >= PAGE_DEPTH:
+        # An image of a page that was looked at; of one that does not match nothing is told.
+        results = (_seal(served, lease, answer, found),) if found else ()
+        return Completion(lease, Done(None, results, {"looks": 1}))
+    elsewhere = None if found else _elsewhere(lease.item, answer, content)
+    return Completion(lease, Done(elsewhere, (_seal(served, lease, answer, found),), {"rechecks": 1}))
+
+
+def _elsewhere(item: FrontierUrl, answer: str, content: PageContent | None = None) -> Discovered | None:
+    """Where to look for an image that was missed at its URL: the page that showed it, or this very one."""
+    if not is_missed(answer, _target(item)):
+        return None
+    if item.referrer is not None:
+        return Discovered((Candidate(item.referrer, Kind.RECHECK, "missed", 1),), PAGE_DEPTH)
+    return None if content is None else _shown(item, content)
+
+
+def _shown(item: FrontierUrl, content: PageContent) -> Discovered | None:
+    urls = dict.fromkeys(each.url for each in content.candidates if each.kind is Kind.IMAGE)
+    candidates = tuple(Candidate(url, Kind.RECHECK, "shown", 2) for url in list(urls)[:MOST_SHOWN])
+    # Only a page that was redirected is not the referrer by which its hits are known.
+    via = item.via[:1]
+    return Discovered(candidates, PAGE_DEPTH + 1, item.url, via) if candidates else None
+
+
+def _traceable(item: FrontierUrl, found: Discovered) -> Discovered:
+    """A redirect of a page's image keeps the page at the head of its way, as that of a visited URL keeps that URL."""
+    if item.depth > PAGE_DEPTH and not item.via and item.referrer is not None:
+        return replace(found, via=(item.referrer, *found.via))
+    return found
+
+
+def _target(item: FrontierUrl) -> str:
+    """What was to be visited; of what is looked at on a page, that page."""
+    if item.via:
+        return item.via[0]
+    return item.referrer or item.url if item.depth > PAGE_DEPTH else item.url
 
 
 def _name(outcome: Outcome | None) -> str:
@@ -85,19 +155,26 @@ def _name(outcome: Outcome | None) -> str:
             return "nothing"
 
 
-def _seal(served: ServedRun, lease: Lease, answer: str, found: tuple[FoundImage, ...]) -> bytes:
-    item = lease.item
-    target = item.via[0] if item.via else item.url
+def _seal_inline(served: ServedRun, lease: Lease, image: DataImage, found: FoundImage) -> bytes:
+    return _seal(served, lease, "image", (found,), f"#data-{image.number}")
+
+
+def _seal(served: ServedRun, lease: Lease, answer: str, found: tuple[FoundImage, ...], mark: str = "") -> bytes:
+    """mark: of an image inside of the page that answered."""
+    item, target = lease.item, _target(lease.item)
+    look = item.depth >= PAGE_DEPTH
+    text = f"recheck\0{item.run}\0{target}" + (f"\0{item.url}{mark}" if look else "")
     return served.sealer.seal(
         RecheckReport(
-            serial=blake2b(f"recheck\0{item.run}\0{target}".encode(), digest_size=16).hexdigest(),
+            serial=blake2b(text.encode(), digest_size=16).hexdigest(),
             run=item.run,
             target=target,
-            url=item.url,
+            url=item.url + mark,
             checked_at=time(),
             address=item.address,
             index=state_name(served.sandbox.index, served.sandbox.number),
             answer=answer,
             found=found,
+            look=look,
         )
     )

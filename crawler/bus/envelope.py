@@ -74,7 +74,7 @@ def _plain(report: Report) -> list[Any] | dict[str, list[Any]]:
     if isinstance(report, RecheckReport):
         found = [_plain_image(image) for image in report.found]
         where = [report.target, report.url, report.checked_at, report.address, report.index, report.answer]
-        return {_RECHECK: [report.serial, str(report.run), *where, found]}
+        return {_RECHECK: [report.serial, str(report.run), *where, found, report.look]}
     return [
         report.serial,
         str(report.run),
@@ -95,9 +95,9 @@ def _plain_image(found: FoundImage) -> list[Any]:
 
 def _report(fields: Any) -> Report:
     if isinstance(fields, dict):
-        serial, run, target, url, checked_at, address, index, answer, images = fields[_RECHECK]
+        serial, run, target, url, checked_at, address, index, answer, images, look = fields[_RECHECK]
         found = tuple(map(_image, images))
-        return RecheckReport(serial, _run(run), target, url, checked_at, address, index, answer, found)
+        return RecheckReport(serial, _run(run), target, url, checked_at, address, index, answer, found, look)
     serial, run, image_url, page_url, redirects, found_at, address, index, image = fields
     return HitReport(serial, _run(run), image_url, page_url, tuple(redirects), found_at, address, index, _image(image))
 

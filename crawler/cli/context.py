@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from crawler.errors import OptionInvalid
 from crawler.home import Home, open_home
 from crawler.options import Options, load_options
+
+if TYPE_CHECKING:
+    from crawler.service.session import Session
 
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
@@ -37,6 +41,12 @@ class Globals:
         lab = (options or self.options()).lab
         return open_home(self.home or Path("var"), lab=lab)
 
+    def session(self, options: Options | None = None) -> AbstractContextManager[Session]:
+        """The store of the home and who acts, for as long as a command runs."""
+        from crawler.service.session import open_session
+
+        return open_session(self.open_home(options), self.user)
+
     def actor(self) -> str:
         """Who acts: --user or VANGNET_USER, else "operator" (free in the lab, authenticated by services)."""
         return self.user or "operator"
@@ -56,6 +66,14 @@ def emit(document: Any) -> None:
     """Print one JSON document on stdout."""
     json.dump(document, sys.stdout, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
     sys.stdout.write("\n")
+
+
+def tell(document: Any, *lines: str, as_json: bool) -> None:
+    """Print what a command came to: the document, or the lines that say it to people."""
+    if as_json:
+        emit(document)
+    else:
+        click.echo("\n".join(lines))
 
 
 def remark(line: str) -> None:

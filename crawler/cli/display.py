@@ -10,7 +10,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from crawler.service.crawl import CrawlSummary, Progress
+from crawler.service.accounting import CrawlSummary
+from crawler.service.crawl import Progress
 
 _LOG_EVERY = 5.0
 _REASONS = 6

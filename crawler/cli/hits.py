@@ -20,6 +20,7 @@ _MARKS = {
 }
 _EVIDENCE = ("source", "date", "prefix", "fact")
 _SIGHTING = ("found_at", "campaign", "run", "ip", "page_url")
+_VISIT = ("at", "outcome", "detail", "page", "moved_to")
 _DECISION = ("at", "actor", "before", "after", "reason", "assessment")
 
 
@@ -60,7 +61,7 @@ def list_(
 @JSON_OPTION
 @click.pass_obj
 def show(globals_: Globals, *, hit_id: str, reveal: bool, reason: str | None, as_json: bool) -> None:
-    """Show one hit with its sightings and decisions."""
+    """Show one hit with its sightings, re-visits and decisions."""
     from crawler.service import hits as service
     from crawler.service.session import open_session
 
@@ -131,7 +132,7 @@ def _line(hit: dict[str, Any]) -> list[object]:
 def _print_hit(hit: dict[str, Any]) -> None:
     from crawler.cli.tables import print_facts, print_table
 
-    nested = ("hoster", "cdn", "matches", "seen", "decisions", "redirects", "mark")
+    nested = ("hoster", "cdn", "matches", "seen", "visits", "decisions", "redirects", "mark")
     facts = [(name, value) for name, value in hit.items() if name not in nested]
     if hit["mark"]:
         facts.append(("mark", f"{_MARKS[hit['mark']['reason']]} since {hit['mark']['at']}"))
@@ -143,6 +144,7 @@ def _print_hit(hit: dict[str, Any]) -> None:
         ("matches", _MATCH, hit["matches"]),
         ("what the attribution rests on", _EVIDENCE, hit["hoster"]["evidence"]),
         ("sightings", _SIGHTING, hit["seen"]),
+        ("visits since a notice", _VISIT, hit["visits"]),
         ("decisions", _DECISION, hit["decisions"]),
     ):
         click.echo(f"\n{title}")

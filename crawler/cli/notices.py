@@ -143,6 +143,8 @@ def send(context: Globals, *, out: Path | None, as_json: bool) -> None:
         click.echo(", ".join(f"{name} {len(done[name])}" for name in ("sent", "later", "failed", "doubt", "changed")))
         for notice in done["doubt"]:
             click.echo(f"notice {notice}: nobody knows whether it arrived; see `vangnet notices resolve`", err=True)
+        for notice, why in done["why"].items():
+            click.echo(f"notice {notice}: {why}", err=True)
         for each in done["errors"]:
             click.echo(f"notice {each['notice']}: {each['why']}", err=True)
     if done["failed"] or done["doubt"] or done["errors"]:

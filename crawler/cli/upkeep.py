@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from crawler.cli.context import JSON_OPTION, Globals, emit
+from crawler.cli.context import JSON_OPTION, Globals, tell
 
 _SHOWN_EVERY = 5_000
 
@@ -23,16 +23,12 @@ def keys() -> None:
 def rotate(globals_: Globals, *, forget_old: bool, as_json: bool) -> None:
     """Seal every field with a new key. May be interrupted and started again; nothing has to stop for it."""
     from crawler.service.keys import rotate_keys
-    from crawler.service.session import open_session
 
-    with open_session(globals_.open_home(), globals_.user) as at:
-        done = rotate_keys(at.db, at.actor, forget_old=forget_old, progress=_progress if not as_json else None)
-    if as_json:
-        emit(done)
-        return
-    click.echo(f"{done['key']} seals now; {done['resealed']} values were sealed anew")
-    if done["kept"]:
-        click.echo(f"{', '.join(done['kept'])}: opens nothing here any more, and backups made before; --forget-old")
+    with globals_.session() as at:
+        done = rotate_keys(at.db, at.actor, forget_old=forget_old, progress=None if as_json else _progress)
+    kept = f"{', '.join(done['kept'])}: opens nothing here any more, and backups made before; --forget-old"
+    lines = [f"{done['key']} seals now; {done['resealed']} values were sealed anew", *([kept] if done["kept"] else [])]
+    tell(done, *lines, as_json=as_json)
 
 
 @click.command()
@@ -41,15 +37,12 @@ def rotate(globals_: Globals, *, forget_old: bool, as_json: bool) -> None:
 @click.pass_obj
 def backup(globals_: Globals, *, file: Path, as_json: bool) -> None:
     """Write a consistent copy of the database to FILE; what is sealed stays sealed. Keep the keys elsewhere."""
-    from crawler.service.session import open_session
     from crawler.service.upkeep import back_up
 
-    with open_session(globals_.open_home(), globals_.user) as at:
+    with globals_.session() as at:
         done = back_up(at.db, at.actor, file)
-    if as_json:
-        emit(done)
-    else:
-        click.echo(f"{done['file']}: {done['bytes']} bytes, sha256 {done['sha256']}, {done['events']} events")
+    line = f"{done['file']}: {done['bytes']} bytes, sha256 {done['sha256']}, {done['events']} events"
+    tell(done, line, as_json=as_json)
 
 
 @click.command()
@@ -62,12 +55,8 @@ def restore(globals_: Globals, *, file: Path, replace: bool, as_json: bool) -> N
     from crawler.service.upkeep import restore as put_back
 
     done = put_back(globals_.open_home(), globals_.user, file, replace=replace)
-    if as_json:
-        emit(done)
-        return
-    click.echo(f"restored, {done['events']} events")
-    if done["before"]:
-        click.echo(f"what was there before is in {done['before']}")
+    before = [f"what was there before is in {done['before']}"] if done["before"] else []
+    tell(done, f"restored, {done['events']} events", *before, as_json=as_json)
 
 
 @click.group()
@@ -81,20 +70,13 @@ def retention() -> None:
 @click.pass_obj
 def run(globals_: Globals, *, dry_run: bool, as_json: bool) -> None:
     """Erase URLs of hits that were rejected or closed long ago, and old sessions."""
-    from crawler.service.session import open_session
     from crawler.service.upkeep import retain
 
     options = globals_.options()
-    with open_session(globals_.open_home(options), globals_.user) as at:
+    with globals_.session(options) as at:
         done = retain(at.db, at.actor, options, dry_run=dry_run)
-    if as_json:
-        emit(done)
-        return
-    verb = "would be erased" if dry_run else "erased"
-    shown = ", ".join(
-        f"{done[name]} {name.replace('_', '-')}" for name in ("hits", "sightings", "sessions", "sign_ins")
-    )
-    click.echo(f"{verb}: {shown}")
+    counts = (f"{done[name]} {name.replace('_', '-')}" for name in ("hits", "sightings", "sessions", "sign_ins"))
+    tell(done, f"{'would be erased' if dry_run else 'erased'}: {', '.join(counts)}", as_json=as_json)
 
 
 def _progress(done: int) -> None:

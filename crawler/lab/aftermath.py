@@ -20,7 +20,7 @@ from crawler.service.session import Session
 
 FIRST, SECOND = "anna", "bram"
 """Who confirms, and who approves."""
-MARGIN = 30.0
+MARGIN = 120.0
 """Seconds that a demonstration goes on visiting; the lab's misses are a second apart."""
 
 

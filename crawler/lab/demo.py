@@ -21,7 +21,8 @@ from crawler.lab.process import Lab
 from crawler.lab.truth import Judgement, judge
 from crawler.match.entries import ImportOptions
 from crawler.options import Options
-from crawler.service.crawl import CrawlOrder, CrawlSummary, Progress, crawl_campaign
+from crawler.service.accounting import CrawlSummary
+from crawler.service.crawl import CrawlOrder, Progress, crawl_campaign
 from crawler.service.embedded import server_of
 from crawler.service.hits import list_hits
 from crawler.service.lists import import_list

@@ -3,8 +3,9 @@ the process that serves it and the process that judges have the same one without
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -75,8 +76,20 @@ class Plan:
         """Answer canonical URLs differently from now on; how many of them were served. leave: see `Lab.remove`."""
         keys = [(where.host, where.target) for where in map(parts, urls)]
         served = [key for key in keys if key in self.routes]
-        self.routes |= dict.fromkeys(served, NOT_FOUND if leave == "nothing" else PLACEHOLDER)
+        if leave == "another name":
+            for host, target in served:
+                self._rename(host, target)
+        self.routes |= dict.fromkeys(served, PLACEHOLDER if leave == "placeholder" else NOT_FOUND)
         return len(served)
+
+    def _rename(self, host: str, target: str) -> None:
+        """Serve a file under another name too, and have the pages of its host that show it show it under that."""
+        renamed = f"/anders{target}"
+        self.routes[host, renamed] = self.routes[host, target]
+        for key, route in list(self.routes.items()):
+            if key[0] == host and isinstance(route, Reply) and isinstance(route.body, bytes):
+                named = rb"(?<=[\"\s])" + re.escape(target.encode()) + rb"(?=[\"\s])"
+                self.routes[key] = replace(route, body=re.sub(named, renamed.encode(), route.body))
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,8 @@ class Lab:
     def remove(self, urls: Sequence[str], leave: str = "nothing") -> int:
         """Take down what the lab serves at URLs, as a hoster does; how many of them there were.
 
-        leave: what stands there from then on: "nothing" (404) or "placeholder" (another picture).
+        leave: what stands there from then on: "nothing" (404), "placeholder" (another picture), or "another name" (404,
+        while the host's pages show the picture under another URL).
         """
         return int(self._ask("remove", urls=list(urls), leave=leave)["removed"])
 

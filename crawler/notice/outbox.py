@@ -8,7 +8,7 @@ and no answer was in; it may have been taken (RFC 1047), so nobody sends it agai
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from secrets import token_hex
@@ -26,10 +26,19 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """said: what the other side answered, or what went wrong; kept sealed as the receipt."""
+    """said: what the other side answered, or what went wrong; kept sealed as the receipt, for it may quote a URL.
+
+    why: what went wrong in our own words, which anybody may read; empty when it was accepted.
+    """
 
     fate: Fate
     said: str
+    why: str = field(default="", compare=False)
+
+
+def missed(why: str) -> Attempt:
+    """It was certainly not taken, and trying again may help. why: in our own words."""
+    return Attempt(Fate.LATER, why, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,7 @@ class DirectoryOutbox:
                 fresh.unlink()
             _sync(self.directory)
         except OSError as error:
-            return Attempt(Fate.LATER, f"the outbox directory cannot be written: {error.strerror or error}")
+            return missed(f"the outbox directory cannot be written: {error.strerror or type(error).__name__}")
         return Attempt(Fate.ACCEPTED, f"written as {target.name}")
 
 
@@ -94,7 +103,8 @@ def _write(path: Path, body: bytes) -> None:
 def _found(target: Path, mail: bytes) -> Attempt:
     if target.read_bytes() == mail:
         return Attempt(Fate.ACCEPTED, f"{target.name} was there already, with these bytes")
-    return Attempt(Fate.REFUSED, f"{target.name} is there with other bytes")
+    why = f"{target.name} is there with other bytes"
+    return Attempt(Fate.REFUSED, why, why)
 
 
 def _sync(directory: Path) -> None:

@@ -7,11 +7,15 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Final
 
-from crawler.notice.outbox import Attempt, Envelope, Fate
+from crawler.notice.outbox import Attempt, Envelope, Fate, missed
 
 SECURITY: Final = ("starttls", "tls", "none")
 _TIMEOUT: Final = 60.0
 _LONGEST_SAID: Final = 2_000
+
+
+class _Lacking(Exception):
+    """The server does not offer what it has to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +44,19 @@ class SmtpOutbox:
             refused = _address(server, envelope)
             return refused or _deliver(server, envelope.mail)
         except smtplib.SMTPAuthenticationError as error:
-            return Attempt(Fate.LATER, f"signing in was refused: {_said(error.smtp_code, error.smtp_error)}")
+            said = f"signing in was refused: {_said(error.smtp_code, error.smtp_error)}"
+            return Attempt(Fate.LATER, said, f"the mail server at {self.host} refused the account or its password")
+        except ssl.SSLCertVerificationError as error:
+            return missed(
+                f"the certificate of {self.host} does not fit, so that nothing was sent: {error.verify_message}"
+            )
         except ssl.SSLError as error:
-            return Attempt(Fate.LATER, f"no trusted connection: {error.reason or 'TLS failed'}")
+            return missed(f"no trusted connection to {self.host}: {error.reason or 'TLS failed'}")
+        except _Lacking as error:
+            return missed(str(error))
         except (OSError, smtplib.SMTPException) as error:
             # Nothing of the message was out yet: `_deliver` has its own.
-            return Attempt(Fate.LATER, f"the mail server went away: {type(error).__name__}")
+            return missed(f"the mail server at {self.host} is not to be had: {type(error).__name__}")
         finally:
             if server is not None:
                 server.close()
@@ -59,9 +70,14 @@ class SmtpOutbox:
         try:
             server.ehlo_or_helo_if_needed()
             if self.security == "starttls":
+                if not server.has_extn("starttls"):
+                    raise _Lacking(f"the mail server at {self.host} offers no STARTTLS, so that nothing was sent")
                 server.starttls(context=context)
                 server.ehlo()
             if self.user is not None and self.password is not None:
+                if not server.has_extn("auth"):
+                    need = "unset VANGNET_SMTP_USER if it needs none"
+                    raise _Lacking(f"the mail server at {self.host} has no sign-in; {need}")
                 server.login(self.user, self.password)
         except BaseException:
             server.close()
@@ -86,7 +102,8 @@ def _deliver(server: smtplib.SMTP, mail: bytes) -> Attempt:
         server.send(body + (b".\r\n" if body.endswith(b"\r\n") else b"\r\n.\r\n"))
         code, said = server.getreply()
     except (OSError, smtplib.SMTPException) as error:
-        return Attempt(Fate.DOUBT, f"no answer after the message was sent: {type(error).__name__}")
+        why = f"no answer after the message was sent: {type(error).__name__}"
+        return Attempt(Fate.DOUBT, why, why)
     if 200 <= code < 300:
         _goodbye(server)
         return Attempt(Fate.ACCEPTED, _said(code, said))
@@ -101,7 +118,7 @@ def _goodbye(server: smtplib.SMTP) -> None:
 
 
 def _unwilling(code: int, said: bytes) -> Attempt:
-    return Attempt(Fate.REFUSED if code >= 500 else Fate.LATER, _said(code, said))
+    return Attempt(Fate.REFUSED if code >= 500 else Fate.LATER, _said(code, said), f"the mail server answered {code}")
 
 
 def _said(code: int, said: bytes | str) -> str:

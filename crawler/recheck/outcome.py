@@ -1,7 +1,8 @@
 """What one visit of a noticed URL says of the image there. A pure function of what came and of what was noticed.
 
 up            the image is there
-moved         the image is there, elsewhere: behind a redirect to another site, or at another hoster
+moved         the image is there, elsewhere: behind a redirect to another site, at another hoster, or, where its URL is
+              silent, under another one on the page that showed it
 absent        the place answers without it: one miss, of which it takes three to say that it is gone
 changed       another picture is there; whether that is a removal is for a person to say
 expired       the URL carried a signature that ran out, so that its silence says nothing
@@ -15,6 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from crawler.urls import resource_key
 
 
 class Outcome(StrEnum):
@@ -57,7 +60,11 @@ class Judged:
     detail: str
 
 
+PAGE_DEPTH: Final = 1
+"""The depth, in links from a visited URL, of the page that showed what was missed there; its images lie one deeper."""
 _MISSING: Final = frozenset({"http-404", "http-410"})
+_RUN_OUT: Final = _MISSING | {"http-400", "http-403"}
+"""What servers say to a signature that ran out."""
 _REFUSING: Final = frozenset(
     {"closed", "robots", "blocked-robots", "http-403", "http-429", "robots-unreachable", "redirect-with-cookie"}
 )
@@ -79,6 +86,39 @@ def judge(visit: Visit) -> Judged:
     return _without_body(visit)
 
 
+def is_expiring(url: str) -> bool:
+    """Whether a canonical URL has parts that the server changes by itself, such as a signature that runs out."""
+    query, kept = url.partition("?")[2], resource_key(url).partition("?")[2]
+    return query.count("=") > kept.count("=")
+
+
+def is_missed(answer: str, url: str) -> bool:
+    """Whether an answer without a listed image leaves open that the image of `url` is shown elsewhere now."""
+    return answer in _MISSING or answer in ("image", "page") or (answer in _RUN_OUT and is_expiring(url))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The image of a hit, found on the page that showed it after it was missed at its own URL.
+
+    same_resource: only volatile parts of the URL differ.  known: an image was known at that URL before the hit's own
+    was seen last.  other_site: under another registered domain.
+    """
+
+    same_resource: bool = False
+    known: bool = False
+    other_site: bool = False
+
+
+def judge_look(look: Look) -> Judged | None:
+    """What a look at the page says in the place of the visit's own answer; None: nothing, what is there always was."""
+    if look.same_resource:
+        return Judged(Outcome.UP, "signed-anew")
+    if look.known:
+        return None
+    return Judged(Outcome.MOVED, "page-of-other-site" if look.other_site else "same-page")
+
+
 def _present(visit: Visit) -> Judged:
     if visit.other_site:
         return Judged(Outcome.MOVED, "other-site")
@@ -87,7 +127,7 @@ def _present(visit: Visit) -> Judged:
 
 def _without_body(visit: Visit) -> Judged:
     answer = visit.answer
-    if visit.expiring and (answer in _MISSING or answer == "http-403"):
+    if visit.expiring and answer in _RUN_OUT:
         return Judged(Outcome.EXPIRED, answer)
     if answer in _MISSING:
         return Judged(Outcome.ABSENT, answer)

@@ -13,6 +13,7 @@ from crawler.errors import InvalidInput, Refused
 from crawler.records import Rejected
 from crawler.review.states import TRANSITIONS, Event, Status, decide
 from crawler.service.actors import require
+from crawler.service.hits import whole_hit
 from crawler.service.revealing import may_reveal
 from crawler.store import audit, cases, decisions, hit_views
 from crawler.store.actors import DESK, Actor
@@ -120,7 +121,7 @@ def show_case(db: Database, actor: Actor, case_id: str, *, reveal_reason: str | 
         with db.write():
             audit.append(db, actor, "cases.show", case_id)
     states = hit_views.states_of_case(db, case_id)
-    hits = [_hit(db, hit_id, reveal) for hit_id in cases.hit_ids(db, case_id, _PLACES)]
+    hits = [whole_hit(db, hit_id, reveal=reveal) for hit_id in cases.hit_ids(db, case_id, _PLACES)]
     now = db.clock()
     return {
         "id": case.id,
@@ -190,13 +191,6 @@ def _each(db: Database, actor: Actor, case_id: str, event: Event) -> None:
         if target is not None:
             moved = {"event": event.value, "before": state.status, "after": target.value}
             decisions.decide(db, actor, state.id, **moved, reason=None, act_id=act_id)
-
-
-def _hit(db: Database, hit_id: str, reveal: bool) -> dict[str, Any]:
-    hit = hit_views.hit_json(db, hit_id, reveal=reveal)
-    assert hit is not None, "its id was just read, and hits are not deleted"
-    seen = hit_views.sightings_json(db, hit_id, reveal=reveal)
-    return hit | {"seen": seen, "decisions": decisions.decisions_json(db, hit_id)}
 
 
 def _confirmable(states: list[HitState]) -> str:

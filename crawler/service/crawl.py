@@ -6,19 +6,19 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from crawler.bus.control import RunState
 from crawler.bus.stops import Stops
 from crawler.campaign import Campaign, check_startable, load_campaign
-from crawler.errors import FrontierLost, RedisUnavailable, VangnetError
+from crawler.errors import RedisUnavailable, VangnetError
 from crawler.frontier.base import RunCounts
 from crawler.home import Home
 from crawler.options import Options
 from crawler.records import RunId
+from crawler.service.accounting import CrawlSummary, close_run, summarised
 from crawler.service.actors import require
 from crawler.service.campaigns import keep_file, require_absolute_seeds, require_approval, stored_campaign
 from crawler.service.deployment import Deployment, Server, joined
@@ -26,20 +26,14 @@ from crawler.service.launch import Launch, alone
 from crawler.service.lists import ensure_index
 from crawler.service.processes import Crew
 from crawler.service.session import Session
-from crawler.service.shown import letters_json, urls_json
-from crawler.store import campaigns
 from crawler.store.actors import Actor
 from crawler.store.database import Database
-from crawler.store.hit_views import run_counts
 
 _POLL = 0.1
 _AGAIN = 1.0
 _SHARE = 10
 """Seeds wait while unread entries are above this part of what stops claims."""
 _PATIENCE = 90.0
-_TROUBLE = frozenset({"refused-results", "corrupt-record", "corrupt-discoveries"})
-_LETTERS = 50
-"""Dead letters that are kept, masked, when their run is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +50,6 @@ class Progress:
     paused: bool = False
     stops: int = 0
     seeds: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CrawlSummary:
-    """The outcome of `vangnet crawl`. urls: as the design's contract has it."""
-
-    run: RunId
-    urls: dict[str, Any]
-    images: int
-    hits: int
-    matches: int
-    seconds: float
-    interrupted: bool = False
-    notes: dict[str, int] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "campaign": self.run.campaign,
-            "run": self.run.number,
-            "urls": self.urls,
-            "images": self.images,
-            "hits": self.hits,
-            "matches": self.matches,
-            "seconds": round(self.seconds, 3),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +147,7 @@ class _Crawl:
         if marker.state is RunState.RUNNING:
             await control.set_state(watched.run, RunState.PAUSED)
         await frontier.hold(watched.run, True)
-        return _summarised(self.db, watched.run, await frontier.counts(watched.run), seconds, interrupted=True)
+        return summarised(self.db, watched.run, await frontier.counts(watched.run), seconds, interrupted=True)
 
     async def _ended(self, deployment: Deployment, run: RunId, counts: RunCounts, seconds: float) -> CrawlSummary:
         summary = await close_run(self.db, self.actor, deployment, run, counts, seconds=seconds)
@@ -275,45 +244,3 @@ async def _watch(
         crew.check()
         await asyncio.sleep(_POLL)
     return None
-
-
-async def close_run(
-    db: Database, actor: Actor, deployment: Deployment, run: RunId, counts: RunCounts, *, seconds: float
-) -> CrawlSummary:
-    """Note that a run in which nothing is left to do is over, and remove it from Redis.
-
-    Raises FrontierLost when it has URLs without an outcome; it is closed all the same, for nothing can end them now.
-    """
-    summary = _summarised(db, run, counts, seconds, interrupted=False)
-    letters = await deployment.frontier.dead_letters(run, _LETTERS)
-    lost = {"lost": True} if counts.pending else {}
-    # What went wrong beside the URLs: a reader of the run's record must not take it for clean.
-    trouble = {name: n for name, n in counts.tally.items() if name in _TROUBLE}
-    pointers = {name: n for name, n in counts.tally.items() if name.startswith("pointer:")}
-    # Masked even in the lab: what is shown from now on lies unsealed in the database.
-    beside = {"trouble": trouble, "pointers": pointers, "dead_letters": letters_json(db, letters, reveal=False)}
-    campaigns.finish_run(db, actor, run, summary.to_json() | lost | beside)
-    # What is still active is found and forgotten by the next command, if this one is killed here.
-    await deployment.frontier.forget(run)
-    await deployment.control.retire(run)
-    await deployment.control.compact()
-    if lost:
-        raise FrontierLost(
-            f"run {run} ended with {counts.pending} URLs without an outcome: the server lost data; what was recorded "
-            "is safe, start the campaign again"
-        )
-    return summary
-
-
-def _summarised(db: Database, run: RunId, counts: RunCounts, seconds: float, *, interrupted: bool) -> CrawlSummary:
-    recorded = run_counts(db, run)
-    return CrawlSummary(
-        run=run,
-        urls=urls_json(counts),
-        images=counts.tally.get("images", 0),
-        hits=recorded.hits,
-        matches=recorded.matches,
-        seconds=seconds,
-        interrupted=interrupted,
-        notes=counts.tally,
-    )

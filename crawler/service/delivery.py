@@ -8,7 +8,6 @@ finds it: it is then in doubt, and waits for a person or a receipt, unless the s
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,8 +24,9 @@ from crawler.options import Options
 from crawler.records import Rejected
 from crawler.review.states import Event, Status, after
 from crawler.service.actors import require
+from crawler.service.launch import locked
 from crawler.service.notices import known_notice, may_be_noticed, notice_json
-from crawler.store import audit, decisions, notices
+from crawler.store import audit, decisions, deliveries, notices
 from crawler.store.actors import Actor
 from crawler.store.database import Database
 from crawler.store.notices import NoticeRow
@@ -55,23 +55,28 @@ def outbox_of(home: Home, options: Options, directory: Path | None = None) -> Ou
 def send_notices(home: Home, db: Database, actor: Actor, options: Options, outbox: Outbox) -> dict[str, Any]:
     """Send what is approved and due, each at most once.
 
-    Returns {"sent": [ids], "later", "failed", "doubt", "changed", "errors": [{"notice", "why"}], "next_attempt_at"};
-    changed: their hits are not what was approved any more, so that they are drafts again, or in another draft.
+    Returns {"sent": [ids], "later", "failed", "doubt", "changed", "errors": [{"notice", "why"}], "why": {id: reason},
+    "next_attempt_at"}; changed: their hits are not what was approved any more, so that they are drafts again, or in
+    another draft.  why: in our own words, of what is not sent.
     errors: what could not even be tried, for a reason of its own; the others are sent nevertheless.
     Raises NotAuthorised, Refused while another process sends.
     """
     require(db, actor, "notices.send")
     done: dict[str, list[str]] = {name: [] for name in ("sent", "later", "failed", "doubt", "changed")}
     errors: list[dict[str, str]] = []
+    why: dict[str, str] = {}
     with _one_sender(home):
         done["doubt"] += _settle_dead(db, actor, notices.all_notices(db, state="sending"), _place(outbox))
         for notice_id in notices.due_for_sending(db, db.clock()):
             try:
-                done[_send(db, actor, options, outbox, notice_id)].append(notice_id)
+                result, reason = _send(db, actor, options, outbox, notice_id)
+                done[result].append(notice_id)
+                if reason:
+                    why[notice_id] = reason
             except VangnetError as error:
                 errors.append({"notice": notice_id, "why": str(error)})
     waiting = [row.next_attempt_at for row in notices.all_notices(db, state="approved") if row.next_attempt_at]
-    return {**done, "errors": errors, "next_attempt_at": iso_optional(min(waiting, default=None))}
+    return {**done, "errors": errors, "why": why, "next_attempt_at": iso_optional(min(waiting, default=None))}
 
 
 def resolve_notice(db: Database, actor: Actor, notice_id: str, *, arrived: bool, reason: str) -> dict[str, Any]:
@@ -89,7 +94,7 @@ def resolve_notice(db: Database, actor: Actor, notice_id: str, *, arrived: bool,
             _settle_dead(db, actor, [row], None)
             row = known_notice(db, notice_id)
         if row.state == "doubt":
-            notices.add_receipt(db, actor, notice_id, "resolved", text)
+            deliveries.add_receipt(db, actor, notice_id, "resolved", text)
             _conclude(db, actor, notice_id, arrived=arrived)
         result = "done" if row.state == "doubt" else "refused"
         audit.append(db, actor, "notices.resolve", notice_id, result=result, detail={"arrived": arrived})
@@ -112,10 +117,8 @@ def conclude_by_receipt(db: Database, actor: Actor, notice_id: str, kind: str) -
 def _one_sender(home: Home) -> Iterator[None]:
     """One process at a time; the kernel lets go of the lock even after `kill -9`. Raises Refused."""
     with (home.root / "notices.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused("another process sends notices from this home; wait for it") from None
+        if not locked(lock):
+            raise Refused("another process sends notices from this home; wait for it")
         yield
 
 
@@ -131,11 +134,11 @@ def _settle_dead(db: Database, actor: Actor, rows: Sequence[NoticeRow], place: s
     doubtful = []
     with db.write():
         for row in rows:
-            attempts = notices.open_attempts(db, row.id)
+            attempts = deliveries.open_attempts(db, row.id)
             certain = place is not None and all(attempt["place"] == place for attempt in attempts)
             fate = Fate.LATER if certain else Fate.DOUBT
             for attempt in attempts:
-                notices.end_attempt(db, attempt["id"], fate.value, "the process that sent ended in between")
+                deliveries.end_attempt(db, attempt["id"], fate.value, "the process that sent ended in between")
             if certain:
                 # The file is there with these bytes or it is not: sending again finds out, and does no harm.
                 notices.set_state(db, row.id, "sending", "approved", next_attempt_at=db.clock())
@@ -152,12 +155,13 @@ class _Started:
     envelope: Envelope
 
 
-def _send(db: Database, actor: Actor, options: Options, outbox: Outbox, notice_id: str) -> str:
+def _send(db: Database, actor: Actor, options: Options, outbox: Outbox, notice_id: str) -> tuple[str, str]:
+    """What became of it, and why it did not leave."""
     started = _begin(db, actor, options, outbox, notice_id)
     if started is None:
-        return "changed"
+        return "changed", ""
     attempt = outbox.send(started.envelope)
-    return _end(db, actor, notice_id, started.attempt, attempt)
+    return _end(db, actor, notice_id, started.attempt, attempt), attempt.why
 
 
 def _begin(db: Database, actor: Actor, options: Options, outbox: Outbox, notice_id: str) -> _Started | None:
@@ -170,7 +174,7 @@ def _begin(db: Database, actor: Actor, options: Options, outbox: Outbox, notice_
             return None
         mail = notices.mail_of(db, notice_id)
         assert mail is not None, "an approved notice has its mail"
-        attempt = notices.begin_attempt(db, notice_id, outbox.channel, _place(outbox))
+        attempt = deliveries.begin_attempt(db, notice_id, outbox.channel, _place(outbox))
         notices.set_state(db, notice_id, "approved", "sending")
         return _Started(attempt, Envelope(notice_id, options.notice_sender, row.contact, mail))
 
@@ -192,7 +196,7 @@ def _take_back(db: Database, actor: Actor, row: NoticeRow, stale: list[str]) -> 
 
 def _end(db: Database, actor: Actor, notice_id: str, attempt_id: str, attempt: Attempt) -> str:
     with db.write():
-        notices.end_attempt(db, attempt_id, attempt.fate.value, attempt.said)
+        deliveries.end_attempt(db, attempt_id, attempt.fate.value, attempt.said)
         row = known_notice(db, notice_id)
         match attempt.fate:
             case Fate.ACCEPTED:
@@ -215,7 +219,7 @@ def _conclude(db: Database, actor: Actor, notice_id: str, *, arrived: bool) -> N
         notices.set_state(db, notice_id, "doubt", "approved", next_attempt_at=db.clock())
         return
     # When it arrived is not known to the second; the attempt's start is the earliest that it can be.
-    last = notices.attempts_of(db, notice_id)[-1]
+    last = deliveries.attempts_of(db, notice_id)[-1]
     _delivered(db, actor, notice_id, "doubt", at=last["started_at"])
 
 

@@ -20,12 +20,13 @@ from crawler.bus.durability import Durability, durability
 from crawler.errors import VangnetError
 from crawler.home import Home
 from crawler.options import Options
+from crawler.service import heads
 from crawler.service.actors import identify, require
 from crawler.service.data import data_status
 from crawler.service.findings import Check, Finding, Level, Look, ok, problem, warning
 from crawler.service.notices import issuer_of, notice_json
 from crawler.service.session import signed_in
-from crawler.store import lists, notices, schedules
+from crawler.store import audit, lists, notices, schedules
 from crawler.store.actors import anyone_has_a_role
 from crawler.store.database import open_store
 from crawler.store.times import iso
@@ -33,6 +34,7 @@ from crawler.store.times import iso
 _GIB: Final = 1 << 30
 _SKEW: Final = 1.0
 _OLD_LIST: Final = 90 * 86_400.0
+_OLD_HEAD: Final = 2 * 86_400.0
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -204,15 +206,35 @@ def check_notices(look: Look) -> list[Finding]:
         found.append(warning("notices", "they have no way out yet", mend))
     if look.db is not None:
         db = look.db
-        shown = [notice_json(db, row) for row in notices.all_notices(db) if row.state in ("sent", "doubt", "sending")]
+        shown = [notice_json(db, row) for row in notices.all_notices(db) if row.state not in ("draft", "withdrawn")]
+        doubtful = [row for row in shown if row["state"] in ("doubt", "sending")]
+        turned_away = [row for row in shown if row["state"] == "approved" and row["attempts"]]
         for what, chosen, mend in (
-            ("in doubt", [row for row in shown if row["state"] != "sent"], "`vangnet notices resolve`"),
+            ("in doubt", doubtful, "`vangnet notices resolve`"),
+            ("not taken by the mail server yet", turned_away, "`vangnet notices send` says why"),
             ("overdue", [row for row in shown if row["overdue"]], "`vangnet notices draft --again`"),
             ("bounced", [row for row in shown if row["bounced"]], "find another contact"),
         ):
             if chosen:
                 found.append(warning("notices", f"{len(chosen)} {what}: {chosen[0]['id']} …", mend))
     return found or [ok("notices", "they can leave, and none is in doubt or overdue")]
+
+
+def check_record(look: Look) -> list[Finding]:
+    """Whether somebody else could tell that the end of the audit record was cut off."""
+    kept = look.options.audit_heads
+    if not kept:
+        what = "no head is kept outside of the home: nobody could tell that its end was cut off"
+        mend = "set VANGNET_AUDIT_HEADS to a directory of the auditor's"
+        return [] if look.home.lab else [warning("record", what, mend)]
+    if look.db is None:
+        return []
+    found = heads.read(Path(kept), audit.public_key(look.db))
+    newest = max((path.stat().st_mtime for path in Path(kept).glob("head-*.json")), default=0.0)
+    if audit.head(look.db) is not None and look.now - newest > _OLD_HEAD:
+        mend = "see that `vangnet recorder` runs, or run `vangnet audit head` every day"
+        return [problem("record", f"{len(found)} heads, and none of the last two days", mend)]
+    return [ok("record", f"{len(found)} heads in {kept}")]
 
 
 def _files(directory: Path) -> list[Path]:
@@ -230,5 +252,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_browser,
     check_schedule,
     check_notices,
+    check_record,
 )
 """What `vangnet doctor` looks at, in this order."""

@@ -37,7 +37,8 @@ def list_hits(
 
 
 def show_hit(db: Database, actor: Actor, hit_id: str, *, reveal_reason: str | None = None) -> dict[str, Any]:
-    """One hit, as `list_hits` gives it, and its {"seen": [sightings], "decisions": [with their reasons]}.
+    """One hit, as `list_hits` gives it, and its {"seen": [sightings], "visits": [re-visits], "decisions": [with their
+    reasons]}.
 
     Raises InvalidInput when there is none of this id.
     """
@@ -48,10 +49,18 @@ def show_hit(db: Database, actor: Actor, hit_id: str, *, reveal_reason: str | No
         # Reasons are sealed, and reading what is sealed leaves a trace.
         with db.write():
             audit.append(db, actor, "hits.show", hit_id)
+    return whole_hit(db, hit_id, reveal=reveal)
+
+
+def whole_hit(db: Database, hit_id: str, *, reveal: bool) -> dict[str, Any]:
+    """A hit whose id was just read, with all that hangs on it: as `show_hit` gives it."""
     hit = hit_views.hit_json(db, hit_id, reveal=reveal)
-    assert hit is not None, "its state was just read, and hits are not deleted"
-    seen = hit_views.sightings_json(db, hit_id, reveal=reveal)
-    return hit | {"seen": seen, "decisions": decisions.decisions_json(db, hit_id)}
+    assert hit is not None, "hits are not deleted"
+    return hit | {
+        "seen": hit_views.sightings_json(db, hit_id, reveal=reveal),
+        "visits": hit_views.visits_json(db, hit_id, reveal=reveal),
+        "decisions": decisions.decisions_json(db, hit_id),
+    }
 
 
 def confirm_hit(

@@ -7,6 +7,7 @@ from typing import Any
 
 from crawler.errors import HomeUnusable, Refused
 from crawler.service.actors import require
+from crawler.service.launch import locked
 from crawler.store import audit, resealing
 from crawler.store.actors import Actor
 from crawler.store.database import Database, open_store
@@ -21,9 +22,17 @@ def rotate_keys(
     May be killed at any point and called again: a rotation that did not get to its end is then taken to it, before
     another key is made. Processes that have the database open go over to the new key with their next transaction.
     forget_old: older keys, which open nothing in this database any more, are removed; backups made before need them.
-    Raises NotAuthorised, Refused when keys come from elsewhere and no newer one was provided, StoreUnavailable.
+    Raises NotAuthorised, Refused while another process rotates, and when keys come from elsewhere and no newer one was
+    provided; StoreUnavailable.
     """
     require(db, actor, "keys.rotate")
+    with (db.home.root / "keys.lock").open("w") as lock:
+        if not locked(lock):
+            raise Refused("another process rotates the keys of this home; wait for it")
+        return _rotate(db, actor, forget_old=forget_old, progress=progress)
+
+
+def _rotate(db: Database, actor: Actor, *, forget_old: bool, progress: Callable[[int], None] | None) -> dict[str, Any]:
     # Opened anew, because this connection may know of fewer keys than there are.
     with open_store(db.home) as now:
         unfinished = resealing.left_over(now)

@@ -16,7 +16,7 @@ from crawler.records import Rejected
 from crawler.review.states import Status
 from crawler.service.actors import require
 from crawler.service.campaigns import legal_basis, require_approval
-from crawler.store import audit, notices
+from crawler.store import audit, deliveries, notices
 from crawler.store.actors import Actor
 from crawler.store.database import Database
 from crawler.store.notices import NoticeHit, NoticeRow
@@ -127,7 +127,7 @@ def notice_json(db: Database, row: NoticeRow) -> dict[str, Any]:
     """
     hits = notices.hits_of(db, row.id)
     left = sum(hit.status not in _OVER for hit in hits)
-    bounced = any(receipt["kind"] == "failed" for receipt in notices.receipts_of(db, row.id))
+    bounced = any(receipt["kind"] == "failed" for receipt in deliveries.receipts_of(db, row.id))
     late = None
     if row.delivered_at is not None:
         late = clock(row.delivered_at, row.deadline_hours, db.clock(), open_hits=left).overdue and not bounced

@@ -21,7 +21,7 @@ from crawler.options import Options
 from crawler.service.actors import require
 from crawler.service.notices import composed, known_notice, notice_json
 from crawler.service.revealing import may_reveal
-from crawler.store import audit, decisions, notices
+from crawler.store import audit, decisions, deliveries, notices
 from crawler.store.actors import Actor
 from crawler.store.database import Database
 from crawler.store.notices import NoticeRow
@@ -63,10 +63,10 @@ def show_notice(
         "confirmed_by": sorted(notices.confirmers(db, notice_id)),
         "text": _form(db, notice, "text").decode() if reveal else notice_text(shown),
         "urls": named,
-        "attempts": [_attempt(each, reveal=reveal) for each in notices.attempts_of(db, notice_id)],
+        "attempts": [_attempt(each, reveal=reveal) for each in deliveries.attempts_of(db, notice_id)],
         "receipts": [
             {"kind": each["kind"], "received_at": iso_optional(each["received_at"]), "actor": each["actor"]}
-            for each in notices.receipts_of(db, notice_id)
+            for each in deliveries.receipts_of(db, notice_id)
         ],
     }
 
@@ -140,9 +140,9 @@ def _papers(db: Database, notice: Notice, row: NoticeRow) -> dict[str, bytes]:
     events = [event for about in (notice.id, *hits) for event in audit.events(db, object_id=about)]
     found: dict[str, Any] = {
         "notice.json": notice_json(db, row),
-        "attempts.json": [_attempt(each) for each in notices.attempts_of(db, notice.id)],
+        "attempts.json": [_attempt(each) for each in deliveries.attempts_of(db, notice.id)],
         "receipts.json": [
-            each | {"received_at": iso_optional(each["received_at"])} for each in notices.receipts_of(db, notice.id)
+            each | {"received_at": iso_optional(each["received_at"])} for each in deliveries.receipts_of(db, notice.id)
         ],
         "decisions.json": {hit: decisions.decisions_json(db, hit) for hit in hits},
         "audit.json": sorted(events, key=lambda event: int(event["serial"])),

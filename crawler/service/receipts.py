@@ -12,7 +12,7 @@ from crawler.notice.inbox import MAX_BYTES, read_answer
 from crawler.records import Rejected
 from crawler.service.actors import require
 from crawler.service.delivery import conclude_by_receipt
-from crawler.store import audit, notices
+from crawler.store import audit, deliveries, notices
 from crawler.store.actors import Actor
 from crawler.store.database import Database
 from crawler.store.times import iso
@@ -40,7 +40,7 @@ def read_inbox(db: Database, actor: Actor, directory: Path) -> dict[str, Any]:
             continue
         with db.write():
             notice = notices.by_message(db, answer.refers)
-            receipt = notices.add_receipt(db, actor, notice, answer.kind, answer.text, message=answer.identity)
+            receipt = deliveries.add_receipt(db, actor, notice, answer.kind, answer.text, message=answer.identity)
             if receipt is None:
                 continue
             done["new"] += 1
@@ -60,7 +60,7 @@ def list_receipts(db: Database, actor: Actor, notice_id: str | None) -> list[dic
     require(db, actor, "notices.reveal")
     with db.write():
         audit.append(db, actor, "notices.read-receipts", notice_id or "")
-    return [row | {"received_at": iso(row["received_at"])} for row in notices.receipts_of(db, notice_id)]
+    return [row | {"received_at": iso(row["received_at"])} for row in deliveries.receipts_of(db, notice_id)]
 
 
 def _files(directory: Path) -> Iterator[Path]:

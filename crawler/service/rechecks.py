@@ -21,6 +21,7 @@ from crawler.errors import NothingToMatch, RedisUnavailable, VangnetError
 from crawler.frontier.base import RunCounts
 from crawler.home import Home
 from crawler.options import Options
+from crawler.recheck.outcome import PAGE_DEPTH
 from crawler.recheck.schedule import MISSES, due_at, is_due, misses
 from crawler.records import Candidate, Discovered, Kind, RunId
 from crawler.service.actors import require
@@ -113,7 +114,8 @@ class _Rounds:
     order: RecheckOrder
     progress: Progress
     summary: RecheckSummary = field(default_factory=RecheckSummary)
-    runs: list[RunId] = field(default_factory=list)
+    asked: dict[RunId, int] = field(default_factory=dict)
+    """Run -> URLs that it visits for a hit; the pages that are looked at beside them are not among them."""
 
     async def run(self) -> RecheckSummary:
         started = time.monotonic()
@@ -121,7 +123,7 @@ class _Rounds:
         if chosen:
             async with joined(Server(self.options, self.order.redis_url)) as deployment:
                 await self._visit(deployment, chosen)
-        self.summary.outcomes = rechecks.outcomes(self.db, self.runs)
+        self.summary.outcomes = rechecks.outcomes(self.db, self.asked)
         self.summary.seconds = time.monotonic() - started
         return self.summary
 
@@ -141,9 +143,10 @@ class _Rounds:
                     await self._round(deployment, crew, fresh)
                 self.summary.interrupted = crew.interrupted
         finally:
-            for run in self.runs:
+            for run in self.asked:
                 await deployment.frontier.forget(run)
                 await deployment.control.retire(run)
+            await deployment.control.compact()
 
     async def _tidy(self, deployment: Deployment) -> None:
         """Close runs of a process that was killed; under our lock, every one that is active is such a run."""
@@ -171,8 +174,8 @@ class _Rounds:
                 self.summary.unserved[name] = str(error)
                 continue
             run = rechecks.plan(self.db, name, targets)
-            self.runs.append(run)
             fresh.append(run)
+            self.asked[run] = 0
             await deployment.control.announce(replace(marker, run=run, started_at=time.time()))
             await self._offer(deployment, run, targets)
             await deployment.control.set_seeded(run)
@@ -183,6 +186,7 @@ class _Rounds:
     async def _offer(self, deployment: Deployment, run: RunId, targets: Sequence[Target]) -> None:
         """Each with the page that showed it, as the crawl asked for it."""
         unique = {target.url: target for target in targets}
+        self.asked[run] = len(unique)
         found = [
             Discovered((Candidate(target.url, Kind.RECHECK, "recheck", 0),), referrer=target.page_url)
             for target in unique.values()
@@ -217,9 +221,9 @@ class _Rounds:
         self.summary.rounds += 1
         counts = await _finished(deployment, crew, fresh)
         for run in fresh:
-            self.summary.visits += counts[run].discovered
+            self.summary.visits += self.asked[run]
             left = rechecks.settle(self.db, run, _why(counts[run]))
-            self.progress(f"{run}: {counts[run].discovered} visited, {left} without an answer")
+            self.progress(f"{run}: {self.asked[run]} visited, {left} without an answer")
 
     async def _missed(self, crew: Crew, ends: float) -> list[Target]:
         """What is to be visited again to tell a removal from a bad moment, when its time has come; empty: nothing."""
@@ -271,6 +275,8 @@ def _why(counts: RunCounts) -> str:
 
 
 def _prolonged(campaign: Campaign) -> Campaign:
+    """Visits go on after a campaign's last day, and may look two steps further: at a page, and at its images."""
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
     about = replace(campaign.about, valid_until=max(campaign.about.valid_until, tomorrow))
-    return replace(campaign, about=about)
+    limits = replace(campaign.limits, max_depth=max(campaign.limits.max_depth, PAGE_DEPTH + 1))
+    return replace(campaign, about=about, limits=limits)

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import os
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -22,6 +23,7 @@ from crawler.recheck.survival import Duration, Step, remaining, removed_within
 from crawler.review.states import Status
 from crawler.service.actors import require
 from crawler.service.report_page import page
+from crawler.service.texts import plain
 from crawler.store import audit, figures
 from crawler.store.actors import Actor
 from crawler.store.database import Database
@@ -123,7 +125,7 @@ def _group(name: str, hits: Sequence[HitFigures], now: float) -> dict[str, Any]:
     status = Counter(hit.status for hit in hits)
     noticed = [hit for hit in hits if hit.delivered_at is not None]
     return {
-        "name": name,
+        "name": plain(name),
         "asn": None,
         "hits": len(hits),
         "images": len({hit.image for hit in hits}),
@@ -182,7 +184,7 @@ def _unmeasured(found: Iterable[HitFigures]) -> list[dict[str, Any]]:
         outcomes = Counter(outcome for hit in hits for outcome in hit.outcomes)
         if not _MEASURING & outcomes.keys():
             reason = outcomes.most_common(1)[0][0] if outcomes else "not visited yet"
-            rows.append({"hoster": name, "asn": asn, "hits": len(hits), "reason": reason})
+            rows.append({"hoster": plain(name), "asn": asn, "hits": len(hits), "reason": reason})
     return sorted(rows, key=lambda row: (-row["hits"], row["hoster"]))
 
 
@@ -197,5 +199,6 @@ def _csv(first: str, rows: Iterable[dict[str, Any]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """A stranger's text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    """A stranger's text that no spreadsheet takes for a formula, however wide or hidden its first character is."""
+    begins = unicodedata.normalize("NFKC", text).lstrip("\ufffd \t\r\n")[:1]
+    return f"'{text}" if begins in ("=", "+", "-", "@") else text

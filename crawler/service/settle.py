@@ -16,7 +16,7 @@ from crawler.bus.control import RunControl, RunState
 from crawler.errors import Refused, VangnetError
 from crawler.frontier.base import RunCounts
 from crawler.records import RunId
-from crawler.service.crawl import close_run
+from crawler.service.accounting import close_run
 from crawler.service.deployment import Deployment
 from crawler.service.launch import alone
 from crawler.store import campaigns

@@ -17,7 +17,7 @@ from crawler.options import Options
 from crawler.service.actors import require
 from crawler.service.session import open_session
 from crawler.service.texts import plain
-from crawler.store import audit, notices, people, retention
+from crawler.store import audit, deliveries, people, retention
 from crawler.store.actors import Actor
 from crawler.store.database import Database, alone_with, open_store
 
@@ -131,7 +131,7 @@ def _checked(home: Home, path: Path, actor: Actor) -> int:
         with db.write():
             # Sessions may have ended, and notices may have left, since the backup was made.
             people.end_sessions(db)
-            doubtful = notices.doubt_all(db, "a backup was restored; it may have left after the backup was made")
+            doubtful = deliveries.doubt_all(db, "a backup was restored; it may have left after the backup was made")
             audit.append(db, actor, "store.restore", "", detail={"doubt": doubtful})
         db.shrink_log()
     return verdict.events

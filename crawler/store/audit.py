@@ -17,12 +17,19 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from crawler.errors import StoreUnavailable
 from crawler.store.actors import Actor, register
 from crawler.store.database import Database
 from crawler.store.times import iso
 
 _START = bytes(32)
 _PURPOSE = b"vangnet audit head 1"
+_NAMES = ("at", "actor", "origin", "act", "object", "result", "detail")
+_CHAIN = (
+    # As bytes: what an intruder left behind may be no UTF-8, or no text at all.
+    "SELECT serial, CAST(body AS BLOB), hash, typeof(body) = 'text' AND typeof(hash) = 'blob' FROM audit_events "
+    "ORDER BY serial"
+)
 _EVENTS = "SELECT * FROM (SELECT serial, body FROM audit_events ORDER BY serial DESC LIMIT ?) ORDER BY serial"
 _EVENTS_ABOUT = """
     SELECT * FROM (
@@ -64,8 +71,8 @@ def append(
     Raises StoreUnavailable as every write does.
     """
     register(db, actor)
-    head = db.row("SELECT serial, hash FROM audit_head")
-    serial, before = (head["serial"] + 1, head["hash"]) if head else (1, _START)
+    last = head(db)
+    serial, before = (last.serial + 1, last.hash) if last else (1, _START)
     event = {
         "act": act,
         "actor": actor.name,
@@ -93,9 +100,15 @@ class Head:
 
 
 def head(db: Database) -> Head | None:
-    """Where the chain ends, as it was signed; None while it is empty."""
+    """Where the chain ends, as it was signed; None while it is empty. Raises StoreUnavailable for one that is none."""
     row = db.row("SELECT serial, hash, signature FROM audit_head")
-    return None if row is None else Head(**row)
+    if row is None:
+        return None
+    kept = Head(**row)
+    kinds = isinstance(kept.serial, int), isinstance(kept.hash, bytes), isinstance(kept.signature, bytes)
+    if not all(kinds) or not 0 <= kept.serial < 2**63:
+        raise StoreUnavailable("the head of the audit chain was damaged; run `vangnet audit verify`")
+    return kept
 
 
 def public_key(db: Database) -> bytes:
@@ -120,10 +133,10 @@ def verify(db: Database, heads: Iterable[Head] = ()) -> Verdict:
     """
     kept = {each.serial: each.hash for each in heads}
     before, expected = _START, 1
-    for serial, body, digest in db.stream("SELECT serial, body, hash FROM audit_events ORDER BY serial"):
+    for serial, body, digest, sound in db.stream(_CHAIN):
         if serial != expected:
             return _broken(db, expected, "events are missing or out of order")
-        if chained(before, serial, body) != digest:
+        if not sound or _chained(before, serial, body) != digest:
             return _broken(db, serial, "the event was changed, or another one put in its place")
         if kept and kept.pop(serial, digest) != digest:
             return _broken(db, serial, "the chain is not the one whose head was kept elsewhere")
@@ -137,30 +150,38 @@ def events(db: Database, *, last: int | None = None, object_id: str | None = Non
     """The events in order, as {"serial", "at", "actor", "origin", "act", "object", "result", "detail"}.
 
     last: only so many, the latest.  object_id: only those about this object.
+    Raises StoreUnavailable at an event that cannot be read.
     """
     limit = -1 if last is None else last
     found = db.stream(_EVENTS, limit) if object_id is None else db.stream(_EVENTS_ABOUT, limit, object_id)
     for serial, body in found:
-        event = json.loads(body)
-        names = ("at", "actor", "origin", "act", "object", "result", "detail")
-        yield {"serial": serial} | {name: event[name] for name in names}
+        try:
+            event = json.loads(body)
+            yield {"serial": serial} | {name: event[name] for name in _NAMES}
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreUnavailable(f"audit event {serial} was damaged; run `vangnet audit verify`") from error
 
 
 def chained(before: bytes, serial: int, body: str) -> bytes:
     """The hash of an event: 32 bytes. before: that of the one before it."""
-    return sha256(before + serial.to_bytes(8, "big") + body.encode()).digest()
+    return _chained(before, serial, body.encode())
+
+
+def _chained(before: bytes, serial: int, body: bytes) -> bytes:
+    return sha256(before + serial.to_bytes(8, "big") + body).digest()
 
 
 def _verify_head(db: Database, serial: int, digest: bytes) -> Verdict:
-    head = db.row("SELECT serial, hash, signature FROM audit_head")
-    if head is None:
-        return Verdict(serial) if serial == 0 else _broken(db, serial, "the signed head is missing")
     try:
-        _signer(db).public_key().verify(head["signature"], _head(head["serial"], head["hash"]))
-    except InvalidSignature:
+        kept = head(db)
+    except StoreUnavailable:
+        kept = Head(serial, digest, b"")
+    if kept is None:
+        return Verdict(serial) if serial == 0 else _broken(db, serial, "the signed head is missing")
+    if not signed(kept, public_key(db)):
         return _broken(db, serial, "the head's signature does not fit")
-    if (head["serial"], head["hash"]) != (serial, digest):
-        return _broken(db, min(serial, head["serial"]) + 1, "the chain does not end at its signed head")
+    if (kept.serial, kept.hash) != (serial, digest):
+        return _broken(db, min(serial, kept.serial) + 1, "the chain does not end at its signed head")
     return Verdict(serial)
 
 

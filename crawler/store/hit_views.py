@@ -99,6 +99,24 @@ def sightings_json(db: Database, hit_id: str, *, reveal: bool) -> list[dict[str,
     ]
 
 
+def visits_json(db: Database, hit_id: str, *, reveal: bool) -> list[dict[str, Any]]:
+    """The re-visits of a hit that are over, the first one first.
+
+    page: what the page that showed it answered, when it was asked.  moved_to: where the image stands now.
+    """
+    shown, names = _shown(db, reveal), ("outcome", "detail", "ip", "page")
+    return [
+        {
+            "at": iso(row["checked_at"]),
+            **{name: row[name] for name in names},
+            "moved_to": shown(db.sealer.open_optional("rechecks", "moved_to", row["id"], row["moved_to"])),
+        }
+        for row in db.rows(
+            "SELECT * FROM rechecks WHERE hit_id = ? AND outcome IS NOT NULL ORDER BY checked_at, rowid", hit_id
+        )
+    ]
+
+
 def state_of(db: Database, hit_id: str) -> HitState | None:
     """What a decision about a hit rests on, or None when there is none of this id."""
     row = db.row(_STATES + "WHERE hits.id = ?", hit_id)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from crawler.recheck.outcome import Judged, Outcome, Visit, judge
+from crawler.recheck.outcome import Judged, Outcome, Visit, is_expiring, judge
 from crawler.recheck.schedule import Check, Watched, gone_from
 from crawler.records import Attribution, FoundImage, RecheckReport, Rejected, RunId
 from crawler.review.states import Event, Status, after
@@ -17,7 +17,6 @@ from crawler.store.database import Database, Row
 from crawler.store.indexes import versions
 from crawler.store.retention import ERASED
 from crawler.store.sealed import new_id
-from crawler.urls import resource_key
 
 SUFFIX = "~recheck"
 """Ends the name of a campaign in the runs of its re-visits; no campaign file can have such a name."""
@@ -72,7 +71,7 @@ def plan(db: Database, campaign: str, chosen: Iterable[Target]) -> RunId:
         db.insert("recheck_runs", {"campaign": campaign, "number": number, "started_at": now})
         for target in chosen:
             row = {"id": new_id(), "campaign": campaign, "run": number, "hit_id": target.hit_id}
-            db.insert("rechecks", row | {"target_blind": _blind(db, target.url), "planned_at": now})
+            db.insert("rechecks", row | {"target_blind": target_blind(db, target.url), "planned_at": now})
     return RunId(campaign + SUFFIX, number)
 
 
@@ -107,7 +106,7 @@ def outcomes(db: Database, runs: Iterable[RunId]) -> dict[str, int]:
 def record_visits(
     db: Database, batch: Sequence[tuple[RecheckReport, Attribution]], spacing: float
 ) -> list[tuple[str, Outcome]]:
-    """Record what visits brought, and conclude what they say together, in one transaction.
+    """Record what visits brought, and conclude what they say together, in one transaction. Looks are for `looks.py`.
 
     Idempotent: a visit is answered once, whatever is delivered again. Returns (hit id, outcome) of what was new.
     Raises StoreUnavailable; the same batch may then be given again.
@@ -118,7 +117,7 @@ def record_visits(
             for row in _open_visits(db, report):
                 judged = judge(_visit(db, row, report, attribution))
                 _answer(db, row["id"], report, attribution, judged)
-                _conclude(db, row["hit_id"], judged.outcome, spacing)
+                conclude(db, row["hit_id"], judged.outcome, spacing)
                 recorded.append((row["hit_id"], judged.outcome))
         if recorded:
             runs = sorted({str(report.run) for report, _ in batch})
@@ -128,37 +127,40 @@ def record_visits(
 
 def _open_visits(db: Database, report: RecheckReport) -> list[Row]:
     return db.rows(
-        "SELECT rechecks.id, hit_id, image_id, image_url, domain, hits.ip AS first_ip, attribution FROM rechecks "
+        "SELECT rechecks.id, hit_id, image_url, domain, hits.ip AS first_ip, attribution FROM rechecks "
         "JOIN hits ON hits.id = hit_id "
         "WHERE rechecks.campaign = ? AND rechecks.run = ? AND target_blind = ? AND outcome IS NULL",
         report.run.campaign.removesuffix(SUFFIX),
         report.run.number,
-        _blind(db, report.target),
+        target_blind(db, report.target),
     )
 
 
 def _visit(db: Database, row: Row, report: RecheckReport, attribution: Attribution) -> Visit:
     url = db.sealer.open("hits", "image_url", row["hit_id"], row["image_url"])
-    matched = db.rows("SELECT entry_id, list_id FROM matches WHERE hit_id = ? AND benign = 0", row["hit_id"])
+    matched = db.rows("SELECT list_id FROM matches WHERE hit_id = ? AND benign = 0", row["hit_id"])
     searched = versions(db, report.index)
-    blind = db.value("SELECT sha256_blind FROM images WHERE id = ?", row["image_id"])
-    entries = {match["entry_id"] for match in matched}
     return Visit(
         answer=report.answer,
-        same=any(_is_same(db, image, blind, entries) for image in report.found),
+        same=any(is_same(db, row["hit_id"], image) for image in report.found),
         other_site=attribution.domain != row["domain"],
         # At the same address, other facts come from newer tables.
         other_hoster=report.address != row["first_ip"]
         and _hoster(attribution) != _first_hoster(db, row["attribution"]),
-        expiring=_is_expiring(url.partition("#")[0]),
+        expiring=is_expiring(url.partition("#")[0]),
         covered=not searched or any(match["list_id"] in searched for match in matched),
         inline="#data-" in url,
     )
 
 
-def _is_same(db: Database, image: FoundImage, blind: bytes, entries: set[int]) -> bool:
-    same = db.sealer.blind("sha256", image.sha256) == blind
-    return same or any(match.entry in entries and not match.benign for match in image.matches)
+def is_same(db: Database, hit_id: str, image: FoundImage) -> bool:
+    """Whether an image is that of a hit: by its digest, or by an entry that both match."""
+    blind = db.value("SELECT sha256_blind FROM images JOIN hits ON image_id = images.id WHERE hits.id = ?", hit_id)
+    if db.sealer.blind("sha256", image.sha256) == blind:
+        return True
+    matched = db.rows("SELECT entry_id FROM matches WHERE hit_id = ? AND benign = 0", hit_id)
+    entries = {row["entry_id"] for row in matched}
+    return any(match.entry in entries and not match.benign for match in image.matches)
 
 
 def _hoster(attribution: Attribution) -> tuple[Any, Any]:
@@ -170,12 +172,6 @@ def _first_hoster(db: Database, attribution: str) -> tuple[Any, Any]:
     row = db.row(sql, attribution)
     assert row is not None, "a query without a table has one row"
     return row["asn"], row["contact"]
-
-
-def _is_expiring(url: str) -> bool:
-    """Whether a URL has parts that the server changes by itself, such as a signature that runs out."""
-    query, kept = url.partition("?")[2], resource_key(url).partition("?")[2]
-    return query.count("=") > kept.count("=")
 
 
 def _answer(db: Database, visit: str, report: RecheckReport, attribution: Attribution, judged: Judged) -> None:
@@ -192,8 +188,8 @@ def _answer(db: Database, visit: str, report: RecheckReport, attribution: Attrib
     )
 
 
-def _conclude(db: Database, hit_id: str, outcome: Outcome, spacing: float) -> None:
-    """Move the hit where its visits lead."""
+def conclude(db: Database, hit_id: str, outcome: Outcome, spacing: float) -> None:
+    """Move the hit where its visits lead. spacing: as in `record_visits`."""
     status = Status(db.value("SELECT status FROM hits WHERE id = ?", hit_id))
     event = _EVENTS.get(outcome)
     if status is Status.REMOVED:
@@ -233,5 +229,6 @@ def _is_gone(db: Database, hit_id: str, spacing: float) -> bool:
     return True
 
 
-def _blind(db: Database, url: str) -> bytes:
+def target_blind(db: Database, url: str) -> bytes:
+    """The blind index of a URL that is visited."""
     return db.sealer.blind("recheck", url)

@@ -34,6 +34,8 @@ def _environment() -> Environment:
 
 def _shown(value: object) -> object:
     """Markup is our own; everything else may be a stranger's text."""
+    if value is None:
+        return "–"
     return value if isinstance(value, Markup | int | float) else plain(value)
 
 

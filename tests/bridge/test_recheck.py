@@ -8,8 +8,10 @@ import pytest
 
 from crawler.bridge.answers import Answered
 from crawler.bridge.pages import PageJudge
+from crawler.bridge.recheck import asked_as
 from crawler.frontier.base import Completion
 from crawler.records import (
+    Candidate,
     DataImage,
     Digests,
     Done,
@@ -57,7 +59,7 @@ def seen() -> Seen:
 async def visited(seen: Seen, fetched: Any, **item: Any) -> Completion:
     run = replace(served(), sandbox=seen, sealer=seen, control=SimpleNamespace(run=None, index="ab"))
     judge = PageJudge(Runs(run), 100)
-    due = lease(URL, Kind.RECHECK, **item)
+    due = lease(**{"url": URL, "kind": Kind.RECHECK} | item)
     if isinstance(fetched, FetchFailed | Skipped):
         return (await judge.unanswered(due, fetched)).completion
     return (await judge.answered(due, Answered(fetched))).completion
@@ -125,3 +127,91 @@ async def test_of_a_page_only_its_embedded_images_are_looked_at(seen: Seen, monk
     completion = await visited(seen, body("html", b"<p>x"))
     assert isinstance(completion.outcome, Done) and completion.outcome.discovered is None
     assert (seen.reports[0].answer, len(seen.reports[0].found), seen.looked) == ("page", 1, 2)
+
+
+PAGE = f"{HOST}/album.html"
+SHOWN = PageContent(
+    candidates=(
+        Candidate(f"{HOST}/new.jpg", Kind.IMAGE, "img"),
+        Candidate(f"{HOST}/new.jpg", Kind.IMAGE, "srcset"),
+        Candidate(f"{HOST}/next.html", Kind.PAGE, "a"),
+    ),
+    data_images=(DataImage(0, b"other"), DataImage(1, b"listed")),
+)
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def discover(self: PageJudge, served: Any, lease: Any, fetched: Any) -> PageContent:
+        return SHOWN
+
+    monkeypatch.setattr(PageJudge, "_discover", discover)
+
+
+def followed(completion: Completion) -> tuple[list[str], int, str | None, tuple[str, ...]]:
+    """URLs that go on, their depth, referrer and way."""
+    assert isinstance(completion.outcome, Done) and completion.outcome.discovered is not None
+    found = completion.outcome.discovered
+    assert all(candidate.kind is Kind.RECHECK for candidate in found.candidates)
+    return [candidate.url for candidate in found.candidates], found.depth, found.referrer, found.via
+
+
+@pytest.mark.parametrize("fetched", [answer(404, url=URL), body("image", b"other"), body("html", b"<p>gone")])
+async def test_what_is_missed_is_looked_for_on_the_page_that_showed_it(seen: Seen, fetched: Any) -> None:
+    completion = await visited(seen, fetched, referrer=PAGE)
+    assert followed(completion) == ([PAGE], 1, None, ())
+    assert [(report.look, report.target) for report in seen.reports] == [(False, URL)]
+
+
+@pytest.mark.parametrize("fetched", [answer(401, url=URL), answer(403, url=URL), body("image", b"broken")])
+async def test_what_is_closed_or_broken_is_looked_for_nowhere(seen: Seen, fetched: Any) -> None:
+    completion = await visited(seen, fetched, referrer=PAGE)
+    assert not isinstance(completion.outcome, Done) or completion.outcome.discovered is None
+
+
+async def test_a_page_that_held_an_image_itself_is_the_one_to_look_at(seen: Seen) -> None:
+    completion = await visited(seen, body("html", b"<img src=/as-a-file.jpg>"))
+    assert followed(completion) == ([f"{HOST}/as-a-file.jpg"], 2, URL, ())
+
+
+async def test_what_is_there_is_looked_for_nowhere_else(seen: Seen) -> None:
+    completion = await visited(seen, body("image", b"listed"), referrer=PAGE)
+    assert isinstance(completion.outcome, Done) and completion.outcome.discovered is None
+
+
+async def test_of_a_page_the_images_that_it_names_go_on_each_once_and_its_links_do_not(seen: Seen, shown: None) -> None:
+    completion = await visited(seen, body("html", b"<p>x"), url=PAGE, depth=1)
+    assert followed(completion) == ([f"{HOST}/new.jpg"], 2, PAGE, ())
+    said = [(report.look, report.target, report.url, report.answer, len(report.found)) for report in seen.reports]
+    assert said == [(True, PAGE, PAGE, "page", 0), (True, PAGE, f"{PAGE}#data-1", "image", 1)]
+    assert len({report.serial for report in seen.reports}) == 2
+
+
+async def test_a_page_that_moved_is_reported_under_the_name_that_its_hits_know(seen: Seen, shown: None) -> None:
+    completion = await visited(seen, body("html", b"<p>x"), url=f"{HOST}/new.html", depth=1, via=(PAGE,))
+    assert followed(completion) == ([f"{HOST}/new.jpg"], 2, f"{HOST}/new.html", (PAGE,))
+    assert seen.reports[0].target == PAGE
+
+
+async def test_an_image_of_the_page_is_told_of_when_it_is_listed(seen: Seen) -> None:
+    for content in (b"other", b"listed", b"broken"):
+        await visited(seen, body("image", content), depth=2, referrer=PAGE)
+    await visited(seen, answer(404, url=URL), depth=2, referrer=PAGE)
+    assert [(r.look, r.target, r.url, len(r.found)) for r in seen.reports] == [(True, PAGE, URL, 1)]
+
+
+async def test_a_redirected_image_of_a_page_keeps_the_page(seen: Seen) -> None:
+    fetched = replace(answer(301, url=URL), location=f"{HOST}/b.jpg")
+    completion = await visited(seen, fetched, depth=2, referrer=PAGE)
+    assert followed(completion) == ([f"{HOST}/b.jpg"], 2, PAGE, (PAGE, URL))
+
+
+async def test_a_page_without_an_answer_says_why(seen: Seen) -> None:
+    completion = await visited(seen, answer(404, url=PAGE), url=PAGE, depth=1)
+    assert isinstance(completion.outcome, Failed)
+    assert [(r.look, r.target, r.answer, r.found) for r in seen.reports] == [(True, PAGE, "http-404", ())]
+
+
+def test_only_the_page_is_asked_for_as_a_page() -> None:
+    asked = [asked_as(lease(URL, Kind.RECHECK, depth=depth).item) for depth in range(3)]
+    assert asked == [Kind.RECHECK, Kind.PAGE, Kind.RECHECK]

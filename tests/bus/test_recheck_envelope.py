@@ -18,6 +18,7 @@ REPORT = RecheckReport(
     "ab",
     "image",
     (image(),),
+    look=True,
 )
 
 

@@ -26,6 +26,12 @@ def production(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     return runner(monkeypatch, capsys, "--home", str(tmp_path / "home"), "--settings", "settings.production")
 
 
+def test_an_id_stays_whole_on_a_narrow_terminal(vangnet: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hit = sure_hit(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert any(line.startswith(f"{hit} ") for line in vangnet("hits", "list").out.splitlines())
+
+
 def test_list_show_and_confirm(vangnet: Run, tmp_path: Path) -> None:
     hit = sure_hit(tmp_path)
     (listed,) = vangnet("hits", "list", "--json").document()

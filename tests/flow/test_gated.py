@@ -16,7 +16,8 @@ from crawler.lab.files import LIST
 from crawler.lab.process import Lab
 from crawler.lab.truth import Judgement, judge
 from crawler.options import load_options
-from crawler.service.crawl import CrawlOrder, CrawlSummary, crawl_campaign
+from crawler.service.accounting import CrawlSummary
+from crawler.service.crawl import CrawlOrder, crawl_campaign
 from crawler.service.embedded import server_of
 from crawler.service.hits import list_hits
 from crawler.service.session import Session, open_session

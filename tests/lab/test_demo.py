@@ -13,7 +13,7 @@ from crawler.lab.aftermath import Aftermath
 from crawler.lab.demo import Demonstration, SiteResult
 from crawler.lab.truth import Judgement
 from crawler.records import RunId
-from crawler.service.crawl import CrawlSummary
+from crawler.service.accounting import CrawlSummary
 from crawler.service.rechecks import RecheckSummary
 
 URLS = {"discovered": 9, "fetched": 6, "failed": {"reset": 1}, "skipped": {"robots": 2}, "pending": 0}

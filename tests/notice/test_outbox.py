@@ -7,6 +7,7 @@ import pytest
 
 from crawler.notice.outbox import Attempt, DirectoryOutbox, Envelope, Fate
 from crawler.notice.smtp import SmtpOutbox
+from tests.servers.certificates import self_signed, serving, trusting
 from tests.servers.mail import dying_server, mail_server
 
 MAIL = b"Subject: x\r\n\r\nfirst\r\n.dotted\r\n..twice\r\n"
@@ -60,9 +61,58 @@ def test_nobody_listens() -> None:
 def test_a_server_without_tls_gets_nothing_when_tls_is_wanted() -> None:
     with mail_server() as box:
         wanting = SmtpOutbox("127.0.0.1", box.port, "starttls", "user", "secret", timeout=5.0)
-        assert wanting.send(ENVELOPE).fate is Fate.LATER
+        attempt = wanting.send(ENVELOPE)
+        assert attempt.fate is Fate.LATER
+        assert attempt.said == "the mail server at 127.0.0.1 offers no STARTTLS, so that nothing was sent"
         assert box.mails == []
         assert "secret" not in repr(wanting)
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_server_that_is_known_takes_mail_from_an_account_that_it_knows(security: str, tmp_path: Path) -> None:
+    key, certificate = self_signed(tmp_path)
+    with mail_server(**{security: serving(key, certificate)}, account=("vangnet", "s3cret")) as box:
+        outbox = SmtpOutbox("127.0.0.1", box.port, security, "vangnet", "s3cret", 5.0, trusting(certificate))
+        assert outbox.send(ENVELOPE) == Attempt(Fate.ACCEPTED, "250 2.0.0 queued as 1")
+        assert (box.mails, box.tries) == ([MAIL], ["vangnet"])
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+@pytest.mark.parametrize(
+    ("name", "days", "known", "why"),
+    [
+        ("127.0.0.1", 1, False, "self-signed certificate"),
+        ("mx.example", 1, True, "IP address mismatch, certificate is not valid for '127.0.0.1'"),
+        ("127.0.0.1", -1, True, "certificate has expired"),
+    ],
+)
+def test_a_certificate_that_does_not_fit_gets_neither_password_nor_mail(
+    security: str, name: str, days: int, known: bool, why: str, tmp_path: Path
+) -> None:
+    key, certificate = self_signed(tmp_path, name=name, days=days)
+    context = trusting(certificate) if known else None
+    with mail_server(**{security: serving(key, certificate)}, account=("vangnet", "s3cret")) as box:
+        attempt = SmtpOutbox("127.0.0.1", box.port, security, "vangnet", "s3cret", 5.0, context).send(ENVELOPE)
+        assert attempt.fate is Fate.LATER
+        assert attempt.said.startswith("the certificate of 127.0.0.1 does not fit, so that nothing was sent: ")
+        assert why in attempt.said
+        assert (box.mails, box.tries) == ([], [])
+
+
+def test_a_wrong_password_is_told_and_sends_nothing(tmp_path: Path) -> None:
+    key, certificate = self_signed(tmp_path)
+    with mail_server(starttls=serving(key, certificate), account=("vangnet", "s3cret")) as box:
+        wrong = SmtpOutbox("127.0.0.1", box.port, "starttls", "vangnet", "guess", 5.0, trusting(certificate))
+        attempt = wrong.send(ENVELOPE)
+        assert (attempt.fate, box.mails) == (Fate.LATER, [])
+        assert attempt.said.startswith("signing in was refused: 535") and "guess" not in attempt.said
+
+
+def test_a_server_without_accounts_says_so() -> None:
+    with dying_server("dot") as box:
+        attempt = SmtpOutbox("127.0.0.1", box.port, "none", "vangnet", "s3cret", 5.0).send(ENVELOPE)
+        assert (attempt.fate, box.mails) == (Fate.LATER, [])
+        assert attempt.said == "the mail server at 127.0.0.1 has no sign-in; unset VANGNET_SMTP_USER if it needs none"
 
 
 def test_a_file_is_its_own_receipt(tmp_path: Path) -> None:

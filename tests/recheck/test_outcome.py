@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from crawler.recheck.outcome import Outcome, Visit, judge
+from crawler.recheck.outcome import Judged, Look, Outcome, Visit, is_missed, judge, judge_look
 
 GONE = Visit("http-404", same=False)
 SEEN = Visit("image", same=True)
@@ -39,3 +39,36 @@ SEEN = Visit("image", same=True)
 def test_what_a_visit_says(visit: Visit, outcome: Outcome, detail: str) -> None:
     judged = judge(visit)
     assert (judged.outcome, judged.detail) == (outcome, detail)
+
+
+SIGNED = "https://a.example/1.jpg?X-Amz-Signature=0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("answer", "url", "missed"),
+    [
+        ("http-404", "https://a.example/1.jpg", True),
+        ("image", "https://a.example/1.jpg", True),
+        ("page", "https://a.example/1.jpg", True),
+        ("http-403", "https://a.example/1.jpg", False),
+        ("http-403", SIGNED, True),
+        ("http-400", SIGNED, True),
+        ("undecodable", "https://a.example/1.jpg", False),
+        ("connect-timeout", SIGNED, False),
+    ],
+)
+def test_what_is_missed_may_be_shown_elsewhere(answer: str, url: str, missed: bool) -> None:
+    assert is_missed(answer, url) is missed
+
+
+@pytest.mark.parametrize(
+    ("look", "said"),
+    [
+        (Look(), Judged(Outcome.MOVED, "same-page")),
+        (Look(other_site=True), Judged(Outcome.MOVED, "page-of-other-site")),
+        (Look(same_resource=True), Judged(Outcome.UP, "signed-anew")),
+        (Look(known=True), None),
+    ],
+)
+def test_what_the_page_says_of_an_image_that_was_missed(look: Look, said: Judged | None) -> None:
+    assert judge_look(look) == said

@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 
 @dataclass
 class Mailbox:
-    """What a server took, and how it answers. answers: step ("MAIL", "RCPT" or "DATA") -> its reply, once each."""
+    """What a server took, and how it answers. answers: step ("MAIL", "RCPT" or "DATA") -> its reply, once each.
+
+    starttls: what it shows once it is asked for TLS, before which it takes nothing.  tls: what it shows from the start.
+    account: (user, password) without which it takes nothing.  tries: names that somebody signed in with.
+    """
 
     port: int = 0
     mails: list[bytes] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
+    starttls: ssl.SSLContext | None = None
+    tls: ssl.SSLContext | None = None
+    account: tuple[str, str] | None = None
+    tries: list[str] = field(default_factory=list)
+
+    def authenticate(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: object
+    ) -> AuthResult:
+        assert isinstance(given, LoginPassword)
+        self.tries.append(given.login.decode())
+        return AuthResult(success=(given.login.decode(), given.password.decode()) == self.account, handled=False)
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[Any]
@@ -44,7 +61,21 @@ class Mailbox:
 
 class _Controller(Controller):
     def factory(self) -> SMTP:
-        return SMTP(self.handler, enable_SMTPUTF8=True, ident="test")
+        box = self.handler
+        assert isinstance(box, Mailbox)
+        with warnings.catch_warnings():
+            # It takes TLS from the start for none.
+            warnings.filterwarnings("ignore", "Requiring AUTH while not requiring TLS")
+            return SMTP(
+                box,
+                enable_SMTPUTF8=True,
+                ident="test",
+                tls_context=box.starttls,
+                require_starttls=box.starttls is not None,
+                authenticator=box.authenticate if box.account else None,
+                auth_required=box.account is not None,
+                auth_require_tls=box.tls is None,
+            )
 
     def _trigger_server(self) -> None:
         """The first connection makes the server ready; port 0 is replaced by the one that was given."""
@@ -57,7 +88,7 @@ class _Controller(Controller):
 def mail_server(**how: Any) -> Iterator[Mailbox]:
     """A server that takes mail."""
     box = Mailbox(**how)
-    controller = _Controller(box, hostname="127.0.0.1", port=0)
+    controller = _Controller(box, hostname="127.0.0.1", port=0, ssl_context=box.tls)
     controller.start()
     box.port = controller.port
     try:

@@ -15,7 +15,7 @@ from crawler.service.delivery import outbox_of, resolve_notice, send_notices
 from crawler.service.hits import show_hit
 from crawler.service.keys import rotate_keys
 from crawler.service.receipts import list_receipts, read_inbox
-from crawler.store import audit, notices
+from crawler.store import audit, deliveries, notices
 from crawler.store.database import Database, open_store
 from tests.notice.test_inbox import delivery_report
 from tests.servers.mail import dying_server, mail_server
@@ -75,7 +75,7 @@ def test_a_notice_leaves_once_and_its_clock_runs(db: Database) -> None:
     )
     (named,) = notices.hits_of(db, notice)
     assert show_hit(db, ANALYST, named.id)["status"] == "noticed"
-    (attempt,) = notices.attempts_of(db, notice)
+    (attempt,) = deliveries.attempts_of(db, notice)
     assert (attempt["result"], attempt["said"]) == ("accepted", "250 2.0.0 queued as 1")
     db.clock = lambda: NOW + 25 * 3600
     assert service.list_notices(db, ANALYST)[0]["overdue"] is True
@@ -93,7 +93,7 @@ def test_a_server_that_is_away_is_tried_again_with_pauses_and_the_same_mail(db: 
         db.clock = lambda: NOW + 301
         assert send(db, outbox)["sent"] == [notice]
         assert box.mails == [notices.mail_of(db, notice)]
-    assert [attempt["result"] for attempt in notices.attempts_of(db, notice)] == ["later", "accepted"]
+    assert [attempt["result"] for attempt in deliveries.attempts_of(db, notice)] == ["later", "accepted"]
 
 
 def test_a_refused_notice_has_failed_and_its_hits_are_free(db: Database) -> None:

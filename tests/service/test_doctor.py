@@ -8,13 +8,23 @@ import pytest
 from redis import Redis
 
 from crawler.bus.server import start_server, stop_server
-from crawler.errors import NotAuthorised, RedisUnavailable
+from crawler.errors import InvalidInput, NotAuthorised, RedisUnavailable
 from crawler.home import open_home
-from crawler.service.doctor import CHECKS, check_files, check_notices, check_schedule, check_server, examine
+from crawler.service.doctor import (
+    CHECKS,
+    check_files,
+    check_notices,
+    check_record,
+    check_schedule,
+    check_server,
+    examine,
+)
 from crawler.service.findings import Finding, Level, Look
+from crawler.service.heads import publish
+from crawler.store import audit
 from crawler.store.database import Database, open_store
 from tests.service.noticed import OPTIONS
-from tests.store.factories import add_list, digest_entry, home_at
+from tests.store.factories import ANNA, add_list, digest_entry, home_at
 
 Findings = list[dict[str, str]]
 
@@ -43,6 +53,23 @@ def test_with_a_list_nothing_stands_in_the_way(tmp_path: Path) -> None:
         home = db.home
     found = examine(home, OPTIONS, None)
     assert found["ok"], found
+
+
+def test_somebody_else_has_to_know_where_the_record_ends(tmp_path: Path) -> None:
+    heads = tmp_path / "heads"
+    heads.mkdir()
+    with open_store(home_at(tmp_path, lab=False)) as db:
+        assert levels(check_record(look(db))) == [("record", "warning")]
+        with db.write():
+            audit.append(db, ANNA, "act", "object")
+        kept = look(db, audit_heads=str(heads))
+        assert levels(check_record(kept)) == [("record", "problem")]
+        written = publish(db, heads)
+        assert written is not None and levels(check_record(kept)) == [("record", "ok")]
+        written.chmod(0o600)
+        written.write_text(written.read_text().replace("signature", "forged"))
+        with pytest.raises(InvalidInput, match="no head"):
+            check_record(kept)
 
 
 def test_a_damaged_database_is_a_finding_and_the_rest_is_looked_at(tmp_path: Path) -> None:

@@ -121,3 +121,14 @@ def test_only_an_admin_rotates(db: Database) -> None:
     with pytest.raises(NotAuthorised):
         rotate_keys(db, Actor("bert", frozenset(Role) - {Role.ADMIN}, "cli"))
     assert [path.name for path in db.home.keys.glob("seal-*")] == ["seal-1"]
+
+
+def test_two_rotations_at_once_are_one(db: Database) -> None:
+    record(db, report(), ATTRIBUTION)
+
+    def second(_: int) -> None:
+        with pytest.raises(Refused, match="another process rotates"):
+            rotate_keys(db, ANNA, forget_old=True)
+
+    assert rotate_keys(db, ANNA, forget_old=True, progress=second)["key"] == "seal-2"
+    assert rotate_keys(db, ANNA)["key"] == "seal-3"

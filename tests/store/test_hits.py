@@ -363,3 +363,10 @@ def test_many_hits_are_listed_in_order(db: Database) -> None:
     assert found == sorted(found)
     events = list(audit.events(db))
     assert [(event["act"], event["detail"]["sightings"]) for event in events] == [("hits.record", 1_200)]
+
+
+def test_no_url_can_be_tried_against_the_serials_that_are_kept(db: Database) -> None:
+    made = report("of url and digest")
+    assert not record(db, made, ATTRIBUTION).repeated
+    assert record(db, made, ATTRIBUTION).repeated
+    assert "of url and digest" not in db.value("SELECT serial FROM sightings")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,14 +9,15 @@ import pytest
 
 from crawler.notice.outbox import DirectoryOutbox
 from crawler.recheck.outcome import Outcome
-from crawler.records import FoundImage, RecheckReport, RunId
+from crawler.records import FoundImage, RecheckReport, RowMatch, RunId
 from crawler.service.delivery import send_notices
-from crawler.service.hits import show_hit
+from crawler.service.hits import confirm_hit, list_hits, show_hit
 from crawler.service.notices import approve_notice, draft_notices
 from crawler.service.report import HOUR, make_report, write_report
-from crawler.store import audit, rechecks
+from crawler.store import audit, hit_views, rechecks
 from crawler.store.database import Database
 from crawler.store.hits import record
+from crawler.store.looks import BY_VISIT, record_looks, sightings
 from tests.service.noticed import ANALYST, APPROVER, OPTIONS, OTHER, hit
 from tests.store.factories import ATTRIBUTION, RUN, image, report
 
@@ -202,9 +205,107 @@ def test_a_report_before_the_deadline_claims_no_share(db: Database, tmp_path: Pa
     assert (within["share"], within["pending"]) == (None, 1)
 
 
-def test_hostile_names_stay_text(db: Database, tmp_path: Path, clock: Clock) -> None:
-    evil = '=cmd|"/c calc"!A1<script>alert(1)</script>'
+@pytest.mark.parametrize("first", ["=", "\t=", "\uff1d", "\u202e=", " +", "@"])
+def test_hostile_names_stay_text(db: Database, tmp_path: Path, clock: Clock, first: str) -> None:
+    evil = f'{first}cmd|"/c calc"!A1<script>alert(1)</script>'
     noticed(db, tmp_path, hit(db, 1, replace(ATTRIBUTION, facts=replace(ATTRIBUTION.facts, holder=evil))))
     files = write_report(make_report(db, ANALYST), tmp_path / "report")
     assert "<script" not in files[0].read_text()
-    assert "\n\"'=cmd" in files[2].read_text()
+    cell = next(csv.reader(io.StringIO(files[2].read_text().partition("\n")[2])))[0]
+    assert cell.startswith("'") and "cmd|" in cell
+    assert not any(character in path.read_text() for path in files for character in "\u202e\t")
+
+
+PAGE = "https://gallery.example/album?page=4"
+NEW = "https://gallery.example/new-name.jpg"
+
+
+def look(
+    db: Database, run: RunId, url: str, *found: FoundImage, at: float, **more: object
+) -> list[tuple[str, Outcome]]:
+    """What a worker and the recorder make of a look at the page, or at one of its images."""
+    made = RecheckReport(f"look {at}", run, PAGE, url, NOW + at, "192.0.2.7", "", "image", found, look=True)
+    batch = [(replace(made, **more), OTHER if "forum" in url else ATTRIBUTION)]
+    if not found:
+        batch = [(replace(batch[0][0], answer="page"), ATTRIBUTION)]
+    for report_, attribution in sightings(batch):
+        record(db, report_, attribution)
+    said = record_looks(db, batch, SPACING)
+    assert record_looks(db, batch, SPACING) == []
+    return said
+
+
+def test_what_another_url_of_its_page_shows_has_moved_and_is_a_hit_there(
+    db: Database, tmp_path: Path, clock: Clock
+) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    run = visit(db, clock, "http-404", at=HOUR)
+    assert look(db, run, PAGE, at=HOUR + 1) == []
+    assert db.row("SELECT outcome, page FROM rechecks") == {"outcome": "absent", "page": "page"}
+    assert look(db, run, NEW, image("image 1"), at=HOUR + 2) == [(one, Outcome.MOVED)]
+    assert status(db, one) == "moved"
+    assert rechecks.outcomes(db, [run]) == {"moved": 1}
+    assert rechecks.targets(db) == []
+    (visit_,) = show_hit(db, ANALYST, one)["visits"]
+    told = {name: visit_[name] for name in ("outcome", "detail", "page", "moved_to")}
+    assert told == {"outcome": "moved", "detail": "same-page", "page": "page", "moved_to": NEW}
+    assert hit_views.visits_json(db, one, reveal=False)[0]["moved_to"].startswith("https://g….example/…")
+    (there,) = (each for each in list_hits(db, ANALYST) if each["image_url"] == NEW)
+    assert (there["status"], there["campaign"], there["page_url"], there["sightings"]) == ("new", "nightly", PAGE, 1)
+    raw = b"".join(path.read_bytes() for path in db.home.root.rglob("*") if path.is_file())
+    assert b"new-name.jpg" not in raw
+
+
+def test_what_matches_the_same_entry_there_has_moved_too(db: Database, tmp_path: Path, clock: Clock) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    run = visit(db, clock, "http-404", at=HOUR)
+    assert look(db, run, NEW, image("encoded anew"), at=HOUR + 2) == [(one, Outcome.MOVED)]
+
+
+def test_a_signature_that_ran_out_hides_what_its_page_still_shows(db: Database, tmp_path: Path, clock: Clock) -> None:
+    old, new = (f"https://gallery.example/secret.jpg?X-Amz-Signature={sign * 32}" for sign in "ab")
+    first = record(db, report("s1", image_url=old, page_url=PAGE, found=image("image 1")), ATTRIBUTION).hit_id
+    confirm_hit(db, ANALYST, first, reason="stands on the list")
+    noticed(db, tmp_path)
+    run = visit(db, clock, "http-403", at=HOUR)
+    assert rechecks.outcomes(db, [run]) == {"expired": 1}
+    assert look(db, run, new, image("image 1"), at=HOUR + 2) == [(first, Outcome.UP)]
+    assert status(db, first) == "still-up"
+    assert [each["sightings"] for each in list_hits(db, ANALYST)] == [2]
+    assert [row["run"] for row in db.rows("SELECT run FROM sightings ORDER BY found_at")] == [RUN.number, BY_VISIT]
+
+
+def test_what_was_there_all_along_is_no_move(db: Database, tmp_path: Path, clock: Clock) -> None:
+    thumbnail = "https://gallery.example/thumb.jpg"
+    record(db, report("t", image_url=thumbnail, page_url=PAGE, found=image("small")), ATTRIBUTION)
+    (one,) = noticed(db, tmp_path, hit(db))
+    run = visit(db, clock, "http-404", at=HOUR)
+    assert look(db, run, thumbnail, image("small"), at=HOUR + 2) == []
+    assert (status(db, one), rechecks.outcomes(db, [run])) == ("noticed", {"absent": 1})
+
+
+def test_another_listed_image_there_is_a_hit_and_no_move(db: Database, tmp_path: Path, clock: Clock) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    run = visit(db, clock, "http-404", at=HOUR)
+    assert look(db, run, NEW, image("another", RowMatch(2, "sha256")), at=HOUR + 2) == []
+    assert status(db, one) == "noticed" and len(list(list_hits(db, ANALYST))) == 2
+
+
+def test_a_look_that_comes_before_its_visit_is_not_lost(db: Database, tmp_path: Path, clock: Clock) -> None:
+    (one,) = noticed(db, tmp_path, hit(db, page_url=None))
+    (target,) = rechecks.targets(db)
+    run = rechecks.plan(db, RUN.campaign, [target])
+    said = look(db, run, NEW, image("image 1"), at=HOUR, target=target.url)
+    assert said == [(one, Outcome.MOVED)]
+    late = RecheckReport("s", run, target.url, target.url, NOW + HOUR, "192.0.2.7", "", "http-404")
+    assert rechecks.record_visits(db, [(late, ATTRIBUTION)], SPACING) == []
+    assert status(db, one) == "moved"
+
+
+def test_what_was_removed_and_turns_up_on_its_page_is_opened_again(db: Database, tmp_path: Path, clock: Clock) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    for number in range(3):
+        run = visit(db, clock, "http-404", at=HOUR + number * SPACING)
+    assert status(db, one) == "removed"
+    assert look(db, run, NEW, image("image 1"), at=2 * HOUR) == [(one, Outcome.MOVED)]
+    assert status(db, one) == "new"

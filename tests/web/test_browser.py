@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import email
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pyotp
-import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from crawler.records import Evidence, RowMatch
 from crawler.service.users import Enrolled, add_user
@@ -32,38 +25,11 @@ from tests.store.factories import (
     report,
     store_at,
 )
+from tests.web.chromium import NEEDED, chromium, narrow_enough, opened, served
 from tests.web.conftest import statuses
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-# Far more than it takes on a quiet machine.
-expect.set_options(timeout=20_000)
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium cannot be installed here")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, "--no-first-run"])
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def served(home: Path, **options: str) -> Iterator[str]:
-    """The desk of a home, as `vangnet web` serves it; its address. options: as the environment names them."""
-    command = [sys.executable, "-m", "crawler", "--home", str(home), "web", "--port", "0"]
-    env = os.environ | options
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as process:
-        assert process.stderr is not None
-        try:
-            told = process.stderr.readline()
-            found = re.search(r"http://\S+/", told)
-            assert found, told
-            yield found[0]
-        finally:
-            process.terminate()
-            assert process.wait(30) == 0
+__all__ = ["chromium"]
+pytestmark = NEEDED
 
 
 def fill(db: Database) -> None:
@@ -95,18 +61,6 @@ def sign_in(page: Page, url: str, who: Enrolled) -> None:
     page.keyboard.type(pyotp.TOTP(who.totp).now())
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Queue")).to_be_visible()
-
-
-def opened(chromium: Browser, width: int, troubles: list[str], asked: set[str]) -> Page:
-    page = chromium.new_context(viewport={"width": width, "height": 900}).new_page()
-    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("request", lambda request: asked.add(request.url))
-    return page
-
-
-def narrow_enough(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
 
 def test_from_sign_in_to_a_decision(chromium: Browser, tmp_path: Path) -> None:

@@ -52,6 +52,20 @@ def test_signing_in_and_out(db: Database, desk: Desk) -> None:
     assert acts == [("users.add", "done"), ("users.sign-in", "done"), ("users.sign-out", "done")]
 
 
+def test_a_token_that_somebody_planted_opens_nothing(db: Database, desk: Desk) -> None:
+    made = add_user(db, ANNA, "anna", "admin")
+    browser = Browser(desk_app(desk, ["localhost"]), {"vangnet": "planted"})
+    assert browser.post("/sign-in", form(made)).status == 303
+    first = browser.cookies["vangnet"]
+    assert first != "planted"
+    other = Browser(desk_app(desk, ["localhost"]), {"vangnet": "planted"})
+    assert other.get("/queue").location == "/sign-in"
+    # Signing in over a session ends that one: whoever left it behind is not in any more.
+    second = add_user(db, ANNA, "bert", "approver")
+    assert browser.post("/sign-in", form(second)).status == 303
+    assert Browser(desk_app(desk, ["localhost"]), {"vangnet": first}).get("/queue").location == "/sign-in"
+
+
 def test_over_tls_the_cookie_stays_there(db: Database, desk: Desk) -> None:
     made = add_user(db, ANNA, "anna", "admin")
     browser = Browser(desk_app(desk, ["localhost"]), scheme="https")
