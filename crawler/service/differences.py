@@ -75,7 +75,9 @@ def _state(db: Database, index: str, chosen: Sequence[HashList]) -> tuple[Publis
     file = indexes.versions(db, index)
     masked = merged(list_states.masked(db, file, chosen))
     counts = {row.id: list_states.added_count(db, row, file.get(row.id, 0)) for row in chosen}
-    known, added, room = dict(file), list[IndexRow](), MOST_ADDED
+    # What does not count is left out, so that nobody takes it for searched.
+    known = {row.id: file[row.id] for row in chosen if row.id in file}
+    added, room = list[IndexRow](), MOST_ADDED
     for row in sorted(chosen, key=lambda row: counts[row.id]):
         if counts[row.id] <= room:
             added += list_states.added(db, row, file.get(row.id, 0))

@@ -14,7 +14,7 @@ from crawler.review.states import Event, Status, after
 from crawler.store import audit, decisions
 from crawler.store.actors import RECORDER
 from crawler.store.database import Database, Row
-from crawler.store.indexes import versions
+from crawler.store.indexes import counted
 from crawler.store.retention import ERASED
 from crawler.store.sealed import new_id
 from crawler.urls import resource_key
@@ -139,8 +139,7 @@ def _open_visits(db: Database, report: RecheckReport) -> list[Row]:
 
 def _visit(db: Database, row: Row, report: RecheckReport, attribution: Attribution) -> Visit:
     url = db.sealer.open("hits", "image_url", row["hit_id"], row["image_url"])
-    matched = db.rows("SELECT entry_id, list_id FROM matches WHERE hit_id = ? AND benign = 0", row["hit_id"])
-    searched = versions(db, report.index)
+    matched = db.rows("SELECT entry_id FROM matches WHERE hit_id = ? AND benign = 0", row["hit_id"])
     blind = db.value("SELECT sha256_blind FROM images WHERE id = ?", row["image_id"])
     entries = {match["entry_id"] for match in matched}
     return Visit(
@@ -151,7 +150,7 @@ def _visit(db: Database, row: Row, report: RecheckReport, attribution: Attributi
         other_hoster=report.address != row["first_ip"]
         and _hoster(attribution) != _first_hoster(db, row["attribution"]),
         expiring=_is_expiring(url.partition("#")[0]),
-        covered=not searched or any(match["list_id"] in searched for match in matched),
+        covered=counted(db, report.index, row["hit_id"]),
         inline="#data-" in url,
     )
 
