@@ -96,6 +96,8 @@ class Options:
     )
     quarantine_window: float = _option(2_592_000.0, "s", "How far back such matches count.")
     alert_escalation: float = _option(14_400.0, "s", "An alert that nobody answers rises a level this often.")
+    alert_address: str = _option("", "address", "Who is told of alerts by mail, by the way that notices take.")
+    escalation_address: str = _option("", "address", "Who is told as well when an alert rises. Empty: nobody else.")
     checks_per_day: int = _option(500, "values", "Values that one person may look up with `hashes check` in a day.")
     authority: str = _option("", "", "Name of the authority on whose behalf notices leave; required for them.")
     notice_sender: str = _option("", "address", "Mail address that notices come from; required for them.")
