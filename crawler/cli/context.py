@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from crawler.errors import OptionInvalid
 from crawler.home import Home, open_home
 from crawler.options import Options, load_options
+
+if TYPE_CHECKING:
+    from crawler.service.session import Session
 
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
@@ -37,6 +42,14 @@ class Globals:
         lab = (options or self.options()).lab
         return open_home(self.home or Path("var"), lab=lab)
 
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """The home's database, and who acts there. Raises as `open_session` does."""
+        from crawler.service.session import open_session
+
+        with open_session(self.open_home(), self.user) as at:
+            yield at
+
     def actor(self) -> str:
         """Who acts: --user or VANGNET_USER, else "operator" (free in the lab, authenticated by services)."""
         return self.user or "operator"
@@ -56,6 +69,14 @@ def emit(document: Any) -> None:
     """Print one JSON document on stdout."""
     json.dump(document, sys.stdout, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
     sys.stdout.write("\n")
+
+
+def answer(document: Any, line: str, *, as_json: bool) -> None:
+    """Print what an act came to: the document, or a line for people."""
+    if as_json:
+        emit(document)
+    else:
+        click.echo(line)
 
 
 def remark(line: str) -> None:

@@ -29,8 +29,9 @@ from crawler.options import Options
 from crawler.records import RunId
 from crawler.service.campaigns import require_absolute_seeds, require_approval, stored_campaign
 from crawler.service.deployment import Deployment
+from crawler.service.indexing import ensure_index
 from crawler.service.launch import Launch, alone, locked
-from crawler.service.lists import counting, ensure_index
+from crawler.service.lists import counting
 from crawler.service.revisits import SUFFIX, keep_revisit, name_of, promising
 from crawler.store import audit, campaigns
 from crawler.store.actors import REVISITOR

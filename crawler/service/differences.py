@@ -16,8 +16,9 @@ from crawler.errors import IndexCorrupt
 from crawler.home import Home
 from crawler.match.contents import IndexInfo, IndexRow
 from crawler.match.live import MOST_BYTES, ListState, merged, pack_state
-from crawler.service.lists import can_raise, counting, index_of
-from crawler.store import floods, indexes, list_states, lists
+from crawler.service.indexing import index_of
+from crawler.service.lists import can_raise, counting
+from crawler.store import entries, floods, indexes, list_states, lists
 from crawler.store.database import Database, open_store
 from crawler.store.lists import HashList
 
@@ -113,7 +114,7 @@ def likely(db: Database, names: Sequence[str] = ()) -> list[list[HashList]]:
 def prepared(home: Home, chosen: Sequence[HashList]) -> None:
     """Build the index file of these versions of lists, enabled or not, unless there is one. It is told to nobody."""
     with open_store(home) as db:
-        index_of(home, db, chosen, rows=lists.rows_of_versions)
+        index_of(home, db, chosen, rows=entries.rows_of_versions)
 
 
 def _file(home: Home, index: str) -> Path:

@@ -16,7 +16,8 @@ from crawler.records import RunId
 from crawler.service.background import ROUND, Revisitor
 from crawler.service.campaigns import stored_campaign
 from crawler.service.deployment import Deployment
-from crawler.service.lists import ensure_index, set_enabled
+from crawler.service.indexing import ensure_index
+from crawler.service.lists import set_enabled
 from crawler.store import audit, campaigns
 from crawler.store.coverage import note_index
 from crawler.store.database import Database

@@ -15,8 +15,9 @@ from crawler.match.index import open_index
 from crawler.match.live import unpack_state
 from crawler.records import RowMatch
 from crawler.service import differences, listkeeper
+from crawler.service.dropping import drop
 from crawler.service.listkeeper import ListKeeper
-from crawler.service.lists import drop, set_enabled
+from crawler.service.lists import set_enabled
 from crawler.store import audit
 from crawler.store.database import Database
 from crawler.store.hit_views import hit_json
