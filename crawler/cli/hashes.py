@@ -286,5 +286,12 @@ def _progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name.replace("[", "\\["), total=None)
-        yield lambda position, total: bar.update(task, completed=position, total=total or None)
+        shown = name.replace("[", "\\[")
+        task = bar.add_task(shown, total=None)
+
+        def tell(position: int, total: int) -> None:
+            # What follows is one transaction, which has no middle.
+            read = " (read; into the database)" if total and position >= total else ""
+            bar.update(task, description=shown + read, completed=position, total=total or None)
+
+        yield tell

@@ -95,6 +95,14 @@ def test_two_persons_bring_a_list_into_service(production: Run, tmp_path: Path) 
     assert (again["enabled"], again["trial"]) == (True, None)
     assert production("hashes", "keys", "revoke", "owner").out == "owner: revoked\n"
     assert production("hashes", "keys", "revoke", "owner").code == 2
+    asked = production(*anna, "hashes", "drop", "tulips", "--json").document()
+    assert (asked["dropped"], asked["asked"]["by"]) == (None, "anna")
+    assert production("hashes", "lists", "--json").document()[0]["drop_asked"] == asked["asked"]
+    assert "anna asks to drop tulips" in production("hashes", "lists").out
+    assert production(*anna, "hashes", "drop", "tulips").code == 3
+    assert production(*bert, "hashes", "drop", "tulips", "--keep").out == "tulips: kept\n"
+    assert "counts as before" in production(*anna, "hashes", "drop", "tulips").out
+    assert production(*bert, "hashes", "drop", "tulips").out == "tulips: dropped, 20 entries deleted\n"
 
 
 def test_a_manifest_that_expires_soon_is_named(production: Run, tmp_path: Path) -> None:
