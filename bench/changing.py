@@ -154,9 +154,7 @@ def crawling(root: Path) -> Iterator[Crawl]:
         short.write_text(f"sha256 {sha256(b'short').hexdigest()}\n")
         ours.run("hashes", "import", str(short), "--list", "short")
         pages = [f"http://{addresses(1)[0]}:{port}/p/{number}" for number in range(3_000)]
-        file = root / "crawl.toml"
-        file.write_text(CAMPAIGN.format(seeds="[\n" + "".join(f'"{page}",\n' for page in pages) + "]"))
-        ours.run("campaign", "create", str(file))
+        ours.campaign("changing", pages, rate=40)
         ours.run("campaign", "start", "changing")
         logs = tuple(root / f"worker-{number}.log" for number in range(2))
         pids = [stack.enter_context(logged(ours, "recorder", root / "recorder.log"))]
@@ -203,28 +201,6 @@ def _row(crawl: Crawl, what: str) -> Row:
     if len(took) > 1:
         said += f"; median of {len(took)}, worst {max(took):.2f}"
     return row(said, median(took), "s", at_most=None if what.endswith("made") else MOST)
-
-
-CAMPAIGN = """
-[campaign]
-name = "changing"
-purpose = "benchmark"
-legal_basis = "none, a benchmark on loopback"
-authorised_by = "who runs it"
-valid_until = 2099-01-01
-[scope]
-prefixes = ["127.0.0.0/8"]
-[seeds]
-urls = {seeds}
-[limits]
-max_urls_per_host = 1000000
-[[limits.address]]  # slow enough to go on all the time
-prefix = "127.0.0.0/8"
-requests_per_second = 40
-concurrency = 4
-[network]
-allow_private = true
-"""
 
 
 if __name__ == "__main__":

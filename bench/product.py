@@ -46,7 +46,7 @@ max_depth = 1000
 max_urls_per_host = 1000000000
 [[limits.address]]  # politeness off: these servers are ours
 prefix = "127.0.0.0/8"
-requests_per_second = 10000
+requests_per_second = {rate}
 concurrency = 2
 [network]
 allow_private = true
@@ -76,10 +76,10 @@ class Product:
         command = [sys.executable, "-m", "crawler", "--home", str(self.home.root), "--settings", SETTINGS, *arguments]
         return subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True)
 
-    def campaign(self, name: str, seeds: Sequence[str]) -> Path:
-        """The file of a new campaign without politeness, for loopback only."""
+    def campaign(self, name: str, seeds: Sequence[str], rate: int = 10_000) -> Path:
+        """The file of a new campaign, for loopback only. rate: requests a second to an address."""
         path = self.home.root / f"{name}.toml"
-        path.write_text(CAMPAIGN.format(name=name, seeds=json.dumps(list(seeds))))
+        path.write_text(CAMPAIGN.format(name=name, seeds=json.dumps(list(seeds), indent=0), rate=rate))
         self.run("campaign", "create", str(path))
         return path
 
