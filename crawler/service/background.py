@@ -99,18 +99,24 @@ class Revisitor:
             return []
         begun = []
         for row in campaigns.all_campaigns(self.db):
-            if row.name.endswith(SUFFIX) or not self._due(row.name):
+            if row.name.endswith(SUFFIX) or not (await self._left_behind(row.name) or self._due(row.name)):
                 continue
             try:
                 run = await self._begin(row.name)
             except VangnetError as error:
                 if isinstance(error, RedisUnavailable | StoreUnavailable):
-                    del self._tried[row.name]
+                    self._tried.pop(row.name, None)
                 _log.warning("no re-visit", campaign=row.name, why=str(error))
                 continue
             _log.info("re-visit begun, as lists have grown", run=str(run))
             begun.append(run)
         return begun
+
+    async def _left_behind(self, base: str) -> bool:
+        """Whether whoever began a re-visit was killed before all of its seeds were there."""
+        unfinished = campaigns.unfinished_run(self.db, name_of(base))
+        marker = None if unfinished is None else await self.deployment.control.find(unfinished.id)
+        return unfinished is not None and (marker is None or not marker.seeded)
 
     def _due(self, base: str) -> bool:
         """Whether lists have grown past what a campaign's runs knew, which has not been tried in vain before."""
@@ -142,7 +148,13 @@ class Revisitor:
             self._approve(name, base)
             derived = stored_campaign(self.db, name, lab=self.options.lab)
             require_absolute_seeds(derived)
-            return await Launch(self.db.home, self.db, REVISITOR, derived, index.sha256, self.deployment).begin()
+            launch = Launch(self.db.home, self.db, REVISITOR, derived, index.sha256, self.deployment)
+            run = await launch.announce()
+            # Before the first seed is there; the next look lets it go on, if nothing else is to be done.
+            await self.deployment.frontier.hold(run, True)
+            self._held[run] = True
+            await launch.fill(run)
+            return run
 
     def _approve(self, name: str, base: str) -> None:
         """Who approved the one approved the other; that is on record with the file that was approved."""

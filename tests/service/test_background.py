@@ -17,6 +17,7 @@ from crawler.service.background import ROUND, Revisitor
 from crawler.service.campaigns import stored_campaign
 from crawler.service.deployment import Deployment
 from crawler.service.indexing import ensure_index
+from crawler.service.launch import Launch
 from crawler.service.lists import set_enabled
 from crawler.store import audit, campaigns
 from crawler.store.coverage import note_index
@@ -67,6 +68,7 @@ async def test_a_list_that_grew_starts_a_visit_of_known_places_once(db: Database
     grown(db)
     assert await at.begin_due() == [AGAIN]
     offered = [act for act in deployment.frontier.acts if act[0] == "offer"]
+    assert deployment.frontier.acts.index(("hold", AGAIN, True)) < deployment.frontier.acts.index(offered[0])
     assert offered == [("offer", AGAIN, "https://gallery.example/album?page=4", "https://gallery.example/")]
     made = stored_campaign(db, "nightly-revisit", lab=True)
     assert made.limits.max_urls_per_host == 40  # what its campaign allows, where that is less
@@ -134,6 +136,26 @@ async def test_an_expired_campaign_an_option_or_no_find_starts_nothing(db: Datab
     assert campaigns.runs(db, "nightly-revisit") == []
 
 
+async def test_what_a_killed_recorder_left_behind_is_filled_by_the_next(
+    db: Database, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crawled(db)
+    grown(db)
+
+    async def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Launch, "fill", killed)
+        await revisitor(db, deployment).begin_due()
+    assert [run.id for run in campaigns.runs(db, "nightly-revisit")] == [AGAIN]
+    at = revisitor(db, deployment)
+    assert await at.begin_due() == [AGAIN]
+    marker = await deployment.control.find(AGAIN)
+    assert marker is not None and marker.seeded
+    assert await at.begin_due() == []
+
+
 async def test_it_waits_for_other_runs_but_for_a_share(db: Database, deployment: Deployment) -> None:
     crawled(db)
     grown(db)
@@ -166,6 +188,7 @@ async def test_a_recorder_that_ends_holds_nothing(db: Database, deployment: Depl
     await at.begin_due()
     await in_motion(db, deployment)
     deployment.frontier.looks = [BUSY]
+    deployment.frontier.held.clear()
     stop = asyncio.Event()
     task = asyncio.create_task(at.run(stop))
     await asyncio.wait_for(deployment.frontier.held.wait(), 10)
