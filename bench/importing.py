@@ -26,7 +26,7 @@ from bench.report import Result, Row, main, progress, row
 from crawler.home import open_home
 from crawler.match.entries import ImportOptions
 from crawler.match.importers.synthetic import WRITERS, Picture
-from crawler.service.lists import import_list
+from crawler.service.imports import import_list
 from crawler.store.actors import Actor, Role
 from crawler.store.database import open_store
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +46,7 @@ max_depth = 1000
 max_urls_per_host = 1000000000
 [[limits.address]]  # politeness off: these servers are ours
 prefix = "127.0.0.0/8"
-requests_per_second = 10000
+requests_per_second = {rate}
 concurrency = 2
 [network]
 allow_private = true
@@ -71,17 +71,15 @@ class Product:
         found: dict[str, Any] = json.loads(out)
         return found
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """A command that goes on running."""
+    def start(self, *arguments: str, log: IO[str] | int = subprocess.PIPE) -> subprocess.Popen[str]:
+        """A command that goes on running. log: where stderr goes."""
         command = [sys.executable, "-m", "crawler", "--home", str(self.home.root), "--settings", SETTINGS, *arguments]
-        return subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        return subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True)
 
-    def campaign(self, name: str, seeds: Sequence[str]) -> Path:
-        """The file of a new campaign without politeness, for loopback only."""
+    def campaign(self, name: str, seeds: Sequence[str], rate: int = 10_000) -> Path:
+        """The file of a new campaign, for loopback only. rate: requests a second to an address."""
         path = self.home.root / f"{name}.toml"
-        path.write_text(CAMPAIGN.format(name=name, seeds=json.dumps(list(seeds))))
+        path.write_text(CAMPAIGN.format(name=name, seeds=json.dumps(list(seeds), indent=0), rate=rate))
         self.run("campaign", "create", str(path))
         return path
 
@@ -121,7 +119,7 @@ def stopped(process: subprocess.Popen[str], patience: float = 60.0) -> Iterator[
         try:
             _, complaint = process.communicate(timeout=patience)
             if process.returncode not in (0, 130):
-                progress(f"vangnet ended with {process.returncode}: {complaint[-500:]}")
+                progress(f"vangnet ended with {process.returncode}: {(complaint or '')[-500:]}")
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

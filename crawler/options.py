@@ -23,7 +23,9 @@ CHOICES = {"worker_enrolment": ("open", "closed"), "smtp_security": ("starttls",
 """Options of type str that have one of a few values."""
 
 
-_MAY_BE_ZERO = frozenset({"min_rate", "screen_margin", "unchanged_mib", "quarantine_domains", "metrics_port"})
+_MAY_BE_ZERO = frozenset(
+    {"min_rate", "screen_margin", "unchanged_mib", "quarantine_domains", "metrics_port", "revisit_spacing"}
+)
 
 
 def _option(default: Any, unit: str, help: str) -> Any:
@@ -96,6 +98,11 @@ class Options:
     )
     quarantine_window: float = _option(2_592_000.0, "s", "How far back such matches count.")
     alert_escalation: float = _option(14_400.0, "s", "An alert that nobody answers rises a level this often.")
+    revisit_spacing: float = _option(
+        86_400.0, "s", "Least time between two re-visits of a campaign that grown lists start. 0: they start none."
+    )
+    alert_address: str = _option("", "address", "Who is told of alerts by mail, by the way that notices take.")
+    escalation_address: str = _option("", "address", "Who is told as well when an alert rises. Empty: nobody else.")
     checks_per_day: int = _option(500, "values", "Values that one person may look up with `hashes check` in a day.")
     authority: str = _option("", "", "Name of the authority on whose behalf notices leave; required for them.")
     notice_sender: str = _option("", "address", "Mail address that notices come from; required for them.")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from crawler.cli.context import JSON_OPTION, Globals, emit
+from crawler.cli.context import JSON_OPTION, Globals, emit, tell
 
 _REASON = click.option("--reason", required=True, help="Why; kept sealed.")
+_THEN = "start it with `vangnet campaign start`; in production somebody approves it first"
 SAMPLES = ("lines", "csv", "vics", "vics-1.3", "vics-cases", "ncmec", "interpol")
 
 
@@ -26,14 +27,10 @@ def keys() -> None:
 def add_key(globals_: Globals, name: str, file: Path, as_json: bool) -> None:
     """Register the Ed25519 public key in FILE (PEM) under NAME."""
     from crawler.service import manifests
-    from crawler.service.session import open_session
 
-    with open_session(globals_.open_home(), globals_.user) as at:
+    with globals_.session() as at:
         added = manifests.key_json(manifests.add_key(at.db, at.actor, name, file))
-    if as_json:
-        emit(added)
-    else:
-        click.echo(f"{name}: registered; compare with its owner: sha256 {added['sha256']}")
+    tell(added, f"{name}: registered; compare with its owner: sha256 {added['sha256']}", as_json=as_json)
 
 
 @keys.command(name="list")
@@ -43,9 +40,8 @@ def list_keys(globals_: Globals, as_json: bool) -> None:
     """List the keys."""
     from crawler.cli.tables import print_table
     from crawler.service import manifests
-    from crawler.service.session import open_session
 
-    with open_session(globals_.open_home(), globals_.user) as at:
+    with globals_.session() as at:
         found = manifests.all_keys(at.db, at.actor)
     if as_json:
         emit(found)
@@ -62,14 +58,10 @@ def list_keys(globals_: Globals, as_json: bool) -> None:
 def revoke_key(globals_: Globals, name: str, as_json: bool) -> None:
     """Believe no further manifest of a key."""
     from crawler.service import manifests
-    from crawler.service.session import open_session
 
-    with open_session(globals_.open_home(), globals_.user) as at:
+    with globals_.session() as at:
         manifests.revoke_key(at.db, at.actor, name)
-    if as_json:
-        emit({"name": name, "revoked": True})
-    else:
-        click.echo(f"{name}: revoked")
+    tell({"name": name, "revoked": True}, f"{name}: revoked", as_json=as_json)
 
 
 @click.group()
@@ -84,9 +76,8 @@ def list_quarantine(globals_: Globals, as_json: bool) -> None:
     """List the entries that were put in quarantine, those that wait first."""
     from crawler.cli.tables import print_table
     from crawler.service.quarantine import list_quarantines
-    from crawler.service.session import open_session
 
-    with open_session(globals_.open_home(), globals_.user) as at:
+    with globals_.session() as at:
         found = list_quarantines(at.db, at.actor)
     if as_json:
         emit(found)
@@ -118,17 +109,14 @@ def uphold(globals_: Globals, entry: int, reason: str, as_json: bool) -> None:
 
 def _decide(globals_: Globals, entry: int, reason: str, as_json: bool, *, uphold: bool) -> None:
     from crawler.service import quarantine as acts
-    from crawler.service.session import open_session
     from crawler.service.watch import flood_rule
 
     options = globals_.options()
     act = acts.uphold if uphold else acts.lift
-    with open_session(globals_.open_home(options), globals_.user) as at:
+    with globals_.session() as at:
         done = act(at.db, at.actor, entry, reason=reason, rule=flood_rule(options))
-    if as_json:
-        emit(done)
-    else:
-        click.echo(f"entry {entry}: {done['state']}, {done['moved']} hits {'rejected' if uphold else 'new again'}")
+    moved = f"{done['moved']} hits {'rejected' if uphold else 'new again'}"
+    tell(done, f"entry {entry}: {done['state']}, {moved}", as_json=as_json)
 
 
 @click.command()
@@ -139,9 +127,8 @@ def feedback(globals_: Globals, name: str, as_json: bool) -> None:
     """What became of a list's entries, for its owner: confirmed, rejected, disputed."""
     from crawler.cli.tables import print_table
     from crawler.service.feedback import feedback_for
-    from crawler.service.session import open_session
 
-    with open_session(globals_.open_home(), globals_.user) as at:
+    with globals_.session() as at:
         found = feedback_for(at.db, at.actor, name)
     if as_json:
         emit(found)
@@ -162,16 +149,11 @@ def revisit(globals_: Globals, campaign: str, most: int, as_json: bool) -> None:
     For when a list has grown. Scope, identity and limits are those of CAMPAIGN.
     """
     from crawler.service.revisits import plan_revisit
-    from crawler.service.session import open_session
 
     options = globals_.options()
-    with open_session(globals_.open_home(options), globals_.user) as at:
+    with globals_.session() as at:
         made = plan_revisit(at.db, at.actor, campaign, lab=options.lab, most=most)
-    if as_json:
-        emit(made)
-        return
-    click.echo(f"campaign {made['campaign']}: {made['seeds']} pages and hosts")
-    click.echo(f"start it with `vangnet campaign start {made['campaign']}`; in production somebody approves it first")
+    tell(made, f"campaign {made['campaign']}: {made['seeds']} pages and hosts; {_THEN}", as_json=as_json)
 
 
 @click.command()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crawler.cli import governing
-from crawler.cli.context import JSON_OPTION, Globals, emit
+from crawler.cli.context import JSON_OPTION, Globals, emit, tell
 
 if TYPE_CHECKING:
     from crawler.service.trial import Trial
@@ -63,15 +63,15 @@ def import_(
     In the lab a new list is enabled at once; elsewhere a second person enables each version.
     """
     from crawler.match.entries import ImportOptions
-    from crawler.service import lists as service
-    from crawler.service.session import open_session
+    from crawler.service.imports import import_list
+    from crawler.service.lists import version_json
     from crawler.service.standing import standing_json
 
     options = ImportOptions(
         format=format_name, kind=kind, categories=frozenset(categories) or None, columns=_columns(columns)
     )
-    with open_session(globals_.open_home(), globals_.user) as at, _progress(file.name) as progress:
-        version = service.import_list(
+    with globals_.session() as at, _progress(file.name) as progress:
+        version = import_list(
             at.db,
             at.actor,
             file,
@@ -82,7 +82,7 @@ def import_(
             replace=replace,
             progress=progress,
         )
-        done = service.version_json(version) | standing_json(at.db, version.list)
+        done = version_json(version) | standing_json(at.db, version.list)
     if as_json:
         emit(done)
         return
@@ -108,10 +108,9 @@ def lists_(globals_: Globals, as_json: bool) -> None:
     from crawler.cli.tables import print_table
     from crawler.service import lists as service
     from crawler.service.quarantine import list_quarantines
-    from crawler.service.session import open_session
     from crawler.service.standing import standing_json
 
-    with open_session(globals_.open_home(), globals_.user) as at:
+    with globals_.session() as at:
         rows = service.all_lists(at.db, at.actor)
         found = [service.list_json(row) | standing_json(at.db, row) for row in rows]
         soon = datetime.fromtimestamp(at.db.clock() + _SOON, UTC).date().isoformat()
@@ -129,6 +128,9 @@ def lists_(globals_: Globals, as_json: bool) -> None:
             click.echo(
                 f"the manifest of {row['name']} holds until {row['manifest']['expires']}; import it with another"
             )
+    for row in found:
+        if row["drop_asked"]:
+            click.echo(f"{row['drop_asked']['by']} asks to drop {row['name']}; another person drops it")
     for row in alarms:
         click.echo(
             f"alert of level {row['alert']}: entry {row['entry']} of {row['list']} is in quarantine since "
@@ -149,17 +151,12 @@ def enable(globals_: Globals, name: str, despite: str | None, as_json: bool) -> 
     """
     from crawler.service import enabling
     from crawler.service import lists as service
-    from crawler.service.session import open_session
 
-    options = globals_.options()
-    with open_session(globals_.open_home(options), globals_.user) as at:
+    with globals_.session() as at:
         waiting = enabling.waiting(at.db, at.actor, name)
         trial = None if waiting is None else _tried(globals_, at.db, waiting, as_json)
         row = enabling.enable(at.db, at.actor, name, trial=trial, despite=despite)
-    if as_json:
-        emit(service.list_json(row) | {"trial": trial and trial.to_json()})
-    else:
-        click.echo(f"{name}: enabled")
+    tell(service.list_json(row) | {"trial": trial and trial.to_json()}, f"{name}: enabled", as_json=as_json)
 
 
 @hashes.command()
@@ -169,31 +166,37 @@ def enable(globals_: Globals, name: str, despite: str | None, as_json: bool) -> 
 def disable(globals_: Globals, name: str, as_json: bool) -> None:
     """Match against a list no longer; running crawls neither, within seconds."""
     from crawler.service import lists as service
-    from crawler.service.session import open_session
 
-    with open_session(globals_.open_home(), globals_.user) as at:
+    with globals_.session() as at:
         row = service.set_enabled(at.db, at.actor, name, False)
-    if as_json:
-        emit(service.list_json(row))
-    else:
-        click.echo(f"{name}: disabled")
+    tell(service.list_json(row), f"{name}: disabled", as_json=as_json)
 
 
 @hashes.command()
 @click.argument("name")
+@click.option("--keep", is_flag=True, help="Ask no longer that it be dropped.")
 @JSON_OPTION
 @click.pass_obj
-def drop(globals_: Globals, name: str, as_json: bool) -> None:
-    """Delete a list's entries and the index files that hold them. Its hits stay."""
-    from crawler.service import lists as service
-    from crawler.service.session import open_session
+def drop(globals_: Globals, name: str, keep: bool, as_json: bool) -> None:
+    """Delete a list's entries and the index files that hold them. Its hits stay.
 
-    with open_session(globals_.open_home(), globals_.user) as at:
-        entries = service.drop(at.db, at.actor, name)
-    if as_json:
-        emit({"name": name, "dropped": entries})
+    Outside of the lab that takes two persons: the first one asks, and the list counts as before; another one who does
+    the same within a week drops it.
+    """
+    from crawler.service import dropping
+
+    with globals_.session() as at:
+        if keep:
+            dropping.keep(at.db, at.actor, name)
+            tell({"name": name, "dropped": None, "asked": None}, f"{name}: kept", as_json=as_json)
+            return
+        done = dropping.drop(at.db, at.actor, name)
+    if isinstance(done, dropping.Dropped):
+        document = {"name": name, "dropped": done.entries, "asked": None}
+        tell(document, f"{name}: dropped, {done.entries} entries deleted", as_json=as_json)
     else:
-        click.echo(f"{name}: dropped, {entries} entries deleted")
+        line = f"{name}: counts as before; another person drops it within a week by `vangnet hashes drop {name}`"
+        tell({"name": name, "dropped": None, "asked": dropping.drop_json(done)}, line, as_json=as_json)
 
 
 @hashes.command()
@@ -208,11 +211,10 @@ def check(globals_: Globals, values: tuple[str, ...], as_json: bool) -> None:
     """
     from crawler.cli.tables import print_table
     from crawler.service.checks import check as look_up
-    from crawler.service.session import open_session
 
     options = globals_.options()
     given = tuple(sys.stdin.read().split()) if values == ("-",) else values
-    with open_session(globals_.open_home(options), globals_.user) as at:
+    with globals_.session() as at:
         answers = look_up(at.db, at.actor, given, per_day=options.checks_per_day)
     if as_json:
         emit(answers)
@@ -284,5 +286,12 @@ def _progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name.replace("[", "\\["), total=None)
-        yield lambda position, total: bar.update(task, completed=position, total=total or None)
+        shown = name.replace("[", "\\[")
+        task = bar.add_task(shown, total=None)
+
+        def tell(position: int, total: int) -> None:
+            # What follows is one transaction, which has no middle.
+            read = " (read; into the database)" if total and position >= total else ""
+            bar.update(task, description=shown + read, completed=position, total=total or None)
+
+        yield tell

@@ -129,7 +129,7 @@ def withdraw(context: Globals, *, notice_id: str, as_json: bool) -> None:
 @click.pass_obj
 def send(context: Globals, *, out: Path | None, as_json: bool) -> None:
     """Send what is approved and due. Exits with 1 when one failed, is in doubt or could not be tried."""
-    from crawler.service import delivery
+    from crawler.service import alarms, delivery
     from crawler.service.session import open_session
 
     options = context.options()
@@ -137,6 +137,9 @@ def send(context: Globals, *, out: Path | None, as_json: bool) -> None:
     outbox = delivery.outbox_of(home, options, out)
     with open_session(home, context.user) as at:
         done = delivery.send_notices(home, at.db, at.actor, options, outbox)
+    # Of alerts as well: this command has the mail server's password, where the recorder may have none.
+    if trouble := alarms.trouble_telling(home, options, outbox):
+        click.echo(f"alerts: {trouble}", err=True)
     if as_json:
         emit(done)
     else:

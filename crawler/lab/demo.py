@@ -25,7 +25,7 @@ from crawler.service.accounting import CrawlSummary
 from crawler.service.crawl import CrawlOrder, Progress, crawl_campaign
 from crawler.service.embedded import server_of
 from crawler.service.hits import list_hits
-from crawler.service.lists import import_list
+from crawler.service.imports import import_list
 from crawler.service.rechecks import RecheckOrder
 from crawler.service.report import make_report, write_report
 from crawler.service.session import Session, open_session

@@ -12,8 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 
-MOST_LEVEL = 5
-"""Alerts rise no higher."""
+QUICK_LEVELS = 5
+"""Alerts rise by a level a day from there on."""
+
+_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,13 @@ def unrelated(places: Iterable[Place]) -> int:
 
 
 def level_due(opened_at: float, now: float, every: float) -> int:
-    """The level of an alert that nobody has answered yet: 1 at first, one more after each `every` seconds, at most
-    MOST_LEVEL."""
-    return min(1 + max(int((now - opened_at) // every), 0), MOST_LEVEL)
+    """The level of an alert that nobody has answered yet: 1 at first, one more after each `every` seconds; from
+    QUICK_LEVELS on after each day, or what is longer."""
+    waited = max(now - opened_at, 0.0)
+    quick = (QUICK_LEVELS - 1) * every
+    if waited < quick:
+        return 1 + int(waited // every)
+    return QUICK_LEVELS + int((waited - quick) // max(every, _DAY))
 
 
 def _marks(place: Place) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from crawler.errors import InvalidInput, Refused
 from crawler.match.entries import CODE_BYTES, DIGEST_BYTES
 from crawler.service.actors import require
-from crawler.store import audit, lists, quotas
+from crawler.store import audit, entries, lists, quotas
 from crawler.store.actors import Actor
 from crawler.store.database import Database
 from crawler.store.lists import HashList
@@ -104,7 +104,7 @@ def _exact(db: Database, known: list[HashList], query: _Query) -> list[dict[str,
         for algorithm, value in query.readings.items()
         if algorithm in DIGEST_BYTES
         for row in known
-        for entry in lists.entries_with(db, row.id, algorithm, value)
+        for entry in entries.entries_with(db, row.id, algorithm, value)
     ]
 
 
@@ -122,7 +122,7 @@ def _add_near(
         if algorithm in query.readings
     ]
     by_id = {row.id: row for row in known}
-    for list_id, label, category, value in lists.codes(db, algorithm) if wanted else ():
+    for list_id, label, category, value in entries.codes(db, algorithm) if wanted else ():
         code = int.from_bytes(value, "big")
         for query, matches in wanted:
             distance = (code ^ query).bit_count()

@@ -22,8 +22,8 @@ from crawler.service.accounting import CrawlSummary, close_run, summarised
 from crawler.service.actors import require
 from crawler.service.campaigns import keep_file, require_absolute_seeds, require_approval, stored_campaign
 from crawler.service.deployment import Deployment, Server, joined
+from crawler.service.indexing import ensure_index
 from crawler.service.launch import Launch, alone
-from crawler.service.lists import ensure_index
 from crawler.service.processes import Crew
 from crawler.service.session import Session
 from crawler.store.actors import Actor

@@ -16,8 +16,9 @@ from crawler.errors import IndexCorrupt
 from crawler.home import Home
 from crawler.match.contents import IndexInfo, IndexRow
 from crawler.match.live import MOST_BYTES, ListState, merged, pack_state
-from crawler.service.lists import can_raise, counting, index_of
-from crawler.store import floods, indexes, list_states, lists
+from crawler.service.indexing import index_of
+from crawler.service.lists import can_raise, counting
+from crawler.store import entries, floods, indexes, list_states, lists
 from crawler.store.database import Database, open_store
 from crawler.store.lists import HashList
 
@@ -75,7 +76,9 @@ def _state(db: Database, index: str, chosen: Sequence[HashList]) -> tuple[Publis
     file = indexes.versions(db, index)
     masked = merged(list_states.masked(db, file, chosen))
     counts = {row.id: list_states.added_count(db, row, file.get(row.id, 0)) for row in chosen}
-    known, added, room = dict(file), list[IndexRow](), MOST_ADDED
+    # What does not count is left out, so that nobody takes it for searched.
+    known = {row.id: file[row.id] for row in chosen if row.id in file}
+    added, room = list[IndexRow](), MOST_ADDED
     for row in sorted(chosen, key=lambda row: counts[row.id]):
         if counts[row.id] <= room:
             added += list_states.added(db, row, file.get(row.id, 0))
@@ -111,7 +114,7 @@ def likely(db: Database, names: Sequence[str] = ()) -> list[list[HashList]]:
 def prepared(home: Home, chosen: Sequence[HashList]) -> None:
     """Build the index file of these versions of lists, enabled or not, unless there is one. It is told to nobody."""
     with open_store(home) as db:
-        index_of(home, db, chosen, rows=lists.rows_of_versions)
+        index_of(home, db, chosen, rows=entries.rows_of_versions)
 
 
 def _file(home: Home, index: str) -> Path:

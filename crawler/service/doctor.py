@@ -22,6 +22,7 @@ from crawler.home import Home
 from crawler.options import Options
 from crawler.service import heads
 from crawler.service.actors import identify, require
+from crawler.service.alarms import check_alerts
 from crawler.service.data import data_status
 from crawler.service.findings import Check, Finding, Level, Look, ok, problem, warning
 from crawler.service.notices import issuer_of, notice_json
@@ -253,5 +254,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_schedule,
     check_notices,
     check_record,
+    check_alerts,
 )
 """What `vangnet doctor` looks at, in this order."""

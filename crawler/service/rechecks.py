@@ -27,8 +27,8 @@ from crawler.records import Candidate, Discovered, Kind, RunId
 from crawler.service.actors import require
 from crawler.service.campaigns import require_approval, stored_campaign
 from crawler.service.deployment import Deployment, Server, joined
+from crawler.service.indexing import ensure_index
 from crawler.service.launch import alone
-from crawler.service.lists import ensure_index
 from crawler.service.processes import Crew
 from crawler.store import audit, rechecks
 from crawler.store.actors import Actor

@@ -22,6 +22,7 @@ from crawler.meters import FRONTIER
 from crawler.options import Options
 from crawler.parts import frontier_of, tables_of
 from crawler.recorder import Recorder
+from crawler.service.background import Revisitor
 from crawler.service.deployment import Deployment
 from crawler.service.enrol import Doorkeeper
 from crawler.service.heads import keep_published
@@ -70,7 +71,9 @@ async def _record(client: Client, options: Options, home: Home, stop: asyncio.Ev
             deployment = Deployment(control, frontier)
             lists = ListKeeper(db, deployment, ListFeed(client, options.key_prefix), secret)
             metering = [_meter(frontier, stop)] if options.metrics_port else []
-            settling = [keep_settled(db, deployment, stop)] if alone else []
+            # A crawl that brings its own workers ends them with its run, and begins with what is promising itself.
+            again = Revisitor(db, options, deployment, public_key(secret))
+            settling = [keep_settled(db, deployment, stop), again.run(stop)] if alone else []
             standing = (keep_watch(db, options, stop), keep_published(db, options.audit_heads, stop))
             await asyncio.gather(recorder.run(stop), keeper.run(stop), lists.run(stop), *standing, *settling, *metering)
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,13 +42,13 @@ def revisits(pages: list[HitPage]) -> Iterator[str]:
     yield from seen
 
 
-def promising(db: Database, campaign: Campaign, most: int = MOST) -> list[str]:
+def promising(db: Database, campaign: Campaign, most: int = MOST, finders: Sequence[str] = ()) -> list[str]:
     """The seeds that the best pages of hits stand for, as far as the campaign's scope may admit them, best first.
 
-    most: pages that are looked at.
+    most: pages that are looked at.  finders: campaigns whose finds count, all for none.
     """
     rules, tables = campaign.plain_rules(), bool(campaign.scope.countries or campaign.scope.asns)
-    found = (url for url in revisits(hit_pages(db, most)) if len(url) <= _LONGEST)
+    found = (url for url in revisits(hit_pages(db, most, finders)) if len(url) <= _LONGEST)
     return [url for url in found if not rules.objection(url, tables=tables)]
 
 
@@ -64,14 +64,23 @@ def plan_revisit(db: Database, actor: Actor, base: str, *, lab: bool, most: int 
     """
     require(db, actor, "lists.revisit")
     campaign = stored_campaign(db, base, lab=lab)
-    seeds = promising(db, campaign, min(most, MOST))
+    return keep_revisit(db, actor, campaign, promising(db, campaign, min(most, MOST)))
+
+
+def name_of(base: str) -> str:
+    """The name of the campaign that visits again what `base` found."""
+    return base[: 64 - len(SUFFIX)] + SUFFIX
+
+
+def keep_revisit(db: Database, actor: Actor, campaign: Campaign, seeds: list[str]) -> dict[str, Any]:
+    """As `plan_revisit`, of these seeds; for who was asked already whether he may. Raises InvalidInput without one."""
+    base, name = campaign.name, name_of(campaign.name)
     if not seeds:
         raise InvalidInput(f"nothing was found in the scope of campaign {base!r} yet; there is nothing to visit again")
-    name = base[: 64 - len(SUFFIX)] + SUFFIX
     text = _text(campaign, name, seeds)
-    parse_campaign(text, f"campaign {name}", lab=lab)
-    changed = campaigns.save(db, actor, name, text, hashlib.sha256(text.encode()).hexdigest(), replace=True)
+    parse_campaign(text, f"campaign {name}", lab=db.home.lab)
     with db.write():
+        changed = campaigns.save(db, actor, name, text, hashlib.sha256(text.encode()).hexdigest(), replace=True)
         audit.append(db, actor, "lists.revisit", name, detail={"base": base, "seeds": len(seeds)})
     return {"campaign": name, "seeds": len(seeds), "changed": changed}
 

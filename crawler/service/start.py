@@ -15,8 +15,8 @@ from crawler.records import RunId
 from crawler.service.actors import require
 from crawler.service.campaigns import require_absolute_seeds, require_approval, stored_campaign
 from crawler.service.deployment import Server, joined
+from crawler.service.indexing import ensure_index
 from crawler.service.launch import Launch, alone
-from crawler.service.lists import ensure_index
 from crawler.service.settle import settle_alone
 from crawler.store import campaigns
 from crawler.store.actors import Actor

@@ -11,7 +11,7 @@ from typing import Any
 from crawler.errors import HomeUnusable
 from crawler.fingerprint.options import FingerprintOptions
 from crawler.match.index import build_index, open_index
-from crawler.store import lists
+from crawler.store import entries
 from crawler.store.database import Database
 from crawler.store.lists import HashList
 
@@ -58,7 +58,7 @@ def try_list(db: Database, row: HashList, corpus: Corpus, *, progress: Callable[
 
     try:
         with TemporaryDirectory(dir=db.home.root, prefix="trial-") as directory:
-            built = build_index(lists.latest_rows(db, row), Path(directory), ())
+            built = build_index(entries.latest_rows(db, row), Path(directory), ())
             matcher = Matcher(open_index(built.path, built.sha256))
             images, found = 0, []
             options = FingerprintOptions(full_decode=True)
@@ -74,7 +74,7 @@ def try_list(db: Database, row: HashList, corpus: Corpus, *, progress: Callable[
                     progress(images)
     except OSError as error:
         raise HomeUnusable(f"home {db.home.root}: {error.strerror}; make room, or mend it") from error
-    labels = lists.entry_facts(db, [match.entry for _, match in found])
+    labels = entries.entry_facts(db, [match.entry for _, match in found])
     return Trial(
         row.id,
         row.version,

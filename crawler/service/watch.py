@@ -1,5 +1,5 @@
 """What the recorder's process looks after between batches: floods that were not seen yet, alerts that nobody answers,
-and thresholds that somebody changed."""
+who is told of them, and thresholds that somebody changed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import structlog
 from crawler.errors import VangnetError
 from crawler.options import Options
 from crawler.review.quarantine import FloodRule
+from crawler.service.alarms import tell
 from crawler.store import alerts, floods, thresholds
 from crawler.store.database import Database
 
@@ -31,13 +32,18 @@ def flood_rule(options: Options) -> FloodRule:
 
 async def keep_watch(db: Database, options: Options, stop: asyncio.Event) -> None:
     """Look once a minute, until `stop` is set."""
+    silent = ""
     for number in count():
         if stop.is_set():
             return
         try:
             look(db, options, sweep=number % _SWEEP == 0)
+            await asyncio.to_thread(tell, db.home, options)
+            silent = ""
         except VangnetError as error:
-            _log.warning("alerts not looked after", error=str(error))
+            if str(error) != silent:
+                _log.error("alerts not looked after; tried again each minute", error=str(error))
+            silent = str(error)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _EVERY)
 

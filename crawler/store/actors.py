@@ -35,11 +35,13 @@ RECORDER: Final = Actor("recorder")
 """The service that writes what the workers report."""
 SETTLER: Final = Actor("settler")
 """The service that ends runs in which nothing is left to do."""
+REVISITOR: Final = Actor("revisitor")
+"""The service that visits again what is known when lists have grown."""
 DESK: Final = Actor("desk")
 """The service that ends leases and holds in time."""
 VISITOR: Final = Actor("visitor")
 """Whoever is not signed in, for the audit record."""
-SERVICES: Final = frozenset(actor.name for actor in (RECORDER, SETTLER, DESK, VISITOR))
+SERVICES: Final = frozenset(actor.name for actor in (RECORDER, SETTLER, REVISITOR, DESK, VISITOR))
 """Names under which no person may be registered."""
 
 

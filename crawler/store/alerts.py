@@ -6,12 +6,16 @@ Every function that writes is part of the caller's transaction.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from crawler.review.quarantine import level_due
 from crawler.store import audit
 from crawler.store.actors import RECORDER, Actor, register
 from crawler.store.database import Database
 from crawler.store.sealed import new_id
+
+Recipient = Literal["first", "next"]
+"""Who is told of every alert, and who is told as well once it has risen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +78,34 @@ def close_alert(db: Database, actor: Actor, kind: str, object_id: str) -> None:
         kind,
         object_id,
     )
+
+
+def mail_due(db: Database, alert: Alert, recipient: Recipient) -> int | None:
+    """How often the mail of an alert's present level was tried; None when it is not due, or was taken."""
+    sql = "SELECT attempts, next_attempt_at FROM alert_mails WHERE alert = ? AND level = ? AND recipient = ?"
+    row = db.row(sql, alert.id, alert.level, recipient)
+    if row is None:
+        return 0
+    due = row["next_attempt_at"] is not None and row["next_attempt_at"] <= db.clock()
+    return int(row["attempts"]) if due else None
+
+
+def note_mail(
+    db: Database, alert: Alert, recipient: Recipient, *, attempts: int, result: str, again: float | None
+) -> None:
+    """One more attempt. attempts: with this one.  result: what it came to.  again: when the next one is due, None once
+    it was taken."""
+    sent = db.clock() if again is None else None
+    row = (alert.id, alert.level, recipient, attempts, again, sent)
+    db.execute("INSERT OR REPLACE INTO alert_mails VALUES (?, ?, ?, ?, ?, ?)", *row)
+    detail = {"alert": alert.id, "level": alert.level, "to": recipient, "attempt": attempts, "result": result}
+    audit.append(db, RECORDER, "alerts.mail", alert.object, detail=detail)
+
+
+def untold(db: Database) -> list[Alert]:
+    """The open alerts of whose present level nobody has been told by mail."""
+    told = {
+        (row["alert"], row["level"])
+        for row in db.rows("SELECT alert, level FROM alert_mails WHERE sent_at IS NOT NULL")
+    }
+    return [alert for alert in open_alerts(db) if (alert.id, alert.level) not in told]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crawler.records import RunId
@@ -53,21 +53,49 @@ def note_index(db: Database, run: RunId, index: str) -> None:
 
 
 def has_grown(db: Database, run: RunId, index: str) -> bool:
-    """Whether a block list of this index file is in a later version, or was not in it at all, when the run before of
-    the same campaign ended. False where no run before is on record with its index."""
+    """Whether a block list of this index file has entries that came after the run before of the same campaign. False
+    where no run before is on record with its index."""
     before = db.value(
         "SELECT index_sha256 FROM run_indexes WHERE campaign = ? AND run < ? ORDER BY run DESC, at DESC LIMIT 1",
         run.campaign,
         run.number,
     )
-    later = db.value(
-        "SELECT 1 FROM index_lists AS now JOIN hash_lists ON id = now.list_id AND kind = 'block' "
-        "WHERE now.sha256 = ?2 AND NOT EXISTS (SELECT 1 FROM index_lists AS old WHERE old.sha256 = ?1 "
-        "AND old.list_id = now.list_id AND old.version >= now.version)",
-        before,
-        index,
+    return before is not None and _grown(db, _held(db, [before]), _held(db, [index]))
+
+
+def is_behind(db: Database, campaigns: Sequence[str], served: Mapping[int, int]) -> bool:
+    """Whether block lists have entries that the latest runs of these campaigns did not look for from their beginning.
+
+    served: list id -> version, of the lists that count.  False where none of these runs is on record with its index.
+    """
+    known = False
+    for campaign in campaigns:
+        rows = db.rows(
+            "SELECT index_sha256 FROM run_indexes WHERE campaign = ?1 "
+            "AND run = (SELECT max(run) FROM run_indexes WHERE campaign = ?1)",
+            campaign,
+        )
+        if rows and not _grown(db, _held(db, [row["index_sha256"] for row in rows]), served):
+            return False
+        known = known or bool(rows)
+    return known
+
+
+def _held(db: Database, indexes: Sequence[str]) -> dict[int, int]:
+    """List id -> the oldest version of it in these index files; lists that one of them lacks are left out."""
+    sql = "SELECT list_id, version FROM index_lists WHERE sha256 = ?"
+    held = [{row["list_id"]: row["version"] for row in db.rows(sql, index)} for index in set(indexes)]
+    common = set.intersection(*(set(each) for each in held))
+    return {list_id: min(each[list_id] for each in held) for list_id in common}
+
+
+def _grown(db: Database, before: Mapping[int, int], after: Mapping[int, int]) -> bool:
+    """Whether entries of block lists came between these versions of them (list id -> version)."""
+    sql = (
+        "SELECT 1 FROM list_versions AS came JOIN hash_lists ON id = list_id AND kind = 'block' "
+        "WHERE list_id = ? AND came.version > ? AND came.version <= ? AND added > 0 AND NOT gone LIMIT 1"
     )
-    return before is not None and later is not None
+    return any(db.value(sql, each, before.get(each, 0), version) is not None for each, version in after.items())
 
 
 def seen_since(db: Database, list_id: int, versions: int = 5) -> list[Seen]:
@@ -97,15 +125,21 @@ def seen_since(db: Database, list_id: int, versions: int = 5) -> list[Seen]:
     return found
 
 
-def hit_pages(db: Database, most: int) -> list[HitPage]:
-    """The pages where something was found, those first that are worth most to visit now; at most so many."""
+def hit_pages(db: Database, most: int, campaigns: Sequence[str] = ()) -> list[HitPage]:
+    """The pages where something was found, those first that are worth most to visit now; at most so many.
+
+    campaigns: whose finds count, all for none.
+    """
     now = db.clock()
     rows = db.stream(
         """
         SELECT min(hits.id), count(DISTINCT image_id), max(last)
         FROM hits JOIN (SELECT hit_id, max(found_at) AS last FROM sightings GROUP BY hit_id) ON hit_id = hits.id
-        WHERE status NOT IN ('rejected', 'quarantined') GROUP BY coalesce(page_url_blind, image_url_blind)
-        """
+        WHERE status NOT IN ('rejected', 'quarantined')
+            AND (?1 = '[]' OR campaign IN (SELECT value FROM json_each(?1)))
+        GROUP BY coalesce(page_url_blind, image_url_blind)
+        """,
+        json.dumps(list(campaigns)),
     )
     best = heapq.nlargest(most, rows, key=lambda row: (expected_yield(row[1], now - row[2]), row[0]))
     return [HitPage(_url(db, hit), count, last) for hit, count, last in best]

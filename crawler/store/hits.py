@@ -16,9 +16,9 @@ from crawler.review.states import START, Event
 from crawler.store import audit, decisions
 from crawler.store.actors import RECORDER
 from crawler.store.database import Database
+from crawler.store.entries import EntryFacts, entry_facts
 from crawler.store.hit_marks import remark
 from crawler.store.indexes import versions
-from crawler.store.lists import EntryFacts, entry_facts
 from crawler.store.retention import erased_mark
 from crawler.store.sealed import new_id
 from crawler.urls import resource_key

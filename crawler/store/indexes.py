@@ -12,6 +12,7 @@ from crawler.store.database import Database
 from crawler.store.lists import HashList
 
 _DIGITS = 18
+_NEVER = float("inf")
 _WITHOUT = "without "
 
 
@@ -56,10 +57,41 @@ def versions(db: Database, name: str) -> Mapping[int, int]:
     """
     digest, _, number = name.partition("+")
     held = db.rows("SELECT list_id, version FROM index_lists WHERE sha256 = ?", digest)
-    if number.isdecimal() and len(number) < _DIGITS:
-        # A list that is left out of a state has not moved since the file.
-        held += db.rows("SELECT list_id, version FROM list_state_versions WHERE number = ?", int(number))
+    if number.isdecimal() and len(number) < _DIGITS and _sent(db, int(number)):
+        # A state is whole: a list of the file that it leaves out was masked.
+        held = db.rows("SELECT list_id, version FROM list_state_versions WHERE number = ?", int(number))
     return {row["list_id"]: row["version"] for row in held}
+
+
+def counted(db: Database, name: str, hit_id: str) -> bool:
+    """Whether what was matched against had an entry by which a hit's image would have been found: one that raised the
+    hit, and that was neither withdrawn nor upheld in quarantine, of a list that counted.
+
+    name: as in `versions`. What it says of an index that is not ours is yes.
+    """
+    searched = versions(db, name)
+    if not searched and not _ours(db, name):
+        return True
+    found = db.rows(
+        "SELECT hash_entries.list_id, first_version, withdrawn_version FROM matches "
+        "JOIN hash_entries ON hash_entries.id = entry_id "
+        "WHERE hit_id = ? AND benign = 0 AND matches.algorithm <> 'phash' "
+        "AND entry_id NOT IN (SELECT entry_id FROM entry_quarantines WHERE state = 'upheld')",
+        hit_id,
+    )
+    return any(
+        row["first_version"] <= searched.get(row["list_id"], 0)
+        and searched[row["list_id"]] < (row["withdrawn_version"] or _NEVER)
+        for row in found
+    )
+
+
+def _ours(db: Database, name: str) -> bool:
+    return db.value("SELECT 1 FROM index_lists WHERE sha256 = ?", name.partition("+")[0]) is not None
+
+
+def _sent(db: Database, number: int) -> bool:
+    return db.value("SELECT 1 FROM list_states WHERE number = ?", number) is not None
 
 
 def without(db: Database, digest: str) -> set[int]:

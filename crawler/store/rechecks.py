@@ -14,7 +14,7 @@ from crawler.review.states import Event, Status, after
 from crawler.store import audit, decisions
 from crawler.store.actors import RECORDER
 from crawler.store.database import Database, Row
-from crawler.store.indexes import versions
+from crawler.store.indexes import counted
 from crawler.store.retention import ERASED
 from crawler.store.sealed import new_id
 
@@ -138,8 +138,6 @@ def _open_visits(db: Database, report: RecheckReport) -> list[Row]:
 
 def _visit(db: Database, row: Row, report: RecheckReport, attribution: Attribution) -> Visit:
     url = db.sealer.open("hits", "image_url", row["hit_id"], row["image_url"])
-    matched = db.rows("SELECT list_id FROM matches WHERE hit_id = ? AND benign = 0", row["hit_id"])
-    searched = versions(db, report.index)
     return Visit(
         answer=report.answer,
         same=any(is_same(db, row["hit_id"], image) for image in report.found),
@@ -148,7 +146,7 @@ def _visit(db: Database, row: Row, report: RecheckReport, attribution: Attributi
         other_hoster=report.address != row["first_ip"]
         and _hoster(attribution) != _first_hoster(db, row["attribution"]),
         expiring=is_expiring(url.partition("#")[0]),
-        covered=not searched or any(match["list_id"] in searched for match in matched),
+        covered=counted(db, report.index, row["hit_id"]),
         inline="#data-" in url,
     )
 

@@ -9,7 +9,9 @@ import pytest
 
 from crawler.match.entries import ImportOptions
 from crawler.match.importers.synthetic import WRITERS, pictures
-from crawler.service.lists import all_lists, ensure_index, import_list
+from crawler.service.imports import import_list
+from crawler.service.indexing import ensure_index
+from crawler.service.lists import all_lists
 from tests.store.factories import ANNA, store_at
 
 

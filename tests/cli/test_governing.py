@@ -15,7 +15,7 @@ from crawler.match.importers.synthetic import WRITERS
 from crawler.records import AddressFacts, Attribution, RowMatch
 from crawler.review.quarantine import FloodRule
 from crawler.service import actors
-from crawler.store import floods, lists
+from crawler.store import entries, floods, lists
 from crawler.store.hits import record_many
 from tests.cli.running import Ran, Run, runner
 from tests.service.governed import public_pem, signed_manifest
@@ -95,6 +95,14 @@ def test_two_persons_bring_a_list_into_service(production: Run, tmp_path: Path) 
     assert (again["enabled"], again["trial"]) == (True, None)
     assert production("hashes", "keys", "revoke", "owner").out == "owner: revoked\n"
     assert production("hashes", "keys", "revoke", "owner").code == 2
+    asked = production(*anna, "hashes", "drop", "tulips", "--json").document()
+    assert (asked["dropped"], asked["asked"]["by"]) == (None, "anna")
+    assert production("hashes", "lists", "--json").document()[0]["drop_asked"] == asked["asked"]
+    assert "anna asks to drop tulips" in production("hashes", "lists").out
+    assert production(*anna, "hashes", "drop", "tulips").code == 3
+    assert production(*bert, "hashes", "drop", "tulips", "--keep").out == "tulips: kept\n"
+    assert "counts as before" in production(*anna, "hashes", "drop", "tulips").out
+    assert production(*bert, "hashes", "drop", "tulips").out == "tulips: dropped, 20 entries deleted\n"
 
 
 def test_a_manifest_that_expires_soon_is_named(production: Run, tmp_path: Path) -> None:
@@ -124,7 +132,7 @@ def test_what_the_trial_found_is_shown(production: Run, tmp_path: Path, monkeypa
 def test_quarantine_is_shown_and_answered(vangnet: Run, tmp_path: Path) -> None:
     with store_at(tmp_path) as db:
         add_list(db, [code_entry(1), code_entry(2)])
-        first, second = (row.entry for row in lists.index_rows(db, lists.all_lists(db)))
+        first, second = (row.entry for row in entries.index_rows(db, lists.all_lists(db)))
         for number in range(12):
             name, entry = f"site{number}.example", (first, second)[number % 2]
             found = image(f"image {number}", RowMatch(entry, "pdq", 12, 31))

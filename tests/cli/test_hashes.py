@@ -39,7 +39,7 @@ def test_import_lists_check_and_drop(vangnet: Run, file: Path) -> None:
     assert [match["list"] for match in answer["matches"]] == ["tulips"]
     assert vangnet("hashes", "disable", "tulips", "--json").document()["enabled"] is False
     assert vangnet("hashes", "enable", "tulips", "--json").document()["enabled"] is True
-    assert vangnet("hashes", "drop", "tulips", "--json").document() == {"name": "tulips", "dropped": 2}
+    assert vangnet("hashes", "drop", "tulips", "--json").document() == {"name": "tulips", "dropped": 2, "asked": None}
     assert vangnet("hashes", "lists", "--json").document() == []
     acts = [event["act"] for event in vangnet("audit", "list", "--json").document()]
     assert acts == ["lists.import", "lists.check", "lists.disable", "lists.enable", "lists.drop"]

@@ -91,7 +91,7 @@ def crawl(tmp_path: Path, site: Site) -> Iterator[Crawl]:
     own.mkdir(mode=0o700)
     with ExitStack() as stack:
         server = stack.enter_context(embedded_server(own))
-        vangnet = Vangnet(tmp_path / "home", environment={"REDIS_URL": server.url})
+        vangnet = Vangnet(tmp_path / "home", environment={"REDIS_URL": server.url, "VANGNET_REVISIT_SPACING": "0"})
         vangnet.hash_list(sha256(PICTURES["a"]), OTHER, name="a")
         vangnet.hash_list(sha256(PICTURES["b"]), name="b")
         vangnet.json("campaign", "create", vangnet.campaign(site.root + "/", rate=45))

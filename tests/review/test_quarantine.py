@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.review.quarantine import MOST_LEVEL, FloodRule, Place, level_due, unrelated
+from crawler.review.quarantine import FloodRule, Place, level_due, unrelated
 
 
 def place(number: int, domain: str | None = None, icann: str | None = None) -> Place:
@@ -60,4 +60,6 @@ def test_the_rule() -> None:
 def test_levels_rise_with_time_and_end() -> None:
     hour = 3_600.0
     assert [level_due(100.0, 100.0 + hours * hour, 4 * hour) for hours in (-1, 0, 3.9, 4, 8)] == [1, 1, 1, 2, 3]
-    assert level_due(0.0, 1e9, hour) == MOST_LEVEL
+    # Then daily, for as long as nobody answers.
+    assert [level_due(0.0, 16 * hour + days * 24 * hour, 4 * hour) for days in (0, 0.9, 1, 7)] == [5, 5, 6, 12]
+    assert level_due(0.0, 4 * 72 * hour + 72 * hour, 72 * hour) == 6

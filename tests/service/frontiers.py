@@ -42,7 +42,7 @@ CAMPAIGN = parse_campaign(FILE, "nightly.toml", lab=True)
 class Frontier:
     """As much of a frontier as the acts ask for. looks: what `counts` answers in turn, the last one for ever.
 
-    acts: what was done, in order.  forgotten: set once a run was.
+    acts: what was done, in order.  forgotten, held: set once a run was.
     """
 
     looks: list[RunCounts] = field(default_factory=lambda: [RunCounts()])
@@ -50,6 +50,7 @@ class Frontier:
     hosts: list[Coverage] = field(default_factory=list)
     acts: list[tuple[object, ...]] = field(default_factory=list)
     forgotten: asyncio.Event = field(default_factory=asyncio.Event)
+    held: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def counts(self, run: RunId) -> RunCounts:
         return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
@@ -75,6 +76,8 @@ class Frontier:
 
     async def hold(self, run: RunId, held: bool) -> None:
         self.acts.append(("hold", run, held))
+        if held:
+            self.held.set()
 
     async def forget(self, run: RunId) -> None:
         self.acts.append(("forget", run))

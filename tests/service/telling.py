@@ -16,8 +16,8 @@ from crawler.bus.lists import ListFeed, Published, Unread
 from crawler.match.live import ListState, unpack_state
 from crawler.records import RunId
 from crawler.service.deployment import Deployment
+from crawler.service.indexing import ensure_index
 from crawler.service.listkeeper import ListKeeper
-from crawler.service.lists import ensure_index
 from crawler.store import campaigns
 from crawler.store.database import Database
 from tests.service.frontiers import CAMPAIGN, Frontier, keep

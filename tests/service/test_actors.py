@@ -22,9 +22,11 @@ from crawler.service.case_acts import (
 )
 from crawler.service.cases import take_case
 from crawler.service.checks import check
+from crawler.service.dropping import drop
 from crawler.service.hits import confirm_hit, list_hits, reject_hit, show_hit
+from crawler.service.imports import import_list
 from crawler.service.keys import rotate_keys
-from crawler.service.lists import all_lists, drop, import_list, set_enabled
+from crawler.service.lists import all_lists, set_enabled
 from crawler.service.upkeep import back_up, retain
 from crawler.service.users import disable_user, list_users
 from crawler.store import audit

@@ -6,7 +6,7 @@ from crawler.errors import InvalidInput
 from crawler.records import RowMatch
 from crawler.service.feedback import feedback_for
 from crawler.service.hits import confirm_hit, reject_hit
-from crawler.store import audit, lists
+from crawler.store import audit, entries, lists
 from crawler.store.database import Database
 from crawler.store.hits import record
 from tests.store.factories import ANNA, ATTRIBUTION, add_list, code_entry, digest_entry, image, report
@@ -26,14 +26,14 @@ def found(db: Database) -> dict[str, list[str]]:
     """Two hits of each entry with a digest. Returns label or digest -> hits."""
     add_list(db, ENTRIES)
     made: dict[str, list[str]] = {}
-    for row in lists.index_rows(db, lists.all_lists(db)):
+    for row in entries.index_rows(db, lists.all_lists(db)):
         for number in range(2 if row.algorithm == "sha256" else 1):
             url = f"https://gallery.example/{row.entry}/{number}.jpg"
             at = report(
                 f"{row.entry}-{number}", image_url=url, found=image(url, RowMatch(row.entry, row.algorithm, 0, 31))
             )
             if row.algorithm != "phash":
-                facts = lists.entry_facts(db, [row.entry])[row.entry]
+                facts = entries.entry_facts(db, [row.entry])[row.entry]
                 name = row.value.hex() if facts.label == str(row.entry) else facts.label
                 made.setdefault(name, []).append(record(db, at, ATTRIBUTION).hit_id)
     return made

@@ -23,7 +23,9 @@ from crawler.match.importers.synthetic import WRITERS, pictures
 from crawler.match.index import open_index
 from crawler.records import Disclosure
 from crawler.service import enabling, manifests
-from crawler.service.lists import ensure_index, import_list, set_enabled
+from crawler.service.imports import import_list
+from crawler.service.indexing import ensure_index
+from crawler.service.lists import set_enabled
 from crawler.service.trial import Trial, WouldHit, try_list
 from crawler.store import audit, lists
 from crawler.store import manifests as kept

@@ -15,12 +15,14 @@ from crawler.match.index import open_index
 from crawler.match.live import unpack_state
 from crawler.records import RowMatch
 from crawler.service import differences, listkeeper
+from crawler.service.dropping import drop
 from crawler.service.listkeeper import ListKeeper
-from crawler.service.lists import drop, set_enabled
+from crawler.service.lists import set_enabled
 from crawler.store import audit
 from crawler.store.database import Database
 from crawler.store.hit_views import hit_json
 from crawler.store.hits import record
+from crawler.store.indexes import versions
 from tests.service.telling import KEY, SECRET, SEED, Told, telling
 from tests.store.factories import ANNA, ATTRIBUTION, add_list, digest_entry, image, report
 
@@ -40,6 +42,8 @@ async def test_disabled_and_withdrawn_entries_are_masked_and_new_ones_added(told
     numbers = sorted((told.entry("a"), told.entry("b")))
     assert second.number > first.number
     assert (second.masked, second.added) == (((numbers[0], numbers[1]),), ())
+    searched = [versions(told.db, f"{state.index}+{state.number}") for state in (first, second)]
+    assert [len(each) for each in searched] == [2, 1]  # what is disabled was not looked for
     set_enabled(told.db, ANNA, "tulips", True)
     assert (await told.state()).masked == ()
     add_list(told.db, [digest_entry("b"), digest_entry("d")], "tulips")

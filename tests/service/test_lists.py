@@ -12,7 +12,10 @@ from crawler.match.entries import ImportOptions
 from crawler.match.importers.synthetic import WRITERS, pictures
 from crawler.match.index import open_index
 from crawler.service.checks import MAX_VALUES, check
-from crawler.service.lists import all_lists, drop, ensure_index, import_list, list_json, set_enabled, version_json
+from crawler.service.dropping import Dropped, drop
+from crawler.service.imports import import_list
+from crawler.service.indexing import ensure_index
+from crawler.service.lists import all_lists, list_json, set_enabled, version_json
 from crawler.store import audit
 from crawler.store.database import Database
 from crawler.store.lists import ListVersion
@@ -236,7 +239,7 @@ def test_named_lists_must_be_there_and_enabled(db: Database, file: Path) -> None
 def test_a_dropped_list_takes_its_index_files_along(db: Database, file: Path) -> None:
     imported(db, file)
     index = ensure_index(db.home, db)
-    assert drop(db, ANNA, "tulips") == 4
+    assert drop(db, ANNA, "tulips") == Dropped(4)
     assert not index.path.exists()
     with pytest.raises(NothingToMatch):
         ensure_index(db.home, db)

@@ -16,8 +16,10 @@ from crawler.match.live import ListState
 from crawler.records import RowMatch
 from crawler.review.quarantine import FloodRule
 from crawler.service import differences, enabling
+from crawler.service.dropping import drop
+from crawler.service.imports import import_list
 from crawler.service.listkeeper import ListKeeper
-from crawler.service.lists import can_raise, counting, drop, import_list, set_enabled
+from crawler.service.lists import can_raise, counting, set_enabled
 from crawler.service.quarantine import lift, uphold
 from crawler.service.trial import Trial
 from crawler.store import audit, lists
@@ -168,6 +170,7 @@ async def test_an_entry_that_a_file_was_built_without_counts_again_when_it_is_li
     put_in_quarantine(told.db, entry)
     uphold(told.db, ANNA, entry, reason="a logo", rule=RULE)
     drop(told.db, ANNA, "roses")
+    drop(told.db, BERT, "roses")
     state = await told.new_file(old)
     assert counts(told, state) == {told.entry("b")}
     lift(told.db, ANNA, entry, reason="no logo", rule=RULE)

@@ -15,7 +15,9 @@ from crawler.errors import HomeUnusable, StoreUnavailable
 from crawler.match.entries import ImportOptions
 from crawler.match.index import Index, open_index
 from crawler.service.checks import check
-from crawler.service.lists import all_lists, ensure_index, import_list
+from crawler.service.imports import import_list
+from crawler.service.indexing import ensure_index
+from crawler.service.lists import all_lists
 from crawler.store import audit
 from crawler.store.database import Database
 from tests.store.factories import ANNA

@@ -10,8 +10,8 @@ from crawler.records import AddressFacts, Attribution, RowMatch
 from crawler.review.quarantine import FloodRule
 from crawler.service import quarantine
 from crawler.service.hits import confirm_hit
-from crawler.service.lists import ensure_index
-from crawler.store import alerts, audit, floods, lists
+from crawler.service.indexing import ensure_index
+from crawler.store import alerts, audit, entries, floods, lists
 from crawler.store.database import Database
 from crawler.store.decisions import decisions_json
 from crawler.store.hits import record_many
@@ -31,7 +31,7 @@ def entry(db: Database) -> int:
 
 
 def rows(db: Database) -> Sequence[lists.IndexRow]:
-    return list(lists.index_rows(db, lists.all_lists(db)))
+    return list(entries.index_rows(db, lists.all_lists(db)))
 
 
 def number_of(db: Database, algorithm: str, but: int = 0) -> int:

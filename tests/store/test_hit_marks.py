@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crawler.records import RowMatch
-from crawler.store import lists
+from crawler.store import entries, lists
 from crawler.store.database import Database
 from crawler.store.decisions import decide_many
 from crawler.store.hit_marks import CLOSED, Marked, remark_list
@@ -17,7 +17,7 @@ from tests.store.factories import ANNA, ATTRIBUTION, add_list, digest_entry, ima
 def entry(db: Database, name: str, text: str = "a") -> int:
     row = lists.find(db, name)
     assert row is not None
-    ((found),) = lists.entries_with(db, row.id, "sha256", digest_entry(text).value)
+    ((found),) = entries.entries_with(db, row.id, "sha256", digest_entry(text).value)
     return found.id
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from crawler.match.index import IndexInfo
 from crawler.records import AddressFacts, Attribution, HitReport, RowMatch, RunId
-from crawler.store import audit, indexes, lists
+from crawler.store import audit, entries, indexes, lists
 from crawler.store.database import Database, open_store
 from crawler.store.decisions import add_note, decide, decisions_json, note_text
 from crawler.store.hit_views import hit_json, hits_json, run_counts, sightings_json, state_of
@@ -41,7 +41,7 @@ def listed(db: Database) -> None:
             code_entry(1, "phash"),
         ],
     )
-    rows = lists.index_rows(db, lists.all_lists(db))
+    rows = entries.index_rows(db, lists.all_lists(db))
     by_algorithm = {row.algorithm: row.entry for row in rows}
     order = ("sha256", "md5", "pdq", "phash")
     with db.write():
@@ -275,10 +275,10 @@ def test_dimensions_may_come_later(db: Database) -> None:
 def test_near_hits_follow_the_policy_of_every_list(db: Database) -> None:
     add_list(db, [code_entry(1)], "mild", near="confirm")
     add_list(db, [code_entry(1)], "strict", near="assess")
-    mild, strict = (row.entry for row in lists.index_rows(db, lists.all_lists(db)))
+    mild, strict = (row.entry for row in entries.index_rows(db, lists.all_lists(db)))
     states = []
-    for number, entries in enumerate([(mild,), (strict,), (mild, strict), (999,)]):
-        found = image(str(number), *(RowMatch(entry, "pdq", 4, 31) for entry in entries))
+    for number, numbers in enumerate([(mild,), (strict,), (mild, strict), (999,)]):
+        found = image(str(number), *(RowMatch(entry, "pdq", 4, 31) for entry in numbers))
         done = record(db, report(f"s{number}", found=found), ATTRIBUTION)
         state = state_of(db, done.hit_id)
         assert state is not None

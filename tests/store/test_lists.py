@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from crawler.errors import HashListInvalid, StoreUnavailable
 from crawler.match.entries import Entry, Tombstone
 from crawler.match.index import IndexRow
-from crawler.store import lists, staging
+from crawler.store import entries, lists, staging
 from crawler.store.database import Database
 from crawler.store.staging import Staging
 from tests.store.factories import ANNA, add_list, code_entry, digest_entry, home_at
@@ -19,7 +19,7 @@ def live(db: Database, name: str = "tulips") -> dict[bytes, int]:
     """value -> number of the live entries of a list."""
     found = lists.find(db, name)
     assert found is not None
-    return {row.value: row.entry for row in lists.index_rows(db, [found])}
+    return {row.value: row.entry for row in entries.index_rows(db, [found])}
 
 
 def test_a_first_version(db: Database) -> None:
@@ -40,7 +40,7 @@ def test_a_second_version_replaces_the_first(db: Database) -> None:
     b = digest_entry("b").value
     assert after[b] == before[b]
     assert set(after) == {b, digest_entry("c").value}
-    assert lists.entry_facts(db, [after[b]])[after[b]].category == "A1"
+    assert entries.entry_facts(db, [after[b]])[after[b]].category == "A1"
 
 
 def test_versions_do_not_use_numbers_up(db: Database) -> None:
@@ -56,7 +56,7 @@ def test_the_first_of_equal_entries_counts(db: Database) -> None:
     for _ in range(2):
         add_list(db, [digest_entry("a", category=text) for text in ("first", "b", "c")])
         (entry,) = live(db).values()
-        assert lists.entry_facts(db, [entry])[entry].category == "first"
+        assert entries.entry_facts(db, [entry])[entry].category == "first"
 
 
 def test_what_comes_back_is_a_new_entry(db: Database) -> None:
@@ -65,7 +65,7 @@ def test_what_comes_back_is_a_new_entry(db: Database) -> None:
     add_list(db, [digest_entry("b")])
     add_list(db, [digest_entry("a"), digest_entry("b")])
     assert live(db)[digest_entry("a").value] > gone
-    assert lists.entry_facts(db, [gone])[gone].list_name == "tulips"
+    assert entries.entry_facts(db, [gone])[gone].list_name == "tulips"
 
 
 def test_tombstones_withdraw_and_the_rest_stays(db: Database) -> None:
@@ -96,7 +96,7 @@ def test_lists_do_not_share_entries(db: Database) -> None:
     add_list(db, [digest_entry("a")])
     add_list(db, [digest_entry("a")], "roses", kind="benign", near="assess")
     assert live(db)[digest_entry("a").value] != live(db, "roses")[digest_entry("a").value]
-    rows = list(lists.index_rows(db, lists.all_lists(db)))
+    rows = list(entries.index_rows(db, lists.all_lists(db)))
     assert [row.benign for row in rows] == [False, True]
     assert all(isinstance(row, IndexRow) for row in rows)
 
@@ -179,7 +179,7 @@ def test_a_list_is_what_its_latest_version_says(
     monkeypatch.setattr(staging, "_RANGE", span)
     for version in versions:
         done = add_list(db, [Entry(algorithm, value) for algorithm, value in version], "any")
-        found = [(row.algorithm, row.value) for row in lists.index_rows(db, [done.list])]
+        found = [(row.algorithm, row.value) for row in entries.index_rows(db, [done.list])]
         assert sorted(found) == sorted(set(version))
         assert done.duplicates == len(version) - len(set(version))
         assert sum(done.list.by_algorithm.values()) == done.list.entries == len(found)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from crawler.match.contents import IndexInfo
 from crawler.notice.outbox import DirectoryOutbox
 from crawler.recheck.outcome import Outcome
 from crawler.records import FoundImage, RecheckReport, RowMatch, RunId
@@ -14,12 +15,14 @@ from crawler.service.delivery import send_notices
 from crawler.service.hits import confirm_hit, list_hits, show_hit
 from crawler.service.notices import approve_notice, draft_notices
 from crawler.service.report import HOUR, make_report, write_report
-from crawler.store import audit, hit_views, rechecks
+from crawler.store import audit, hit_views, indexes, lists, rechecks
 from crawler.store.database import Database
 from crawler.store.hits import record
+from crawler.store.list_states import note_state
+from crawler.store.lists import HashList
 from crawler.store.looks import BY_VISIT, record_looks, sightings
 from tests.service.noticed import ANALYST, APPROVER, OPTIONS, OTHER, hit
-from tests.store.factories import ATTRIBUTION, RUN, image, report
+from tests.store.factories import ATTRIBUTION, RUN, add_list, digest_entry, image, report
 
 NOW = 1_780_100_000.0
 SPACING = 180.0
@@ -309,3 +312,33 @@ def test_what_was_removed_and_turns_up_on_its_page_is_opened_again(db: Database,
     assert status(db, one) == "removed"
     assert look(db, run, NEW, image("image 1"), at=2 * HOUR) == [(one, Outcome.MOVED)]
     assert status(db, one) == "new"
+
+
+def searched(db: Database, *counting: HashList) -> str:
+    """The name of what a worker matched against: a file of the list, beside which these lists still count."""
+    row = lists.find(db, "tulips")
+    assert row is not None
+    info = IndexInfo(db.home.index / f"{'cd' * 32}.vgx", "cd" * 32, {}, {})
+    with db.write():
+        indexes.note(db, "key", info, [replace(row, served=1)])
+        number = note_state(db, info.sha256, {each.id: each.served or 0 for each in counting})
+    return f"{info.sha256}+{number}"
+
+
+@pytest.mark.parametrize("gone", ["nothing", "list", "entry", "upheld"])
+def test_what_was_not_looked_for_is_not_gone(db: Database, tmp_path: Path, clock: Clock, gone: str) -> None:
+    """A list that is disabled meanwhile, or an entry that counts no longer, finds nothing where the image still is."""
+    add_list(db, [digest_entry("image 1")])
+    add_list(db, [digest_entry("image 1"), digest_entry("another")])
+    noticed(db, tmp_path, hit(db))
+    if gone == "entry":
+        add_list(db, [digest_entry("another")])
+    if gone == "upheld":
+        with db.write():
+            db.execute("INSERT INTO entry_quarantines VALUES (1, 1, 'upheld', 0, 30, NULL, NULL, NULL)")
+    row = lists.find(db, "tulips")
+    assert row is not None
+    name = searched(db) if gone == "list" else searched(db, row)
+    runs = [visit(db, clock, answer, index=name, at=HOUR + n * SPACING) for n, answer in enumerate(("page", "image"))]
+    expected = {"absent": 1, "changed": 1} if gone == "nothing" else {"unknown": 2}
+    assert rechecks.outcomes(db, runs) == expected

@@ -1,0 +1,71 @@
+"""The index file that workers match against: found, or built from the lists that count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from crawler.errors import IndexCorrupt, NothingToMatch
+from crawler.fingerprint import hashers
+from crawler.home import Home
+from crawler.match.contents import IndexInfo, IndexRow
+from crawler.service import manifests
+from crawler.service.lists import can_raise, enabled
+from crawler.store import entries, floods, indexes, lists
+from crawler.store.database import Database
+from crawler.store.lists import HashList
+
+Rows = Callable[[Database, Sequence[HashList]], Iterator[IndexRow]]
+
+
+def ensure_index(
+    home: Home, db: Database, names: Sequence[str] = (), *, say: Callable[[str], None] | None = None
+) -> IndexInfo:
+    """The index file of the enabled lists, or of those of `names`; built when there is none for their versions yet.
+
+    say: is told in a line when a file that should be there has to be built again.
+    Raises NothingToMatch when no enabled block list has an entry that can raise a hit, or when one of `names` is not
+    there or disabled; HomeUnusable when the file cannot be written.
+    """
+    return index_of(home, db, _chosen(db, names), say=say)
+
+
+def index_of(
+    home: Home,
+    db: Database,
+    chosen: Sequence[HashList],
+    *,
+    say: Callable[[str], None] | None = None,
+    rows: Rows = entries.index_rows,
+) -> IndexInfo:
+    """As `ensure_index`, of just these lists. rows: their entries; those that are served."""
+    # The compiler comes with it, which a recorder and most commands can do without.
+    from crawler.match.index import build_index, open_index
+
+    plugged = hashers.installed()
+    key = indexes.index_key(chosen, plugged, floods.upheld(db))
+    index = indexes.built(db, key)
+    if index is not None:
+        try:
+            open_index(index.path, index.sha256, verify=True)
+            return index
+        except IndexCorrupt as error:
+            if say:
+                say(f"{error}; doing that now")
+    index = build_index(rows(db, chosen), home.index, plugged)
+    with db.write():
+        indexes.note(db, key, index, chosen)
+    return index
+
+
+def _chosen(db: Database, names: Sequence[str]) -> list[HashList]:
+    known = {row.name: row for row in lists.all_lists(db)}
+    for name in names:
+        if name not in known:
+            raise NothingToMatch(f"there is no list {name!r}; import it, or take it out of the campaign's match.lists")
+        if not known[name].enabled:
+            raise NothingToMatch(f"list {name!r} is disabled; enable it, or take it out of the campaign's match.lists")
+    chosen = enabled(db, names)
+    manifests.check_valid(db, chosen)
+    if not can_raise(db, chosen):
+        raise NothingToMatch("no enabled list has an entry to match against; run `vangnet hashes import`")
+    return chosen
