@@ -1,96 +1,118 @@
 -- Hand out leases for what is due.
 -- ARGV: pages, images (how many at most), lookahead ms, send window ms, lease ms beyond send_by, robots ttl ms
--- Returns msgpack of {now, when something is next due (ms) or -1, generation, batch, then for each lease: slot, queue,
--- version, element}. The token of lease n (from 0) is batch * 2048 + n. One flat packed list, since clients are slow to
--- read many answers; what never changes of a queue they keep, under the generation: an emptied server starts another.
-local wanted = {p = min(tonumber(ARGV[1]), 1000), i = min(tonumber(ARGV[2]), 1000)}
-local lookahead, window, life, ttl = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local horizon = now + lookahead
+-- Returns msgpack of {now, when something is next due (ms) or -1, generation, batch, then for each lease: slot, queue (its
+-- number in 4 bytes), version, element}. The token of lease n (from 0) is batch * 2048 + n. One flat packed list, since
+-- clients are slow to read many answers; what never changes of a queue they keep, under the generation: an emptied server
+-- starts another.
 local MOST_ROUNDS = 256
+local UNTIL = format('%.3f', horizon)
 
-local out, records, leased, batch = {now, -1, '', 0}, {}, 0, nil
-local last_expiry, urls, robots = 0, {}, {}
-local function lease_out(q, a, lane, slot, element, band)
-  if not batch then
-    -- Batches follow the clock, so that none comes twice even after the server lost its data.
-    batch = max(now, tonumber(call('GET', P .. 'batch') or 0) + 1)
-    call('SET', P .. 'batch', format('%d', batch))
-  end
-  -- Requests leave within `window` of their slot, so slots are stretched by it: in any w >= 1 s at the server at most
-  -- (w + window) / spacing + 1 <= rate * w + 1 arrive.
-  local after = slot + (1000 + window) / a.rate * a.slow
-  records[2 * leased + 1], records[2 * leased + 2] = leased, packed_lease(q, lane, band, slot, after, a.key, element)
-  leased = leased + 1
-  last_expiry = max(last_expiry, slot + window + life)
-  local n = 4 * leased
-  out[n + 1], out[n + 2], out[n + 3], out[n + 4] = slot, q.id, q.version, element
-  a.next, a.inflight, a.dirty = after, a.inflight + 1, true
-  local kind = band == 0 and robots or urls
-  kind[q.run] = (kind[q.run] or 0) + 1
+-- What stands before the bands and the rotations in their records, and where an address has the lengths of its rotations.
+local BANDS, TURNS, LENGTHS = QUEUE_BYTES + 1, ADDRESS_BYTES + 1, '<HBH'
+local LENGTHS_AT = ADDRESS_BYTES - 4
+
+-- The queue whose turn it is at a plain address, in 4 bytes; nil where that has to be looked for.
+local function plain_id(key, lane)
+  local packed = plain[key]
+  if not packed then return nil end
+  local p, _, i = unpacked(LENGTHS, packed, LENGTHS_AT)
+  if lane == 'p' then return p > 0 and sub(packed, TURNS, TURNS + 3) or nil end
+  return i > 0 and sub(packed, TURNS + p, TURNS + p + 3) or nil
 end
 
--- After its turn a queue stays in the rotation, or leaves it. A hot one comes again after the next one; unless the turn
--- before was a hot one's too, for several of them would leave no turn to others.
-local function turn_over(q, a, lane)
-  if not claimable(q, lane) then
-    q[IN[lane]], q.dirty = 0, true
-    next_turn(a, lane, false)
-  elseif q.hot == 1 and a.hot > now and a.turn == 0 then
-    a.turn = 1
-    a[lane] = sub(a[lane], 5, 8) .. sub(a[lane], 1, 4) .. sub(a[lane], 9)
+-- The rotation of a lane after a turn of its first queue.
+local function after_turn(turns, key, lane, id, stays, more)
+  if stays and more == 1 then call('RPUSH', P .. 'rot:' .. key .. ':' .. lane, (unpacked('<I4', id))) end
+  if stays and more == 0 then return #turns > 4 and sub(turns, 5) .. id or turns end
+  return sub(turns, 5)
+end
+
+-- The first element of a plain queue that may be claimed, as {element, its band, whether more may be}; nil where anything
+-- is out of the ordinary.
+local function plain_pop(id, q, lane, gated, pages)
+  local at, last = BANDS, QUEUE_BYTES + pages
+  if lane == 'i' then at, last = last + 1, #q end
+  if at > last then return nil end
+  local band, length = unpacked(BAND, q, at)
+  if gated == 1 and band > 0 then return nil end
+  local element = call('LPOP', QUEUED .. id .. LIST[lane] .. sub(q, at, at + 1))
+  if not element then return nil end
+  if length > 1 then
+    plain_queues[id] = sub(q, 1, at - 1) .. pack(BAND, band, length - 1) .. sub(q, at + BAND_BYTES)
+    return element, band, true
+  end
+  plain_queues[id] = sub(q, 1, at - 1) .. sub(q, at + BAND_BYTES)
+  return element, band, gated == 0 and at + BAND_BYTES <= last, true
+end
+
+-- One turn of a queue at an address, on the records as they are. Whether it may have another; nil where anything is out of
+-- the ordinary, and then nothing was changed.
+local function plain_turn(key, lane, id)
+  local packed, q = plain[key], plain_queues[id]
+  if not packed or not q then return nil end
+  local next_slot, blocked, hot, rate, slow, latency, floor, conc, inflight, _, slowed, stands, more_p, p, more_i, i =
+    unpacked(ADDRESS, packed)
+  local slot = max(next_slot, blocked, now)
+  if hot > now or inflight >= conc or slot > horizon then return nil end
+  local run, version, delay, gated, parked, in_p, in_i, q_hot, gone, pages = unpacked(QUEUE, q)
+  if delay > 0 or parked == 1 or gone == 1 or not run_names[run] or paused[run] then return nil end
+  local element, band, stays, shorter = plain_pop(id, q, lane, gated, pages)
+  if not element then return nil end
+  local turns
+  if lane == 'p' then
+    if shorter then pages = pages - BAND_BYTES end
+    if not stays then in_p = 0 end
+    local first = after_turn(sub(packed, TURNS, TURNS + p - 1), key, lane, id, stays, more_p)
+    turns = first .. sub(packed, TURNS + p)
+    p = #first
   else
-    a.turn = 0
-    next_turn(a, lane, true)
+    if not stays then in_i = 0 end
+    local second = after_turn(sub(packed, TURNS + p), key, lane, id, stays, more_i)
+    turns = sub(packed, TURNS, TURNS + p - 1) .. second
+    i = #second
   end
-end
-
--- The slot that an address has free within the lookahead, or nil.
-local function free_slot(a)
-  if a.inflight >= a.conc then return nil end
-  local slot = max(a.next, a.blocked, now)
-  return slot <= horizon and slot or nil
+  if shorter then
+    plain_queues[id] = pack(QUEUE, run, version, delay, gated, parked, in_p, in_i, q_hot, gone, pages)
+      .. sub(plain_queues[id], BANDS)
+  end
+  changed[id] = true
+  local after = slot_after(slot, rate, slow)
+  lease_out(id, run, version, lane, band, slot, after, key, element)
+  local place = settle_plain(key, true, after, blocked, hot, rate, slow, latency, floor, conc, inflight + 1, 0, slowed,
+    stands, more_p, p, more_i, i, turns)
+  return place ~= 0 and place ~= IDLE and max(after, blocked) <= horizon
 end
 
 -- One turn at each address that is free; the addresses that may have another.
 local function round(keys, lane)
-  local places, ids, slots, n, going = {}, {}, {}, 0, {}
+  local places, ids, found, n, going = {}, {}, {}, 0, {}
   for i = 1, #keys do
     if n == wanted[lane] then break end
-    local a = addresses[keys[i]]
-    local slot = free_slot(a)
-    local id = slot and whose_turn(a, lane)
-    if id then
+    local key = keys[i]
+    -- What the other lane has just taken stands in its set still.
+    if standing[key] ~= 0 then
       n = n + 1
-      places[n], ids[n], slots[n] = a, id, slot
-    elseif slot then
-      a.dirty = true
+      local id = plain_id(key, lane)
+      places[n], ids[n] = key, id or false
+      if id then found[#found + 1] = id end
     end
   end
-  load_queues(ids)
+  load_plain_queues(found)
   for i = 1, n do
-    local a, q = places[i], queues[ids[i]]
-    if q then
-      local element, band
-      if claimable(q, lane) then element, band = pop(q, lane) end
-      if element then
-        lease_out(q, a, lane, slots[i], element, band)
-        keep_pace(q, a, slots[i])
-        wanted[lane] = wanted[lane] - 1
-      end
-      turn_over(q, a, lane)
-    else
-      next_turn(a, lane, false)
-    end
-    if free_slot(a) then going[#going + 1] = a.key end
+    local key, id = places[i], ids[i]
+    local goes
+    if id then goes = plain_turn(key, lane, id) end
+    if goes == nil then goes = rare().turn(key, lane) end
+    if goes then going[#going + 1] = key end
   end
   return going
 end
 
 -- Addresses of two sets that are due, in the order of their times.
 local function due_in(one, both, most)
-  local a = call('ZRANGEBYSCORE', P .. one, '-inf', horizon, 'WITHSCORES', 'LIMIT', 0, most)
-  local b = call('ZRANGEBYSCORE', P .. both, '-inf', horizon, 'WITHSCORES', 'LIMIT', 0, most)
-  if not a[1] then a, b = b, a end
+  local a = call('ZRANGEBYSCORE', P .. one, '-inf', UNTIL, 'WITHSCORES', 'LIMIT', 0, most)
+  if not a[1] then return call('ZRANGEBYSCORE', P .. both, '-inf', UNTIL, 'LIMIT', 0, most) end
+  local b = call('ZRANGEBYSCORE', P .. both, '-inf', UNTIL, 'WITHSCORES', 'LIMIT', 0, most)
   local merged, n, at, bt = {}, 0, 1, 1
   while n < most and a[at] do
     n = n + 1
@@ -104,12 +126,11 @@ local function due_in(one, both, most)
   return merged
 end
 
-local function claim_lane(lane)
-  for _, heat in ipairs({'hot:', 'due:'}) do
+local function claim_lane(lane, heats)
+  for _, heat in ipairs(heats) do
     if wanted[lane] == 0 then return end
-    -- What the other lane has just taken stands there still.
     local keys = due_in(heat .. lane, heat .. 'b', wanted[lane] + leased)
-    load_addresses(keys)
+    load_plain(keys)
     -- A rotation of queues that give nothing is worked off over several calls.
     for _ = 1, MOST_ROUNDS do
       if #keys == 0 or wanted[lane] == 0 then break end
@@ -118,18 +139,22 @@ local function claim_lane(lane)
   end
 end
 
-tend(ttl)
--- The lanes go first in turn: where both wait at one address, neither starves.
-local order, asked = {'p', 'i'}, {p = wanted.p > 0, i = wanted.i > 0}
-if call('INCR', P .. 'turn') % 2 == 0 then order = {'i', 'p'} end
-for _, lane in ipairs(order) do
-  if wanted[lane] > 0 then claim_lane(lane) end
+-- When the first of a sorted set is due, or nil.
+local function first_in(name) return tonumber(call('ZRANGE', P .. name, 0, 0, 'WITHSCORES')[2]) end
+
+local timer, old = first_in('timers'), first_in('aging')
+if (timer and timer <= now) or (old and old <= now - ttl) or call('EXISTS', P .. 'moving') == 1 then
+  rare().tend(ttl)
+end
+local asked = {p = wanted.p > 0, i = wanted.i > 0}
+local heats = call('EXISTS', P .. 'hot:p', P .. 'hot:i', P .. 'hot:b') > 0 and {'hot:', 'due:'} or {'due:'}
+for _, lane in ipairs(before[2] == '1' and {'i', 'p'} or {'p', 'i'}) do
+  if asked[lane] then claim_lane(lane, heats) end
 end
 
 if leased > 0 then
-  local key = P .. 'lease:' .. format('%d', batch)
-  in_parts(records, 'HSET', key)
-  call('ZADD', P .. 'expiry', ceil(last_expiry), format('%d', batch))
+  in_parts(records, 'HSET', P .. 'lease:' .. format('%d', batch))
+  call('ZADD', P .. 'expiry', format('%d', ceil(last_expiry + window + life)), format('%d', batch))
   for number, n in pairs(urls) do
     count(run_names[number], 'queued', -n)
     count(run_names[number], 'leased', n)
@@ -141,16 +166,16 @@ if leased > 0 then
 end
 save()
 
-local waited = {'timers'}
+-- What is parked waits for a timer, which is set on tables only.
+local soonest = rare_made and first_in('timers') or timer
 for place = 1, IDLE - 1 do
   local lane = sub(SETS[place], -1)
-  if lane == 'b' or asked[lane] then waited[#waited + 1] = SETS[place] end
+  if (place < 4 or #heats == 2) and (lane == 'b' or asked[lane]) then
+    local at = first_in(SETS[place])
+    if at and (not soonest or at < soonest) then soonest = at end
+  end
 end
-for _, key in ipairs(waited) do
-  local first = call('ZRANGE', P .. key, 0, 0, 'WITHSCORES')
-  local at = tonumber(first[2])
-  if at and (out[2] < 0 or at < out[2]) then out[2] = at end
-end
+out[2] = soonest or -1
 out[3] = call('GET', P .. 'generation') or ''
 out[4] = batch or 0
 return cmsgpack.pack(out)

@@ -5,7 +5,7 @@
 -- Of robots.txt is band 0; the others are those of priority 0 and depth 0 to priority 9 and depth 63.
 local FIRST_BAND, LAST_BAND = 1, 640
 
-local function list_of(q, lane, band) return P .. 'q:' .. q.id .. ':' .. lane .. ':' .. band end
+local function list_of(q, lane, band) return QUEUED .. pack('<I4', q.id) .. ':' .. lane .. ':' .. pack('<H', band) end
 
 -- Where a band stands in a lane's packed bands (or would), its length, and whether it is there.
 local function find_band(bands, band)
@@ -165,13 +165,6 @@ end
 
 -- ---------------------------------------------------------------- leases
 
--- LEASE: queue, run number, lane, band, slot, the address's next slot after it; then its politeness key and the element.
-local LEASE, LEASE_BYTES = '<I4I4BHddB', 28
-
-local function packed_lease(q, lane, band, slot, after, key, element)
-  return pack(LEASE, q.id, q.run, string.byte(lane), band, slot, after, #key) .. key .. element
-end
-
 -- Nil for bytes that are no lease.
 local function unpacked_lease(packed)
   if #packed <= LEASE_BYTES or not IN[sub(packed, 9, 9)] then
@@ -186,8 +179,8 @@ local function unpacked_lease(packed)
 end
 
 local function repacked(lease)
-  return packed_lease({id = lease.q, run = lease.run}, lease.lane, lease.band, lease.slot, lease.after, lease.key,
-    lease.element)
+  return pack(LEASE, lease.q, lease.run, byte(lease.lane), lease.band, lease.slot, lease.after, #lease.key)
+    .. lease.key .. lease.element
 end
 
 -- The place in flight of a lease is free. Its slot may serve another request when none was sent and none came after.
@@ -200,7 +193,7 @@ end
 
 -- A lease that ended without an answer: try it again at a time, or return false when its attempts are used up.
 local function again(lease, reason, at, cap)
-  local attempts = string.byte(lease.element, 1) + 1
+  local attempts = byte(lease.element, 1) + 1
   if attempts >= cap then return false end
   lease.element = string.char(min(attempts, 255)) .. sub(lease.element, 2)
   call('ZADD', P .. 'timers', at, 'D' .. repacked(lease))
@@ -208,12 +201,6 @@ local function again(lease, reason, at, cap)
   count(run, lease.band == 0 and 'robots_delayed' or 'delayed', 1)
   count(run, 'r:' .. reason, 1)
   return true
-end
-
-local function dead_letter(lease, reason)
-  local key = P .. 'dead:' .. run_names[lease.run]
-  call('RPUSH', key, cmsgpack.pack({reason, call('HGET', P .. 'fact', lease.q), lease.element, now}))
-  call('LTRIM', key, -10000, -1)
 end
 
 -- ---------------------------------------------------------------- hosts that moved

@@ -12,7 +12,8 @@ for i = 1, #found, 2 do
     end
   end
   queues[id] = false
-  for _, name in ipairs({'queue', 'fact', 'robots', 'session', 'dig'}) do call('HDEL', P .. name, id) end
+  call('HDEL', P .. 'queue', pack('<I4', id))
+  for _, name in ipairs({'fact', 'robots', 'session', 'dig'}) do call('HDEL', P .. name, id) end
   call('ZREM', P .. 'aging', pack('<I4', id) .. key)
   call('SREM', P .. 'moving', id)
   call('HDEL', P .. 'qi:' .. run, found[i])

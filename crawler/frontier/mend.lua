@@ -19,9 +19,10 @@ end
 -- A queue whose gate is closed, or whose record is lost, is of no use without its facts.
 local function drop(id)
   for _, lane in ipairs(LANES) do
-    for band = 0, LAST_BAND do call('UNLINK', P .. 'q:' .. id .. ':' .. lane .. ':' .. band) end
+    for band = 0, LAST_BAND do call('UNLINK', list_of({id = id}, lane, band)) end
   end
-  for _, name in ipairs({'queue', 'robots', 'session', 'dig'}) do call('HDEL', P .. name, id) end
+  call('HDEL', P .. 'queue', pack('<I4', id))
+  for _, name in ipairs({'robots', 'session', 'dig'}) do call('HDEL', P .. name, id) end
   queues[id] = false
 end
 

@@ -18,6 +18,9 @@ from crawler.urls import parts
 CHUNK = 500
 """Candidates in one entry of the discoveries stream, so that no entry is large and admission is spread."""
 
+INDEXES = tuple(index.to_bytes(2, "little") for index in range(2048))
+"""Indexes of leases within a batch, as `lease:BATCH` has them."""
+
 _ROBOTS = ("robots_queued", "robots_leased", "robots_delayed")
 _WAITING = ("queued", "leased", "delayed", "disc", "res", "later", *_ROBOTS)
 
@@ -51,10 +54,10 @@ def packed_completions(rows: Sequence[tuple[int, int, bytes, int]]) -> bytes:
     Equal operations travel once: most images end the same way.
     """
     numbers: dict[bytes, int] = {}
-    batches: dict[int, tuple[list[str], list[int], list[int]]] = {}
+    batches: dict[int, tuple[list[bytes], list[int], list[int]]] = {}
     for batch, index, op, latency in rows:
         indexes, refs, latencies = batches.setdefault(batch, ([], [], []))
-        indexes.append(str(index))
+        indexes.append(INDEXES[index])
         refs.append(numbers.setdefault(op, len(numbers) + 1))
         latencies.append(latency)
     packer = msgpack.Packer(use_bin_type=False, autoreset=False)

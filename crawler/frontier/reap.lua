@@ -11,7 +11,7 @@ local function ran_out(lease)
   -- robots.txt is asked for until it has an answer; its own outcome decides when to give up.
   if not again(lease, 'lease-expired', now, robots and 10000 or cap) and not robots then
     count(run, 'f:lease-expired', 1)
-    dead_letter(lease, 'lease-expired')
+    dead_letter(run, lease.q, lease.element, 'lease-expired')
   end
   a.dirty = true
 end

@@ -12,11 +12,11 @@ import msgpack
 from crawler.errors import RecordCorrupt
 from crawler.frontier.base import Completion
 from crawler.frontier.codec import parse_run, unpack_url
-from crawler.frontier.ops import completion_op, packed_completions
+from crawler.frontier.ops import INDEXES, completion_op, packed_completions
 from crawler.frontier.redis_link import RedisLink
 from crawler.records import Lease, RunId
 
-_PER_BATCH = 2048
+_PER_BATCH = len(INDEXES)
 """As in claim.lua: the token of a lease is its batch times this, and its index."""
 _QUEUES_KEPT = 65_536
 _ENDED = ord("1")
@@ -51,7 +51,7 @@ class Leases:
         self._times = times
         spans = (times.lookahead, times.send_window, times.life, times.robots_ttl)
         self._milliseconds = tuple(round(1000 * span) for span in spans)
-        self._queues: OrderedDict[tuple[int, bytes, int], _Queue] = OrderedDict()
+        self._queues: OrderedDict[tuple[int, bytes, bytes], _Queue] = OrderedDict()
 
     async def claim(self, partition: int, pages: int, images: int, leases: list[Lease]) -> float | None:
         """Add leases to a list; seconds until something is due there, None when nothing waits."""
@@ -74,11 +74,11 @@ class Leases:
             except (RecordCorrupt, UnicodeDecodeError, KeyError):
                 await self._corrupt(partition, token)
                 continue
-            place = f"{name}:{number}:{version}"
+            place = f"{name}:{_number(number)}:{version}"
             leases.append(Lease(item, partition, token, place, after + delay, send_by, send_by + life))
         return (soonest - now) / 1000 if soonest >= 0 else None
 
-    async def _known(self, partition: int, generation: bytes, numbers: set[int]) -> dict[int, _Queue]:
+    async def _known(self, partition: int, generation: bytes, numbers: set[bytes]) -> dict[bytes, _Queue]:
         """What never changes of queues; without those that are gone or damaged."""
         kept, known, missing = self._queues, {}, []
         for number in numbers:
@@ -88,7 +88,7 @@ class Leases:
             else:
                 known[number] = queue
         if missing:
-            facts = await self._link.hash_some(f"{self._link.prefixes[partition]}:fact", missing)
+            facts = await self._link.hash_some(f"{self._link.prefixes[partition]}:fact", [_number(name) for name in missing])
             for number, fact in zip(missing, facts, strict=True):
                 queue = _queue(fact)
                 if queue is not None:
@@ -131,7 +131,7 @@ class Leases:
         batch, index = divmod(lease.token, _PER_BATCH)
         times = round(1000 * window), round(1000 * life)
         before = time.monotonic()
-        reply = await self._link.run("reslot", lease.partition, str(batch), str(index), *times)
+        reply = await self._link.run("reslot", lease.partition, str(batch), INDEXES[index], *times)
         if not reply:
             return None
         delay = (float(reply[1]) - float(reply[0])) / 1000
@@ -156,6 +156,10 @@ def _queue(fact: bytes | None) -> _Queue | None:
         return _Queue(parse_run(run.decode()), origin.decode(), address.decode())
     except (ValueError, AttributeError, TypeError, RecordCorrupt, msgpack.UnpackException):
         return None
+
+
+def _number(name: bytes) -> int:
+    return int.from_bytes(name, "little")
 
 
 def queue_number(lease: Lease) -> int:

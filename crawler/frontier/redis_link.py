@@ -28,8 +28,24 @@ _RECLAIM_EVERY = 5.0
 """Seconds between two looks for such entries."""
 
 
-_BEFORE = {"claim": ("tend",), "wake": ("tend",), "relocate": ("tend",)}
-"""Files that only some scripts share."""
+_BEFORE = {
+    "claim": ("handing", ("common", "tend", "turns")),
+    "complete": ("ending", ("common", "endings")),
+    "wake": ("common", "tend"),
+    "relocate": ("common", "tend"),
+}
+"""Files between state.lua and the script: common.lua where nothing else is said. Those in brackets are made by `rare()` when
+they are asked for, since a function costs to make even where it is never called."""
+_RARE = """
+local rare_made
+local function rare_make()
+{}
+end
+local function rare()
+  rare_made = rare_made or rare_make()
+  return rare_made
+end
+"""
 
 
 class RedisLink:
@@ -46,9 +62,7 @@ class RedisLink:
     async def run(self, script: str, partition: int, *arguments: Any) -> Any:
         """What a script of this package answers in a partition."""
         if script not in self._scripts:
-            here, names = files("crawler.frontier"), ("state", "common", *_BEFORE.get(script, ()), script)
-            text = "".join((here / f"{name}.lua").read_text() for name in names)
-            self._scripts[script] = self._client.register_script(text)
+            self._scripts[script] = self._client.register_script(_text(script))
         return await _translated(self._scripts[script](keys=[self.prefixes[partition]], args=list(arguments)))
 
     async def hash_value(self, key: str, name: str) -> bytes | None:
@@ -160,6 +174,16 @@ class RedisLink:
                 raise RedisUnavailable(f"Redis refused a consumer group: {error}") from error
         except (RedisError, OSError) as error:
             raise RedisUnavailable(_SILENT.format(error)) from error
+
+
+def _text(script: str) -> str:
+    here = files("crawler.frontier")
+
+    def read(*names: str) -> str:
+        return "".join((here / f"{name}.lua").read_text() for name in names)
+
+    parts = ("state", *_BEFORE.get(script, ("common",)), script)
+    return "".join(read(part) if isinstance(part, str) else _RARE.format(read(*part)) for part in parts)
 
 
 _SILENT = "Redis does not answer: {}; check REDIS_URL and the server"

@@ -10,19 +10,21 @@
 --   due:L, hot:L  zset  addresses with a free place in flight and something to claim, by the time at which they may be
 --                       asked; each in one of six: L is p, i, or b where both lanes have something
 --   slow, idle    set   addresses that are slowed down; zset of those with nothing to claim, by time
---   queue         hash  number -> queue, packed as QUEUE says         fact  hash  number -> msgpack of what never changes
+--   queue         hash  number (4 bytes) -> queue, packed as QUEUE says
+--   fact          hash  number -> msgpack of what never changes of a queue
 --   qi:RUN        hash  origin|pkey -> number of the queue            robots, session, dig  hashes, by number
---   q:N:L:B       list  elements of one band: attempts byte, then the record
+--   q:N:L:B       list  elements of one band: attempts byte, then the record; N in 4 bytes, B in 2
 --   pace          zset  origin|pkey by the time until which the host is parked, in all runs
 --   moving        set   queues that are closed, for their hosts moved, and not empty yet
---   lease:BATCH   hash  index -> lease, packed as LEASE says          expiry  zset  batches by time
+--   lease:BATCH   hash  index (2 bytes) -> lease, packed as LEASE says     expiry  zset  batches by time
 --   timers        zset  what comes back: "D" lease, "P" queue that was parked, "L" discoveries to judge again
 --   aging         zset  queues by the time of their robots.txt
 --   damaged       set   what could not be read, for mend.lua: "a" and the address, "q" queue, "l" lease, …
 --   disc, res     stream  discoveries and results    cnt:RUN  hash  counters    dead:RUN  list
 local P = KEYS[1] .. ':'
+local QUEUED = P .. 'q:'
 -- Each use of a global is a look-up: those that are used for every URL are locals.
-local call, pack, unpacked, sub = redis.call, struct.pack, struct.unpack, string.sub
+local call, pack, unpacked, sub, byte = redis.call, struct.pack, struct.unpack, string.sub, string.byte
 local format, ceil, max, min = string.format, math.ceil, math.max, math.min
 local LANES = {'p', 'i'}
 local IDLE_MS = 3600000
@@ -61,7 +63,7 @@ for i = 1, #rows, 2 do
   if not number then
     -- A number that is damaged stands in every queue of the run.
     local any = call('HRANDFIELD', P .. 'qi:' .. rows[i], 1, 'WITHVALUES')[2]
-    local packed = any and call('HGET', P .. 'queue', any)
+    local packed = tonumber(any) and call('HGET', P .. 'queue', pack('<I4', any))
     number = packed and whole_queue(packed) and unpacked('<I4', packed) or call('INCR', P .. 'numbers')
     call('HSET', P .. 'runs', rows[i], number)
     call('SADD', P .. 'damaged', 'r')
@@ -131,7 +133,31 @@ local function packed_address(a)
 end
 
 -- What an address is before a run says more: one request a second, one at a time.
-local BLANK_ADDRESS = pack(ADDRESS, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)
+local ADDRESS_BYTES = 57
+local function blank_address() return pack(ADDRESS, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0) end
+
+-- What happens to every URL is done to records as they stand in Redis, since making a table of one takes longer than all
+-- the rest. `plain` has them, and false for what has to be a table or is one: whatever else a script does takes tables,
+-- and load_addresses and load_queues make them of records that have changed already. For addresses that changed, `stood`
+-- says where they stand in Redis, `standing` and `score` where they are to.
+local plain, stood, standing, score = {}, {}, {}, {}
+
+local function load_plain(keys)
+  local missing, n = {}, 0
+  for i = 1, #keys do
+    local key = keys[i]
+    if key and plain[key] == nil then
+      n = n + 1
+      missing[n], plain[key] = key, false
+    end
+  end
+  if n == 0 then return end
+  local found = in_parts(missing, 'HMGET', P .. 'addr')
+  for i = 1, n do
+    local packed = found[i]
+    if packed and #packed >= ADDRESS_BYTES and (#packed - ADDRESS_BYTES) % 4 == 0 then plain[missing[i]] = packed end
+  end
+end
 
 -- Those of the names that a table has nothing under yet, once each.
 local function missing_in(known, names)
@@ -159,26 +185,41 @@ local function tighten(a)
   a.rate, a.conc, a.dirty = rate or a.rate, conc or a.conc, true
 end
 
-local function load_addresses(keys)
-  local missing = missing_in(addresses, keys)
-  local found = in_parts(missing, 'HMGET', P .. 'addr')
-  for i = 1, #missing do
-    local packed = found[i]
-    local unreadable = packed and (#packed < #BLANK_ADDRESS or (#packed - #BLANK_ADDRESS) % 4 ~= 0)
-    local a = unpacked_address(missing[i], not unreadable and packed or BLANK_ADDRESS)
-    addresses[missing[i]] = a
-    if unreadable then
-      damaged('a' .. a.key)
-      for _, name in ipairs(SETS) do call('ZREM', P .. name, a.key) end
-      tighten(a)
-      -- When it was asked last is not known any more.
-      a.blocked = now + UNKNOWN_MS
-    elseif not packed then
-      -- One that is new, or that nothing happened at for long: what runs allow there holds all the same.
-      tighten(a)
-      a.fresh, a.dirty = true, false
-    end
+local function new_address(key, packed)
+  local unreadable = packed and (#packed < ADDRESS_BYTES or (#packed - ADDRESS_BYTES) % 4 ~= 0)
+  local a = unpacked_address(key, packed and not unreadable and packed or blank_address())
+  addresses[key] = a
+  if unreadable then
+    damaged('a' .. key)
+    for _, name in ipairs(SETS) do call('ZREM', P .. name, key) end
+    tighten(a)
+    -- When it was asked last is not known any more.
+    a.blocked = now + UNKNOWN_MS
+  elseif not packed then
+    -- One that is new, or that nothing happened at for long: what runs allow there holds all the same.
+    tighten(a)
+    a.fresh, a.dirty = true, false
   end
+end
+
+local function load_addresses(keys)
+  local missing, unread = missing_in(addresses, keys), {}
+  for i = 1, #missing do
+    local key = missing[i]
+    local packed = plain[key]
+    if packed then
+      new_address(key, packed)
+      if stood[key] then
+        addresses[key].stands, addresses[key].dirty = stood[key], true
+        stood[key], score[key] = nil, nil
+      end
+    else
+      unread[#unread + 1] = key
+    end
+    plain[key] = false
+  end
+  local found = in_parts(unread, 'HMGET', P .. 'addr')
+  for i = 1, #unread do new_address(unread[i], found[i]) end
 end
 
 local function address(key)
@@ -205,17 +246,47 @@ end
 -- What common.lua makes of a queue whose record cannot be read.
 local remade
 
+-- Queues as they stand in Redis, by number in 4 bytes, and which of them changed: see `plain`.
+local plain_queues, changed = {}, {}
+
+local function load_plain_queues(ids)
+  local missing, n = {}, 0
+  for i = 1, #ids do
+    local id = ids[i]
+    if plain_queues[id] == nil then
+      n = n + 1
+      missing[n], plain_queues[id] = id, false
+    end
+  end
+  if n == 0 then return end
+  local found = in_parts(missing, 'HMGET', P .. 'queue')
+  for i = 1, n do
+    local packed = found[i]
+    if packed and whole_queue(packed) then plain_queues[missing[i]] = packed end
+  end
+end
+
 -- A queue that is gone with its run stays false.
 local function load_queues(ids)
-  local missing = missing_in(queues, ids)
-  local found = in_parts(missing, 'HMGET', P .. 'queue')
+  local missing, unread, names = missing_in(queues, ids), {}, {}
   for i = 1, #missing do
+    local id, name = missing[i], pack('<I4', missing[i])
+    if plain_queues[name] then
+      queues[id] = unpacked_queue(id, plain_queues[name])
+      queues[id].dirty, changed[name] = changed[name] or false, nil
+    else
+      unread[#unread + 1], names[#names + 1] = id, name
+    end
+    plain_queues[name] = false
+  end
+  local found = in_parts(names, 'HMGET', P .. 'queue')
+  for i = 1, #unread do
     local packed = found[i]
     if packed and whole_queue(packed) then
-      queues[missing[i]] = unpacked_queue(missing[i], packed)
+      queues[unread[i]] = unpacked_queue(unread[i], packed)
     elseif packed then
       damaged('q')
-      queues[missing[i]] = remade(missing[i])
+      queues[unread[i]] = remade(unread[i])
     end
   end
 end
@@ -225,27 +296,69 @@ local function queue(id)
   return queues[id] or nil
 end
 
--- ---------------------------------------------------------------- saving
+-- ---------------------------------------------------------------- leases
 
-local function place_of(a)
-  local pages, images = a.p ~= '' or a.more_p == 1, a.i ~= '' or a.more_i == 1
-  if not pages and not images then return IDLE end
-  if a.inflight >= a.conc then return 0 end
-  return (a.hot > now and 3 or 0) + (pages and (images and 3 or 1) or 2)
+-- LEASE: queue, run number, lane, band, slot, the address's next slot after it, bytes of its politeness key; then that key
+-- and the element. Without the queue, which a plain turn has in 4 bytes, it is REST_OF_LEASE.
+local LEASE, REST_OF_LEASE, LEASE_BYTES = '<I4I4BHddB', '<I4BHddB', 28
+
+-- A URL that failed. q: number of its queue.
+local function dead_letter(run, q, element, reason)
+  local key = P .. 'dead:' .. run
+  call('RPUSH', key, cmsgpack.pack({reason, call('HGET', P .. 'fact', q), element, now}))
+  call('LTRIM', key, -10000, -1)
 end
 
-local function settle_address(a, gone, moves)
-  local place, before = place_of(a), a.stands
-  if before ~= 0 and before ~= place then
-    local list = gone[before]
-    list[#list + 1] = a.key
+-- ---------------------------------------------------------------- saving
+
+-- Where an address belongs. pages, images: bytes of its rotations, and of those that go on in a list.
+local function place_of(pages, images, inflight, conc, hot)
+  if pages == 0 and images == 0 then return IDLE end
+  if inflight >= conc then return 0 end
+  return (hot > now and 3 or 0) + (pages > 0 and (images > 0 and 3 or 1) or 2)
+end
+
+-- Note what became of a plain address; moves: its time is another one. turns: both rotations. Returns where it belongs.
+local function settle_plain(key, moves, next_slot, blocked, hot, rate, slow, latency, floor, conc, inflight, turn, slowed,
+    stands, more_p, p, more_i, i, turns)
+  local place = place_of(more_p + p, more_i + i, inflight, conc, hot)
+  plain[key] = pack(ADDRESS, next_slot, blocked, hot, rate, slow, latency, floor, conc, inflight, turn, slowed, place,
+    more_p, p, more_i, i) .. turns
+  if not stood[key] then stood[key] = stands end
+  standing[key] = place
+  if place ~= 0 and (moves or place ~= stands) then
+    score[key] = format('%d', ceil(max(next_slot, blocked, place == IDLE and now or 0)))
+  end
+  return place
+end
+
+-- Members that leave the sets, and what they and their scores are in them from now on; by place.
+local gone, moves = {}, {}
+local function listed(lists, place)
+  local list = lists[place]
+  if not list then
+    list = {}
+    lists[place] = list
+  end
+  return list
+end
+
+local function move(key, from, place, at)
+  if from ~= 0 and from ~= place then
+    local list = listed(gone, from)
+    list[#list + 1] = key
   end
   if place ~= 0 then
-    local list = moves[place]
+    local list = listed(moves, place)
     local n = #list
-    -- Scores as text: Redis would write a number with 17 digits, which takes longer than most commands.
-    list[n + 1], list[n + 2] = format('%d', ceil(max(a.next, a.blocked, place == IDLE and now or 0))), a.key
+    list[n + 1], list[n + 2] = at, key
   end
+end
+
+-- Scores are text: Redis would write a number with 17 digits, which takes longer than most commands.
+local function settle_address(a)
+  local place = place_of(a.more_p + #a.p, a.more_i + #a.i, a.inflight, a.conc, a.hot)
+  move(a.key, a.stands, place, format('%d', ceil(max(a.next, a.blocked, place == IDLE and now or 0))))
   a.stands = place
   local slowed = a.slow > 1.001 and 1 or 0
   if slowed ~= a.slowed then
@@ -254,32 +367,41 @@ local function settle_address(a, gone, moves)
   end
 end
 
--- Write back whatever changed. Every script that writes ends with this.
-local function save()
-  local gone, moves, records, n = {{}, {}, {}, {}, {}, {}, {}}, {{}, {}, {}, {}, {}, {}, {}}, {}, 0
+local function save_addresses()
+  local records, n = {}, 0
+  for key, from in pairs(stood) do
+    if score[key] or standing[key] ~= from then move(key, from, standing[key], score[key]) end
+    records[n + 1], records[n + 2], n = key, plain[key], n + 2
+  end
   for key, a in pairs(addresses) do
     if a.dirty then
       a.dirty = false
-      settle_address(a, gone, moves)
+      settle_address(a)
       records[n + 1], records[n + 2], n = key, packed_address(a), n + 2
     end
   end
   in_parts(records, 'HSET', P .. 'addr')
-  for place, name in ipairs(SETS) do
-    if gone[place][1] then in_parts(gone[place], 'ZREM', P .. name) end
-    if moves[place][1] then in_parts(moves[place], 'ZADD', P .. name) end
-  end
-  records, n = {}, 0
+  for place, list in pairs(gone) do in_parts(list, 'ZREM', P .. SETS[place]) end
+  for place, list in pairs(moves) do in_parts(list, 'ZADD', P .. SETS[place]) end
+  stood, gone, moves = {}, {}, {}
+end
+
+-- Write back whatever changed. Every script that writes ends with this.
+local function save()
+  save_addresses()
+  local records, n = {}, 0
+  for name in pairs(changed) do records[n + 1], records[n + 2], n = name, plain_queues[name], n + 2 end
+  changed = {}
   for id, q in pairs(queues) do
     if q and q.dirty then
       q.dirty = false
-      records[n + 1], records[n + 2], n = id, packed_queue(q), n + 2
+      records[n + 1], records[n + 2], n = pack('<I4', id), packed_queue(q), n + 2
     end
   end
   in_parts(records, 'HSET', P .. 'queue')
   for run, counters in pairs(moved) do
     for name, by in pairs(counters) do
-      if by ~= 0 then call('HINCRBY', P .. 'cnt:' .. run, name, by) end
+      if by ~= 0 then call('HINCRBY', P .. 'cnt:' .. run, name, format('%d', by)) end
     end
   end
   moved = {}
