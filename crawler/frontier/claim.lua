@@ -108,22 +108,22 @@ local function round(keys, lane)
   return going
 end
 
--- Addresses of two sets that are due, in the order of their times.
+-- When the first of a sorted set is due, or nil.
+local function first_in(name) return tonumber(call('ZRANGE', P .. name, 0, 0, 'WITHSCORES')[2]) end
+
+-- Addresses that are due, of two sets: each in the order of its times, and first those of the set whose first waits longer,
+-- so that neither is left waiting for the other. Scores are for Redis alone: to write one takes it longer than all else.
 local function due_in(one, both, most)
-  local a = call('ZRANGEBYSCORE', P .. one, '-inf', UNTIL, 'WITHSCORES', 'LIMIT', 0, most)
-  if not a[1] then return call('ZRANGEBYSCORE', P .. both, '-inf', UNTIL, 'LIMIT', 0, most) end
-  local b = call('ZRANGEBYSCORE', P .. both, '-inf', UNTIL, 'WITHSCORES', 'LIMIT', 0, most)
-  local merged, n, at, bt = {}, 0, 1, 1
-  while n < most and a[at] do
-    n = n + 1
-    if not b[bt] or tonumber(a[at + 1]) <= tonumber(b[bt + 1]) then
-      merged[n], at = a[at], at + 2
-    else
-      merged[n], bt = b[bt], bt + 2
+  local first, second = first_in(one), first_in(both)
+  if not first or (second and second < first) then one, both, first, second = both, one, second, first end
+  if not first or first > horizon then return {} end
+  local keys = call('ZRANGEBYSCORE', P .. one, '-inf', UNTIL, 'LIMIT', 0, most)
+  if #keys < most and second and second <= horizon then
+    for _, key in ipairs(call('ZRANGEBYSCORE', P .. both, '-inf', UNTIL, 'LIMIT', 0, most - #keys)) do
+      keys[#keys + 1] = key
     end
-    if not a[at] then a, b, at, bt = b, a, bt, at end
   end
-  return merged
+  return keys
 end
 
 local function claim_lane(lane, heats)
@@ -138,9 +138,6 @@ local function claim_lane(lane, heats)
     end
   end
 end
-
--- When the first of a sorted set is due, or nil.
-local function first_in(name) return tonumber(call('ZRANGE', P .. name, 0, 0, 'WITHSCORES')[2]) end
 
 local timer, old = first_in('timers'), first_in('aging')
 if (timer and timer <= now) or (old and old <= now - ttl) or call('EXISTS', P .. 'moving') == 1 then

@@ -177,13 +177,16 @@ class RedisLink:
 
 
 def _text(script: str) -> str:
+    """A script with what comes before it. Each part is a function within the one before: what that one names is then taken
+    over as it is, while Lua looks for a name of the same function among all others, each time that a function uses it."""
     here = files("crawler.frontier")
 
     def read(*names: str) -> str:
         return "".join((here / f"{name}.lua").read_text() for name in names)
 
-    parts = ("state", *_BEFORE.get(script, ("common",)), script)
-    return "".join(read(part) if isinstance(part, str) else _RARE.format(read(*part)) for part in parts)
+    parts = ("base", "state", "saving", *_BEFORE.get(script, ("common",)), script)
+    texts = [read(part) if isinstance(part, str) else _RARE.format(read(*part)) for part in parts]
+    return "\nreturn (function()\n".join(texts) + "\nend)()" * (len(texts) - 1)
 
 
 _SILENT = "Redis does not answer: {}; check REDIS_URL and the server"

@@ -1,0 +1,55 @@
+-- Shared by every script of a partition and prepended to each: what a script loads, changes in Lua and saves once at its
+-- end. Many small commands are what a server's processor goes to; a record in one string costs one, for all together.
+-- KEYS[1] is the partition's prefix, for instance "vangnet:{p0}"; every other key is built from it, so all share its
+-- hash tag. Times are milliseconds of the server's clock. Lanes are 'p' (pages) and 'i' (images).
+--
+--   runs          hash  run -> number, with a "!" behind it while the run is paused       numbers, queues: counters
+--   addr          hash  politeness key -> address, packed as ADDRESS says
+--   lim           hash  politeness key|run number -> rate and concurrency that the run allows there
+--   rot:PKEY:L    list  queues that wait for their turn behind those in the address
+--   due:L, hot:L  zset  addresses with a free place in flight and something to claim, by the time at which they may be
+--                       asked; each in one of six: L is p, i, or b where both lanes have something
+--   slow, idle    set   addresses that are slowed down; zset of those with nothing to claim, by time
+--   queue         hash  number (4 bytes) -> queue, packed as QUEUE says
+--   fact          hash  number -> msgpack of what never changes of a queue
+--   qi:RUN        hash  origin|pkey -> number of the queue            robots, session, dig  hashes, by number
+--   q:N:L:B       list  elements of one band: attempts byte, then the record; N in 4 bytes, B in 2
+--   pace          zset  origin|pkey by the time until which the host is parked, in all runs
+--   moving        set   queues that are closed, for their hosts moved, and not empty yet
+--   lease:BATCH   hash  index (2 bytes) -> lease, packed as LEASE says     expiry  zset  batches by time
+--   timers        zset  what comes back: "D" lease, "P" queue that was parked, "L" discoveries to judge again
+--   aging         zset  queues by the time of their robots.txt
+--   damaged       set   what could not be read, for mend.lua: "a" and the address, "q" queue, "l" lease, …
+--   disc, res     stream  discoveries and results    cnt:RUN  hash  counters    dead:RUN  list
+local P = KEYS[1] .. ':'
+local QUEUED = P .. 'q:'
+-- Each use of a global is a look-up: those that are used for every URL are locals.
+local call, pack, unpacked, sub, byte = redis.call, struct.pack, struct.unpack, string.sub, string.byte
+local format, ceil, max, min = string.format, math.ceil, math.max, math.min
+local LANES = {'p', 'i'}
+local IDLE_MS = 3600000
+local WINDOW = 64
+local SLOWEST = 16
+local UNKNOWN_MS = 60000
+
+local clock = call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+-- Commands for many arguments, in even parts: Lua's stack takes some thousands. The answers of one part are not copied.
+local function in_parts(arguments, name, key)
+  local total = #arguments
+  if total == 0 then return {} end
+  if total <= 4000 then return call(name, key, unpack(arguments)) end
+  local answers = {}
+  for first = 1, total, 4000 do
+    local part = call(name, key, unpack(arguments, first, min(first + 3999, total)))
+    for _, value in ipairs(type(part) == 'table' and part or {}) do answers[#answers + 1] = value end
+  end
+  return answers
+end
+
+-- QUEUE: run number, version of what is known of the host, Crawl-delay (ms); gated, parked, in the rotation of pages, of
+-- images, hot, moved; bytes of the bands of pages. Behind it the bands p and i in order: BAND, number and length of each.
+-- Band 0 is robots.txt.
+local QUEUE, BAND, QUEUE_BYTES, BAND_BYTES = '<I4HdBBBBBBH', '<HI4', 22, 6
+local function whole_queue(packed) return #packed >= QUEUE_BYTES and (#packed - QUEUE_BYTES) % BAND_BYTES == 0 end

@@ -1,0 +1,119 @@
+-- Every script's third part: what it writes back.
+
+-- ---------------------------------------------------------------- leases
+
+-- LEASE: queue, run number, lane, band, slot, the address's next slot after it, bytes of its politeness key; then that key
+-- and the element. Without the queue, which a plain turn has in 4 bytes, it is REST_OF_LEASE.
+local LEASE, REST_OF_LEASE, LEASE_BYTES = '<I4I4BHddB', '<I4BHddB', 28
+
+-- A URL that failed. q: number of its queue.
+local function dead_letter(run, q, element, reason)
+  local key = P .. 'dead:' .. run
+  call('RPUSH', key, cmsgpack.pack({reason, call('HGET', P .. 'fact', q), element, now}))
+  call('LTRIM', key, -10000, -1)
+end
+
+-- ---------------------------------------------------------------- saving
+
+-- Where an address belongs. pages, images: bytes of its rotations, and of those that go on in a list.
+local function place_of(pages, images, inflight, conc, hot)
+  if pages == 0 and images == 0 then return IDLE end
+  if inflight >= conc then return 0 end
+  return (hot > now and 3 or 0) + (pages > 0 and (images > 0 and 3 or 1) or 2)
+end
+
+-- When an address may be asked again, in whole ms and not before its time; since when it has been idle. As text: Redis would
+-- write a number with 17 digits, which takes longer than most commands.
+local function time_of(next_slot, blocked, place)
+  local at = blocked > next_slot and blocked or next_slot
+  if place == IDLE and at < now then at = now end
+  return format('%d', at + 0.999)
+end
+
+-- Note what became of a plain address; moves: its time is another one. turns: both rotations. Returns where it belongs.
+local function settle_plain(key, moves, next_slot, blocked, hot, rate, slow, latency, floor, conc, inflight, turn, slowed,
+    stands, more_p, p, more_i, i, turns)
+  local place = place_of(more_p + p, more_i + i, inflight, conc, hot)
+  plain[key] = pack(ADDRESS, next_slot, blocked, hot, rate, slow, latency, floor, conc, inflight, turn, slowed, place,
+    more_p, p, more_i, i) .. turns
+  if not stood[key] then stood[key] = stands end
+  standing[key] = place
+  if place ~= 0 and (moves or place ~= stands) then
+    score[key] = time_of(next_slot, blocked, place)
+  end
+  return place
+end
+
+-- Members that leave the sets, and what they and their scores are in them from now on; by place.
+local gone, moves = {}, {}
+local function listed(lists, place)
+  local list = lists[place]
+  if not list then
+    list = {}
+    lists[place] = list
+  end
+  return list
+end
+
+local function move(key, from, place, at)
+  if from ~= 0 and from ~= place then
+    local list = listed(gone, from)
+    list[#list + 1] = key
+  end
+  if place ~= 0 then
+    local list = listed(moves, place)
+    local n = #list
+    list[n + 1], list[n + 2] = at, key
+  end
+end
+
+local function settle_address(a)
+  local place = place_of(a.more_p + #a.p, a.more_i + #a.i, a.inflight, a.conc, a.hot)
+  move(a.key, a.stands, place, time_of(a.next, a.blocked, place))
+  a.stands = place
+  local slowed = a.slow > 1.001 and 1 or 0
+  if slowed ~= a.slowed then
+    call(slowed == 1 and 'SADD' or 'SREM', P .. 'slow', a.key)
+    a.slowed = slowed
+  end
+end
+
+local function save_addresses()
+  local records, n = {}, 0
+  for key, from in pairs(stood) do
+    if score[key] or standing[key] ~= from then move(key, from, standing[key], score[key]) end
+    records[n + 1], records[n + 2], n = key, plain[key], n + 2
+  end
+  for key, a in pairs(addresses) do
+    if a.dirty then
+      a.dirty = false
+      settle_address(a)
+      records[n + 1], records[n + 2], n = key, packed_address(a), n + 2
+    end
+  end
+  in_parts(records, 'HSET', P .. 'addr')
+  for place, list in pairs(gone) do in_parts(list, 'ZREM', P .. SETS[place]) end
+  for place, list in pairs(moves) do in_parts(list, 'ZADD', P .. SETS[place]) end
+  stood, gone, moves = {}, {}, {}
+end
+
+-- Write back whatever changed. Every script that writes ends with this.
+local function save()
+  save_addresses()
+  local records, n = {}, 0
+  for name in pairs(changed) do records[n + 1], records[n + 2], n = name, plain_queues[name], n + 2 end
+  changed = {}
+  for id, q in pairs(queues) do
+    if q and q.dirty then
+      q.dirty = false
+      records[n + 1], records[n + 2], n = pack('<I4', id), packed_queue(q), n + 2
+    end
+  end
+  in_parts(records, 'HSET', P .. 'queue')
+  for run, counters in pairs(moved) do
+    for name, by in pairs(counters) do
+      if by ~= 0 then call('HINCRBY', P .. 'cnt:' .. run, name, format('%d', by)) end
+    end
+  end
+  moved = {}
+end
