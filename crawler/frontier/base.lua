@@ -21,6 +21,8 @@
 --   aging         zset  queues by the time of their robots.txt
 --   damaged       set   what could not be read, for mend.lua: "a" and the address, "q" queue, "l" lease, …
 --   disc, res     stream  discoveries and results    cnt:RUN  hash  counters    dead:RUN  list
+--   mark:M        what was answered for an entry that is not acknowledged yet; mark+:M, mark-:M  that it was queued, kept
+--   done:P:T      set   entries that were acknowledged, of a partition and two seconds
 local P = KEYS[1] .. ':'
 local QUEUED = P .. 'q:'
 -- Each use of a global is a look-up: those that are used for every URL are locals.
@@ -34,6 +36,16 @@ local UNKNOWN_MS = 60000
 
 local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+-- Entries of the discoveries that were admitted and acknowledged are known for an hour, for an admitter that was slow and
+-- believes one to be its own: by time, as numbers in small sets, where a key for each would take as much as its URLs.
+-- marker: partition, ms and sequence number of an entry. Returns key and member.
+local function done_in(marker)
+  local ms, sequence = string.match(marker, '^%d+:(%d+)%-(%d+)$')
+  local key = P .. 'done:' .. string.match(marker, '^%d+') .. ':' .. math.floor(ms / 2000)
+  return key, #sequence < 4 and ms .. format('%03d', sequence) or marker
+end
+local function is_done(marker) return call('SISMEMBER', done_in(marker)) == 1 end
 
 -- Commands for many arguments, in even parts: Lua's stack takes some thousands. The answers of one part are not copied.
 local function in_parts(arguments, name, key)

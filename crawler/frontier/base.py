@@ -261,7 +261,10 @@ class Frontier(Protocol):
         """Count what is new, queue what is in scope and within its budgets, acknowledge. Idempotent per entry."""
 
     async def backlog(self) -> int:
-        """Entries of both streams that nobody has acknowledged yet, over all runs; claims wait while it is high."""
+        """Entries of both streams that nobody has acknowledged yet; claims wait while it is high.
+
+        Those of runs on hold do not count: they may have to wait for long, and others need not wait with them.
+        """
 
     async def results(self, n: int, wait: float) -> list[StreamEntry]:
         """At most n results for the recorder; waits up to `wait` seconds for the first."""

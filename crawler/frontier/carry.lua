@@ -2,7 +2,7 @@
 -- ARGV[1]: msgpack list of {m marker, p {{campaign, host, {number, …}, discoveries payload}, …}}; ARGV[2]: seconds to keep.
 local keep = tonumber(ARGV[2])
 for _, entry in ipairs(cmsgpack.unpack(ARGV[1])) do
-  if call('SET', P .. 'mark-:' .. entry.m, 1, 'NX', 'EX', keep) then
+  if not is_done(entry.m) and call('SET', P .. 'mark-:' .. entry.m, 1, 'NX', 'EX', keep) then
     for _, part in ipairs(entry.p) do
       local kept = P .. 'carry:' .. part[1] .. ':' .. part[2]
       call('RPUSH', kept, cmsgpack.pack({part[3], part[4]}))

@@ -14,7 +14,7 @@ import msgpack
 from crawler.errors import RecordCorrupt
 from crawler.records import Candidate, Discovered, FrontierUrl, Kind, RunId
 
-VERSION = 3
+VERSION = 4
 _MARK = bytes([VERSION])
 MOVED = bytes([VERSION | 0x80])
 """Before a queued URL in the discoveries, which lost its place there: length of its origin in two bytes, little-endian,
@@ -34,40 +34,39 @@ def band_of(priority: int, depth: int) -> int:
 
 def pack_url(item: FrontierUrl, origin: str) -> bytes:
     """The record of a URL queued under `origin`, without attempts byte."""
-    return _packed(
-        [
-            _short(item.url, origin),
-            _CODES[item.kind],
-            item.depth,
-            item.priority,
-            _short(item.referrer, origin),
-            item.via,
-            item.context,
-        ]
-    )
+    url, referrer = _short(item.url, origin), _short(item.referrer, origin)
+    return _packed(_fields(url, _CODES[item.kind], item.depth, item.priority, referrer, item.via, item.context))
+
+
+def _fields(url: str | None, code: int, depth: int, priority: int, referrer: str | None, *rest: Any) -> list[Any]:
+    """What a record holds: via and context only where there is one, for hardly any URL has them."""
+    return [url, code, depth, priority, referrer, *(rest if rest != ((), 0) else ())]
 
 
 def pack_candidate(candidate: Candidate, found: Discovered, origin: str, context: int = 0) -> bytes:
     """As `pack_url`, for one candidate of `found`: admission packs too many to make an item of each."""
     url, code = candidate.url.removeprefix(origin), _CODES[candidate.kind]
-    return _packed([url, code, found.depth, candidate.priority, _short(found.referrer, origin), found.via, context])
+    if found.via or context:
+        return _packed([url, code, found.depth, candidate.priority, _short(found.referrer, origin), found.via, context])
+    return _packed([url, code, found.depth, candidate.priority, _short(found.referrer, origin)])
 
 
 def unpack_url(element: bytes, run: RunId, origin: str, address: str) -> FrontierUrl:
     """The URL of a queued element (attempts byte and record). Raises RecordCorrupt."""
-    suffix, code, depth, priority, referrer, via, context = _unpack(element[1:], 7)
+    suffix, code, depth, priority, referrer, *rest = _unpack(element[1:], 5, 7)
+    via, context = rest or ((), 0)
     try:
         return FrontierUrl(
-            url=origin + suffix if suffix.startswith("/") else suffix,
-            run=run,
-            kind=_KINDS[code],
-            address=address,
-            depth=int(depth),
-            priority=int(priority),
-            referrer=origin + referrer if referrer is not None and referrer.startswith("/") else referrer,
-            via=tuple(via),
-            context=int(context),
-            attempts=element[0],
+            origin + suffix if suffix.startswith("/") else suffix,
+            run,
+            _KINDS[code],
+            address,
+            int(depth),
+            int(priority),
+            origin + referrer if referrer is not None and referrer.startswith("/") else referrer,
+            tuple(via),
+            int(context),
+            element[0],
         )
     except (TypeError, ValueError, IndexError, AttributeError) as error:
         raise RecordCorrupt("a queued URL has fields of the wrong type") from error
@@ -132,13 +131,13 @@ def _packed(value: list[Any]) -> bytes:
     return _MARK + data
 
 
-def _unpack(data: bytes, length: int) -> list[Any]:
+def _unpack(data: bytes, *lengths: int) -> list[Any]:
     if data[:1] != _MARK:
         raise RecordCorrupt(f"a record has version {data[:1].hex() or 'none'}, this is {VERSION:02x}")
     try:
         value = msgpack.unpackb(data[1:])
     except (ValueError, msgpack.UnpackException) as error:
         raise RecordCorrupt("a record is not msgpack") from error
-    if not isinstance(value, list) or len(value) != length:
+    if not isinstance(value, list) or len(value) not in lengths:
         raise RecordCorrupt("a record has the wrong number of fields")
     return value

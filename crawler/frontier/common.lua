@@ -210,7 +210,7 @@ end
 local function send_on(q, origin, band, element)
   if band == 0 then return end
   local run = run_names[q.run]
-  call('XADD', P .. 'disc', '*', 'run', run, 'd', '\131' .. pack('<H', #origin) .. origin .. sub(element, 2))
+  call('XADD', P .. 'disc', '*', 'run', run, 'd', '\132' .. pack('<H', #origin) .. origin .. sub(element, 2))
   count(run, 'disc', 1)
 end
 

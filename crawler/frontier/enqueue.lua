@@ -83,7 +83,7 @@ local function fill(q, a, group)
 end
 
 for _, entry in ipairs(entries) do
-  if call('SET', P .. 'mark+:' .. entry.m, 1, 'NX', 'EX', tonumber(ARGV[2])) then
+  if not is_done(entry.m) and call('SET', P .. 'mark+:' .. entry.m, 1, 'NX', 'EX', tonumber(ARGV[2])) then
     local keys = {}
     for i, group in ipairs(entry.g) do keys[i] = group.k end
     load_addresses(keys)

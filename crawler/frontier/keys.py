@@ -1,7 +1,7 @@
 """Names in Redis, all in one place, and which partition a thing belongs to.
 
 Every key of partition n starts with `PREFIX:{pN}:`; the braces make it the hash tag of Redis Cluster, so a script that
-touches one partition touches one slot. What the parts after it are called is drawn at the top of `common.lua`.
+touches one partition touches one slot. What the parts after it are called is drawn at the top of `base.lua`.
 """
 
 from __future__ import annotations

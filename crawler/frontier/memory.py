@@ -41,7 +41,8 @@ class MemoryFrontier(MemoryLeases):
                 run.dead.append(DeadLetter(None, None, reason))
 
     async def backlog(self) -> int:
-        return len(self._discoveries) + len(self._results)
+        held = [run for run, state in self._runs.items() if state.held]
+        return sum(len(stream) - sum(map(stream.count, held)) for stream in (self._discoveries, self._results))
 
     async def results(self, n: int, wait: float) -> list[StreamEntry]:
         self._arrived.clear()

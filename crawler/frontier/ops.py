@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import msgpack
@@ -46,6 +47,27 @@ def completion_op(completion: Completion) -> dict[str, Any]:
         case Rekind():
             op |= {"o": "rekind"} | _rekinded(completion.lease.item, outcome)
     return op
+
+
+def packed_op(completion: Completion) -> bytes:
+    """The operation, packed. Most leases end with nothing but a tally, of which there are few."""
+    outcome = completion.outcome
+    if type(outcome) is Done and outcome.discovered is None and not outcome.results and _is_plain(completion):
+        return _done_op(tuple(outcome.tally.items()))
+    data: bytes = msgpack.packb(completion_op(completion), use_bin_type=False)
+    return data
+
+
+def _is_plain(completion: Completion) -> bool:
+    """Whether an operation says nothing beside its outcome."""
+    c = completion
+    return c.robots is None and c.session is None and not (c.block or c.park or c.unsent)
+
+
+@lru_cache(256)
+def _done_op(tally: tuple[tuple[str, int], ...]) -> bytes:
+    data: bytes = msgpack.packb({"o": "done"} | ({"c": dict(tally)} if tally else {}), use_bin_type=False)
+    return data
 
 
 def packed_completions(rows: Sequence[tuple[int, int, bytes, int]]) -> bytes:

@@ -1,4 +1,4 @@
-"""The frontier in Redis (>= 7.0) or Valkey: thin Python around the scripts beside it. See `state.lua` for the keys."""
+"""The frontier in Redis (>= 7.0) or Valkey: thin Python around the scripts beside it. See `base.lua` for the keys."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class RedisFrontier:
         return sum([await self._link.run("wake", partition, ttl) for partition in self._partitions])
 
     async def backlog(self) -> int:
-        return await self._link.stream_length("disc") + await self._link.stream_length("res")
+        return sum([await self._link.run("backlog", partition) for partition in self._partitions])
 
     async def results(self, n: int, wait: float) -> list[StreamEntry]:
         return await self._link.read("res", RECORDERS, n, wait)

@@ -12,7 +12,7 @@ import msgpack
 from crawler.errors import RecordCorrupt
 from crawler.frontier.base import Completion
 from crawler.frontier.codec import parse_run, unpack_url
-from crawler.frontier.ops import INDEXES, completion_op, packed_completions
+from crawler.frontier.ops import INDEXES, packed_completions, packed_op
 from crawler.frontier.redis_link import RedisLink
 from crawler.records import Lease, RunId
 
@@ -62,10 +62,9 @@ class Leases:
         numbers = set(rows[1::4])
         queues = await self._known(partition, generation, numbers)
         window, life = self._times.send_window, self._times.life
-        name = generation.decode()
-        for index in range(len(rows) // 4):
-            slot, number, version, element = rows[4 * index : 4 * index + 4]
-            token = batch * _PER_BATCH + index
+        name, first = generation.decode(), batch * _PER_BATCH
+        columns = rows[::4], rows[1::4], rows[2::4], rows[3::4]
+        for token, (slot, number, version, element) in enumerate(zip(*columns, strict=True), first):
             delay = (slot - now) / 1000
             send_by = before + delay + window
             try:
@@ -88,7 +87,9 @@ class Leases:
             else:
                 known[number] = queue
         if missing:
-            facts = await self._link.hash_some(f"{self._link.prefixes[partition]}:fact", [_number(name) for name in missing])
+            facts = await self._link.hash_some(
+                f"{self._link.prefixes[partition]}:fact", [_number(name) for name in missing]
+            )
             for number, fact in zip(missing, facts, strict=True):
                 queue = _queue(fact)
                 if queue is not None:
@@ -144,7 +145,7 @@ def _packed(completions: Sequence[Completion]) -> bytes:
     for completion in completions:
         batch, index = divmod(completion.lease.token, _PER_BATCH)
         latency = -1 if completion.latency is None else round(1000 * completion.latency)
-        rows.append((batch, index, msgpack.packb(completion_op(completion), use_bin_type=False), latency))
+        rows.append((batch, index, packed_op(completion), latency))
     return packed_completions(rows)
 
 

@@ -29,13 +29,14 @@ _RECLAIM_EVERY = 5.0
 
 
 _BEFORE = {
+    "backlog": (),
     "claim": ("handing", ("common", "tend", "turns")),
     "complete": ("ending", ("common", "endings")),
     "wake": ("common", "tend"),
     "relocate": ("common", "tend"),
 }
-"""Files between state.lua and the script: common.lua where nothing else is said. Those in brackets are made by `rare()` when
-they are asked for, since a function costs to make even where it is never called."""
+"""Files between saving.lua and the script: common.lua where nothing else is said. Those in brackets are made by
+`rare()` when they are asked for, since a function costs to make even where it is never called."""
 _RARE = """
 local rare_made
 local function rare_make()
@@ -88,10 +89,6 @@ class RedisLink:
     async def newest(self, key: str, n: int) -> list[bytes]:
         """The last n elements of a list."""
         return cast("list[bytes]", await _translated(self._client.lrange(key, -n, -1)))
-
-    async def stream_length(self, stream: str) -> int:
-        """Entries of a stream that are not acknowledged yet, over all partitions."""
-        return sum([await _translated(self._client.xlen(f"{prefix}:{stream}")) for prefix in self.prefixes])
 
     async def read(self, stream: str, group: str, n: int, wait: float | None = None) -> list[StreamEntry]:
         """At most n entries, abandoned ones first. wait: seconds for the first, with one partition only."""
@@ -177,8 +174,8 @@ class RedisLink:
 
 
 def _text(script: str) -> str:
-    """A script with what comes before it. Each part is a function within the one before: what that one names is then taken
-    over as it is, while Lua looks for a name of the same function among all others, each time that a function uses it."""
+    """A script with what comes before it. Each part is a function within the one before, for what that one names is
+    then taken over as it is; to find a name of the same function, Lua walks past the others that are in use."""
     here = files("crawler.frontier")
 
     def read(*names: str) -> str:

@@ -165,7 +165,7 @@ local out = {}
 for i, entry in ipairs(entries) do
   local marker = P .. 'mark:' .. entry.m
   local known = call('GET', marker)
-  if known == '' then
+  if not known and is_done(entry.m) then
     -- Somebody else admitted and acknowledged it meanwhile: nothing in it is new.
     out[i] = {string.rep('0', #entry.u), entry.p}
   elseif known then

@@ -115,3 +115,16 @@ async def test_what_cannot_be_read_or_believed_is_counted_and_gone(frontier: Fro
     counts = await frontier.counts(RUN)
     assert counts.tally == {"corrupt-discoveries": 1, "unsigned": 1}
     assert (counts.unfinished, await frontier.backlog()) == (0, 0)
+
+
+async def test_what_waits_for_a_run_on_hold_keeps_no_other_back(frontier: Frontier) -> None:
+    await fill(frontier, PAGES[:1])
+    [lease] = await claim(frontier)
+    found = Discovered((Candidate("http://a.example/new", Kind.PAGE, "a"),), 1)
+    await frontier.complete([Completion(lease, Done(found, (b"sealed",)))])
+    await frontier.offer(RunId("other", 1), [found])
+    assert await frontier.backlog() == 3
+    await frontier.hold(RUN, True)
+    assert await frontier.backlog() == 1
+    await frontier.hold(RUN, False)
+    assert await frontier.backlog() == 3
