@@ -217,3 +217,15 @@ async def test_a_damaged_entry_is_dropped_alone(frontier: RedisFrontier, client:
     await client.xadd(key, {"what": "else"})
     assert len(await new_entries(frontier)) == 1
     assert await frontier.backlog() == 1
+
+
+async def test_entries_of_one_moment_are_told_apart(frontier: RedisFrontier) -> None:
+    """More of them than a small number of a set tells apart: what was admitted once is known, and nothing else is."""
+    found = [Discovered((Candidate(f"http://a.example/{n}", Kind.PAGE, "a"),)) for n in range(1005)]
+    await frontier.offer(RUN, found)
+    entries = await frontier.discoveries(2000) or await frontier.discoveries(2000)
+    assert len({entry.number for entry in entries}) == 1005
+    await frontier.admit([admission(entry) for entry in entries[:1002]])
+    await frontier.admit([admission(entry) for entry in entries])
+    counts = await frontier.counts(RUN)
+    assert (counts.discovered, counts.waiting) == (1005, {"queued": 1005})
