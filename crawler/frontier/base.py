@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from crawler.records import Candidate, Discovered, Kind, Lease, Outcome, RunId
+from crawler.records import Candidate, Discovered, FrontierUrl, Kind, Lease, Outcome, RunId
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +226,8 @@ LIFT_SHARE, LIFT_CAP = 0.5, 4.0
 CARRY_CAP, CARRY_SHARE = 4.0, 0.75
 """URLs above a host's budget that are kept for later nights, and what of the next night's budget they may use; both as
 shares of the budget."""
+VISIT = "visit"
+"""The queue of leases that `visit` gives."""
 HOT_SECONDS = 1800.0
 """How long a hit keeps its address and host in front."""
 
@@ -241,6 +243,14 @@ class Frontier(Protocol):
 
     async def reslot(self, lease: Lease) -> Lease | None:
         """The same lease with another slot, for a request that could not leave in its own; None: it is not held."""
+
+    async def visit(self, item: FrontierUrl, politeness: str, limits: Limits, within: float) -> Lease | None:
+        """A lease for one request at an address beside what is queued there, as a page's script makes it.
+
+        It takes a slot, within so many seconds, and a place in flight, by the stricter of `limits` and of what runs
+        allow there; None: there is no such slot or place now. No run counts it: of its completion nothing but the slot,
+        latency and block is heeded, and when it runs out its place comes free.
+        """
 
     async def give_back(self, leases: Sequence[Lease]) -> list[bool]:
         """Return leases whose requests were not sent: to the front of their queues, without counting an attempt."""

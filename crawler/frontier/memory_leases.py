@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
 
-from crawler.frontier.base import HOT_SECONDS, Claimed, Completion, Find, HostFacts
+from crawler.frontier.base import HOT_SECONDS, VISIT, Claimed, Completion, Find, HostFacts, Limits
 from crawler.frontier.codec import pack_discovered, pack_moved
 from crawler.frontier.memory_parts import LANES, Delayed, Held, Near, Place, Queue, rules_of
 from crawler.frontier.memory_runs import Carry, Run
@@ -117,6 +117,19 @@ class MemoryLeases:
     async def reslot(self, lease: Lease) -> Lease | None:
         held = self._leases.get(lease.token)
         return None if held is None else self._slotted(lease, held.queue, held.band, self._clock())
+
+    async def visit(self, item: FrontierUrl, politeness: str, limits: Limits, within: float) -> Lease | None:
+        now, place = self._clock(), self._places.get(politeness) or Place()
+        free = len(place.inflight) < min(place.concurrency, limits.concurrency)
+        if not free or place.due > now + within:
+            return None
+        self._places[politeness] = place
+        # Of a run that nobody knows, so that its end is nothing to anybody.
+        queue = Queue(0, Run(item.run), VISIT, item.address, place)
+        lease = replace(self._lease(queue, 1, item, now), queue=VISIT)
+        place.spare(self._leases[lease.token].slot, self._window, limits.requests_per_second)
+        self._leases[lease.token] = replace(self._leases[lease.token], next_slot=place.next_slot)
+        return lease
 
     async def host_facts(self, lease: Lease) -> HostFacts:
         number = lease.queue.partition(":")[0]

@@ -73,6 +73,10 @@ class Place:
         self.next_slot = slot + (1 + window) / self.rate * self.pace.slow
         return slot
 
+    def spare(self, slot: float, window: float, rate: float) -> None:
+        """Let the next request after `slot` leave no sooner than at this rate."""
+        self.next_slot = max(self.next_slot, slot + (1 + window) / rate * self.pace.slow)
+
     def unslot(self, held: Held) -> None:
         """Let another request have a slot that was not used, unless one after it was given already."""
         if self.next_slot == held.next_slot:

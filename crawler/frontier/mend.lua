@@ -49,6 +49,7 @@ local has_robots, parks, inflight = {}, {}, {}
 -- Note a lease that is out or waits; false for one that nothing can become of.
 local function note(packed, name)
   local lease = unpacked_lease(packed)
+  if lease and lease.q == 0 then return lease end -- of a visit, which is of no queue
   local run = lease and usable[lease.q] and run_names[lease.run]
   if not run then return nil end
   if lease.band == 0 then has_robots[lease.q] = true end

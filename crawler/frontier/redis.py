@@ -29,7 +29,7 @@ from crawler.frontier.redis_admit import Admissions
 from crawler.frontier.redis_leases import Leases, LeaseTimes, queue_number
 from crawler.frontier.redis_link import RedisLink
 from crawler.frontier.redis_runs import Runs
-from crawler.records import Discovered, Lease, RunId
+from crawler.records import Discovered, FrontierUrl, Lease, RunId
 
 _log = structlog.get_logger()
 _MOVED_AT_ONCE = 500
@@ -92,6 +92,10 @@ class RedisFrontier:
 
     async def reslot(self, lease: Lease) -> Lease | None:
         return await self._leases.reslot(lease)
+
+    async def visit(self, item: FrontierUrl, politeness: str, limits: Limits, within: float) -> Lease | None:
+        partition = partition_of(politeness, self._settings.partitions)
+        return await self._leases.visit(partition, item, politeness, limits, within)
 
     async def give_back(self, leases: Sequence[Lease]) -> list[bool]:
         return await self.complete([Completion(lease, None) for lease in leases])

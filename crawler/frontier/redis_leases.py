@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 import msgpack
 
 from crawler.errors import RecordCorrupt
-from crawler.frontier.base import Completion
+from crawler.frontier.base import VISIT, Completion, Limits
 from crawler.frontier.codec import parse_run, unpack_url
 from crawler.frontier.ops import INDEXES, packed_completions, packed_op
 from crawler.frontier.redis_link import RedisLink
-from crawler.records import Lease, RunId
+from crawler.records import FrontierUrl, Lease, RunId
 
 _PER_BATCH = len(INDEXES)
 """As in claim.lua: the token of a lease is its batch times this, and its index."""
@@ -138,6 +138,22 @@ class Leases:
         delay = (float(reply[1]) - float(reply[0])) / 1000
         send_by = before + delay + window
         return replace(lease, not_before=time.monotonic() + delay, send_by=send_by, expires=send_by + life)
+
+    async def visit(
+        self, partition: int, item: FrontierUrl, politeness: str, limits: Limits, within: float
+    ) -> Lease | None:
+        """As in `Frontier.visit`."""
+        window, life = self._times.send_window, self._times.life
+        times = [round(1000 * span) for span in (within, window, life)]
+        rate = repr(float(limits.requests_per_second))
+        before = time.monotonic()
+        reply = await self._link.run("visit", partition, politeness, rate, limits.concurrency, *times)
+        if not reply:
+            return None
+        delay = (float(reply[1]) - float(reply[0])) / 1000
+        send_by = before + delay + window
+        token = int(reply[2]) * _PER_BATCH
+        return Lease(item, partition, token, VISIT, time.monotonic() + delay, send_by, send_by + life)
 
 
 def _packed(completions: Sequence[Completion]) -> bytes:

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from crawler.frontier.base import Admission, Completion, Frontier, HostFacts, RunCounts, StreamEntry
+from crawler.frontier.base import Admission, Completion, Frontier, HostFacts, Limits, RunCounts, StreamEntry
 from crawler.frontier.memory import MemoryFrontier
-from crawler.records import Discovered, Done, Failed, Kind, Lease, Outcome, Retry, RunId, Skipped
+from crawler.records import Discovered, Done, Failed, FrontierUrl, Kind, Lease, Outcome, Retry, RunId, Skipped
 
 ATTEMPTS = 3
 RATE = 200_000.0
@@ -249,6 +249,18 @@ class Sides:
         )
         assert [lease.token for lease in again] == [lease.token for lease in pair]
         self.held[key] = again[0], again[1]
+
+    def visit(self, host: str, politeness: str, end: Outcome | None) -> None:
+        """One request beside the queues: both sides have room for it or neither does, and it leaves nothing behind."""
+        item = FrontierUrl(f"http://{host}/visited", RUNS[0], Kind.PAGE, politeness)
+        limits = Limits(1000.0, 100)
+        given = []
+        for side in (self.reference, self.other):
+            lease = self._wait(side.visit(item, politeness, limits, 10 * FOREVER))
+            given.append(lease is not None)
+            if lease is not None:
+                assert self._wait(side.complete([Completion(lease, end, unsent=True)])) == [True]
+        assert given[0] == given[1]
 
     def reap(self) -> None:
         """All leases come back when they do not last, else none."""

@@ -229,6 +229,10 @@ class SideBySide(RuleBasedStateMachine):
     def reslot(self, data: st.DataObject) -> None:
         self.sides.reslot(data.draw(st.sampled_from(sorted(self.sides.held))))
 
+    @rule(host=st.sampled_from(sorted(HOSTS)), end=st.none() | ends)
+    def visit(self, host: str, end: Outcome | None) -> None:
+        self.sides.visit(host, HOSTS[host], end)
+
     @precondition(lambda self: self.sides.held)
     @rule()
     def reap(self) -> None:
