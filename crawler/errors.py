@@ -15,6 +15,7 @@
     │   ├── RedisUnavailable             no server at REDIS_URL, or it stopped answering
     │   ├── HomeUnusable                 the home directory cannot be written, or belongs to another version
     │   ├── StoreUnavailable             the SQLite file is locked, damaged or full
+    │   ├── RenderUnavailable            no browser could be started: pages made by script are taken as they came
     │   └── SandboxUnavailable           no sandbox process could be started
     └── Corrupt                       1  stored data that is not what we wrote
         ├── RecordCorrupt                a frontier or bus record: unknown version or damaged bytes
@@ -76,6 +77,9 @@ class HomeUnusable(Unavailable): ...
 
 
 class StoreUnavailable(Unavailable): ...
+
+
+class RenderUnavailable(Unavailable): ...
 
 
 class SandboxUnavailable(Unavailable): ...

@@ -16,7 +16,7 @@ import ctypes
 import errno
 import platform
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from crawler.errors import SandboxUnavailable
@@ -33,6 +33,7 @@ _REFUSE = 0x00050000 | errno.EPERM
 _PR_GET_SECCOMP, _PR_SET_SECCOMP, _MODE_FILTER = 21, 22, 2
 
 _PROT_EXEC, _MAP_ANONYMOUS = 0x4, 0x20
+_AF_UNIX = 1
 
 # The x32 calls of x86-64 have this bit set in their number and reach the same kernel functions.
 _X32_BIT = 0x40000000
@@ -141,9 +142,8 @@ def _only_descriptor(descriptor: int) -> list[_Instruction]:
     ]
 
 
-def program(architecture: Architecture, control: int) -> bytes:
-    """The filter as an array of struct sock_filter. `control`: the only descriptor that may be read and written."""
-    numbers = architecture.numbers
+def _number_of(architecture: Architecture) -> list[_Instruction]:
+    """Load the number of the system call; calls by another table than ours kill the process."""
     code = [
         _Instruction(_LOAD, _ARCHITECTURE),
         _Instruction(_JUMP_EQUAL, architecture.audit, if_true=1),
@@ -152,6 +152,28 @@ def program(architecture: Architecture, control: int) -> bytes:
     ]
     if architecture.has_x32:
         code += [_Instruction(_JUMP_SET, _X32_BIT, if_false=1), _Instruction(_RETURN, _KILL)]
+    return code
+
+
+def offline_program(architecture: Architecture) -> bytes:
+    """A filter that refuses every socket but those within this machine (AF_UNIX), and what could make one otherwise."""
+    local = [
+        _load_argument(0),
+        _Instruction(_JUMP_EQUAL, _AF_UNIX, if_false=1),
+        _Instruction(_RETURN, _ALLOW),
+        _Instruction(_RETURN, _REFUSE),
+    ]
+    code = [*_number_of(architecture), *_on_argument(architecture.numbers["socket"], local)]
+    for name in ("io_uring_setup", "io_uring_enter", "io_uring_register", "pidfd_getfd"):
+        code += _on_number(architecture.numbers[name], _REFUSE)
+    code.append(_Instruction(_RETURN, _ALLOW))
+    return b"".join(instruction.pack() for instruction in code)
+
+
+def program(architecture: Architecture, control: int) -> bytes:
+    """The filter as an array of struct sock_filter. `control`: the only descriptor that may be read and written."""
+    numbers = architecture.numbers
+    code = _number_of(architecture)
     for name in ("read", "write"):
         code += _on_argument(numbers[name], _only_descriptor(control))
     code += _on_argument(numbers["mmap"], _refuse_exec(anonymous_only=True))
@@ -185,10 +207,19 @@ def install(control: int) -> None:
 
     PR_SET_NO_NEW_PRIVS must be set before. Raises SandboxUnavailable when the kernel refuses.
     """
+    _install(lambda architecture: program(architecture, control))
+
+
+def install_offline() -> None:
+    """Take the network from this process and all that it starts, for good. As `install`."""
+    _install(offline_program)
+
+
+def _install(made: Callable[[Architecture], bytes]) -> None:
     reason = unavailable()
     if reason is not None:
         raise SandboxUnavailable(f"sandbox: {reason}; run workers on Linux with seccomp on x86_64 or aarch64")
-    code = program(ARCHITECTURES[platform.machine()], control)
+    code = made(ARCHITECTURES[platform.machine()])
     memory = ctypes.create_string_buffer(code, len(code))
     wanted = _Program(len(code) // 8, ctypes.cast(memory, ctypes.c_void_p))
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(wanted), 0, 0) != 0:

@@ -1,0 +1,129 @@
+"""A bounded number of browsers, each with one page at a time; what fails takes its browser along."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+from playwright.async_api import Error
+
+from crawler.errors import RenderUnavailable
+from crawler.render.chromium import Chromium
+from crawler.render.page import Bounds, Door, Opened, Shown
+from crawler.render.session import Session
+
+_LOOK: Final = 0.25
+_CLOSING: Final = 2.0
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """processes: browsers at once, each of which has about seven processes.  directory: for their profiles, on tmpfs.
+
+    pages: that one browser renders, before it is replaced.  idle: seconds after which one with nothing to do is ended.
+    """
+
+    processes: int
+    directory: Path
+    bounds: Bounds
+    pages: int = 50
+    idle: float = 30.0
+
+
+class Pool:
+    """One per worker. A page is rendered in a turn; whoever waits for one does so outside of here."""
+
+    def __init__(self, settings: PoolSettings) -> None:
+        self._settings = settings
+        self._idle: list[Chromium] = []
+        self._ends: dict[int, asyncio.Task[None]] = {}
+        self._closed = False
+        self.turns = asyncio.Semaphore(settings.processes)
+
+    async def render(self, opened: Opened, door: Door) -> Shown:
+        """What a page shows, within the bounds; to be called within one of `turns`. Never raises but CancelledError."""
+        shown = Shown()
+        try:
+            browser = await self._browser()
+        except RenderUnavailable as error:
+            _log.warning("a page was not rendered", error=str(error))
+            shown.problem = "render-unavailable"
+            return shown
+        sound = False
+        session = Session(browser.browser, opened, door, self._settings.bounds, shown)
+        watch = asyncio.create_task(self._watch(browser, shown))
+        try:
+            async with asyncio.timeout(self._settings.bounds.seconds):
+                await session.run()
+            sound = shown.problem is None
+        except TimeoutError:
+            shown.problem = shown.problem or "render-timeout"
+        except Error:
+            shown.problem = shown.problem or "render-crash"
+        finally:
+            watch.cancel()
+            sound = await self._let_go(session, browser) and sound
+            await self._put_back(browser, sound=sound)
+        return shown
+
+    async def close(self) -> None:
+        """End all browsers."""
+        self._closed = True
+        for task in self._ends.values():
+            task.cancel()
+        while self._idle:
+            await self._idle.pop().end()
+
+    async def _browser(self) -> Chromium:
+        while self._idle:
+            browser = self._idle.pop()
+            self._ends.pop(browser.session).cancel()
+            if browser.alive:
+                return browser
+            await browser.end()
+        return await Chromium.start(self._settings.directory)
+
+    async def _let_go(self, session: Session, browser: Chromium) -> bool:
+        """Whether the page could be closed: one whose script never ends cannot."""
+        if not browser.alive:
+            with suppress(Error, TimeoutError):
+                async with asyncio.timeout(_CLOSING):
+                    await session.close()
+            return False
+        try:
+            async with asyncio.timeout(_CLOSING):
+                await session.close()
+        except (Error, TimeoutError):
+            return False
+        return True
+
+    async def _put_back(self, browser: Chromium, *, sound: bool) -> None:
+        browser.pages += 1
+        if not sound or self._closed or browser.pages >= self._settings.pages:
+            if not sound:
+                browser.kill()
+            await browser.end()
+            return
+        self._idle.append(browser)
+        self._ends[browser.session] = asyncio.create_task(self._end_later(browser))
+
+    async def _end_later(self, browser: Chromium) -> None:
+        await asyncio.sleep(self._settings.idle)
+        if browser in self._idle:
+            self._idle.remove(browser)
+            self._ends.pop(browser.session, None)
+            await browser.end()
+
+    async def _watch(self, browser: Chromium, shown: Shown) -> None:
+        """End a browser that takes more memory than it may."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            if browser.memory() > self._settings.bounds.memory:
+                shown.problem = "render-memory"
+                browser.kill()
+                return

@@ -1,0 +1,124 @@
+"""One page in a browser, from its bytes to what it shows: opened, scrolled, clicked, read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib import resources
+from typing import Any, Final
+
+from playwright.async_api import Browser, BrowserContext, CDPSession, Dialog, Error, Page
+
+from crawler.render.clicks import chosen, offers_from
+from crawler.render.page import Bounds, Door, Opened, Shown
+from crawler.render.traffic import Traffic
+
+_EXPLORE: Final = resources.files("crawler.render").joinpath("explore.js").read_text("utf-8")
+_DOM: Final = resources.files("crawler.render").joinpath("dom.js").read_text("utf-8")
+_PRESS: Final = """((numbers) => {
+  for (const number of numbers) {
+    const e = state.offered[number];
+    state.seen.set(e, (state.seen.get(e) || 0) + 1);
+    e.click();
+  }
+})(%s)"""
+_AT_ONCE: Final = 4
+"""Things pressed before the page is given time to react."""
+_WINDOW: Final = {"width": 1280, "height": 1024}
+
+
+class Session:
+    """One page in one browser. shown: is filled in as far as it comes."""
+
+    def __init__(self, browser: Browser, opened: Opened, door: Door, bounds: Bounds, shown: Shown) -> None:
+        self._browser = browser
+        self._opened = opened
+        self._bounds = bounds
+        self._shown = shown
+        self._traffic = Traffic(opened, door, bounds, shown)
+        self._context: BrowserContext | None = None
+        self._cdp: CDPSession | None = None
+
+    async def run(self) -> None:
+        """Render. Raises playwright's Error when the browser or the page's process is gone; TimeoutError is up to the
+        caller, who bounds all of this."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self._bounds.seconds * self._bounds.exploring
+        self._context = await self._browser.new_context(
+            service_workers="block",
+            accept_downloads=False,
+            user_agent=self._opened.identity,
+            viewport=_WINDOW,  # type: ignore[arg-type]  # a ViewportSize is a dict
+            locale="nl-NL",
+        )
+        await self._context.route("**/*", self._traffic.handle)
+        page = await self._context.new_page()
+        self._traffic.of(page)
+        # Alerts and questions are dismissed; windows that it opens are closed.
+        page.on("dialog", _dismiss)
+        self._context.on("page", lambda other: asyncio.ensure_future(_close(other)) if other is not page else None)
+        with suppress(Error):  # a document that breaks off may have shown something all the same
+            await page.goto(self._opened.url, wait_until="commit", timeout=1000 * self._bounds.seconds)
+        self._cdp = await self._context.new_cdp_session(page)
+        await self._traffic.quiet(ends)
+        await self._explore(ends)
+        await self._read()
+
+    async def close(self) -> None:
+        """Let go of the page and all that it stored. Raises playwright's Error when the browser is gone."""
+        self._traffic.close()
+        if self._context is not None:
+            await self._context.close()
+
+    async def _explore(self, ends: float) -> None:
+        """Scroll and press until nothing more comes of it, or the bounds are reached. ends: a monotonic time."""
+        loop = asyncio.get_running_loop()
+        before = (-1, -1, -1)
+        for _ in range(self._bounds.rounds):
+            found = await self._evaluate(_EXPLORE)
+            left = min(self._bounds.clicks - self._shown.clicks, _AT_ONCE)
+            press = chosen(offers_from(found), self._opened.url, left)
+            size = found.get("size") if isinstance(found, Mapping) else 0
+            now = int(size or 0), len(self._shown.images), self._shown.clicks
+            scrolled = isinstance(found, Mapping) and bool(found.get("scrolled"))
+            if not press and not scrolled and now == before:
+                return
+            before = now
+            if press:
+                await self._evaluate(_PRESS % press)
+                self._shown.clicks += len(press)
+            await asyncio.sleep(self._bounds.quiet)
+            await self._traffic.quiet(ends)
+            if loop.time() >= ends:
+                self._shown.cut["time"] += 1
+                return
+        self._shown.cut["rounds"] += 1
+
+    async def _read(self) -> None:
+        found = await self._evaluate(_DOM.replace("MOST", str(self._bounds.dom_chars)))
+        if isinstance(found, Mapping):
+            self._shown.dom = str(found.get("text", "")).encode("utf-8", "replace")
+            self._shown.cut["dom"] += bool(found.get("cut"))
+
+    async def _evaluate(self, expression: str) -> Any:
+        """Run a script in a world of its own, where nothing that the page did to its own is seen."""
+        assert self._cdp is not None
+        tree = await self._cdp.send("Page.getFrameTree")
+        frame = tree["frameTree"]["frame"]["id"]
+        world = await self._cdp.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": "vangnet"})
+        answer = await self._cdp.send(
+            "Runtime.evaluate",
+            {"expression": expression, "contextId": world["executionContextId"], "returnByValue": True},
+        )
+        return answer.get("result", {}).get("value")
+
+
+async def _dismiss(dialog: Dialog) -> None:
+    with suppress(Error):
+        await dialog.dismiss()
+
+
+async def _close(page: Page) -> None:
+    with suppress(Error):
+        await page.close()
