@@ -72,6 +72,11 @@ class Options:
     min_rate: float = _option(1024.0, "bytes/s", "Slower bodies are given up after ten seconds. 0: no minimum.")
     max_page_bytes: int = _option(10_485_760, "bytes", "Longest page that is read, after decompression.")
 
+    render_processes: int = _option(1, "browsers", "Headless browsers of one worker; each renders a page at a time.")
+    render_seconds: float = _option(30.0, "s", "Longest time for one page in a browser, waits for slots included.")
+    render_memory_mib: int = _option(1_024, "MiB", "Memory of one browser, all its processes together.")
+    render_directory: str = _option("", "directory", "Where browsers keep their profiles, on tmpfs. Empty: /dev/shm.")
+
     kernels: str = _option("", "directory", "Where compiled kernels are kept, mode 0700. Empty: under the home.")
     sandbox_processes: int = _option(1, "processes", "Fingerprinting processes of one worker.")
     sandbox_memory_mib: int = _option(768, "MiB", "Address space of a sandbox process beyond its warm state.")

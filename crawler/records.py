@@ -15,7 +15,10 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What a URL in the frontier is for. Images travel on the image lane, everything else on the page lane."""
+    """What a URL in the frontier is for. Images travel on the image lane, everything else on the page lane.
+
+    PART is in no queue: it is what the script of a page asks for while the page is rendered.
+    """
 
     PAGE = "page"
     IMAGE = "image"
@@ -24,6 +27,7 @@ class Kind(StrEnum):
     FEED = "feed"
     SWEEP = "sweep"
     RECHECK = "recheck"
+    PART = "part"
 
     @property
     def on_image_lane(self) -> bool:

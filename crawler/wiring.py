@@ -25,12 +25,15 @@ from crawler.bridge.completer import Completer
 from crawler.bridge.courier import Courier
 from crawler.bridge.digging import Digger
 from crawler.bridge.ending import Ending
+from crawler.bridge.errands import Errands
 from crawler.bridge.images import ImageLane
 from crawler.bridge.lanes import LeasedRequest, PageLane
 from crawler.bridge.pages import PageJudge
 from crawler.bridge.places import Places
+from crawler.bridge.rendering import Renderer, RenderSettings
 from crawler.bridge.revisiting import Revisiting
 from crawler.bridge.runs import RunBook
+from crawler.bridge.sizes import SizeBoard
 from crawler.bridge.spider import LeaseSpider
 from crawler.bridge.sweeping import Sweeper
 from crawler.bridge.sweeplane import SweepLane
@@ -43,6 +46,7 @@ from crawler.bus.lists import ListFeed
 from crawler.bus.membership import Membership
 from crawler.bus.names import SharedDnsCache
 from crawler.bus.revisits import Revisits
+from crawler.bus.sizes import SizeBook
 from crawler.bus.sweeps import SweepBook
 from crawler.bus.traps import TrapBook
 from crawler.errors import OptionInvalid, RedisUnavailable, VangnetError
@@ -53,6 +57,8 @@ from crawler.making import RunMaker
 from crawler.options import Options, options_from
 from crawler.parts import frontier_of, process_name
 from crawler.records import Lease
+from crawler.render.machine import MEMORY
+from crawler.render.page import Bounds
 from crawler.store.keys import key_file
 
 _log = structlog.get_logger()
@@ -73,6 +79,17 @@ class Built:
 
     worker: Worker
     check: Callable[[], Awaitable[None]]
+
+
+def _rendering(options: Options) -> RenderSettings:
+    bounds = Bounds(
+        seconds=options.render_seconds,
+        dom_chars=options.max_page_bytes,
+        memory=options.render_memory_mib << 20,
+    )
+    return RenderSettings(
+        options.render_processes, Path(options.render_directory or MEMORY), bounds, options.max_discoveries
+    )
 
 
 async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
@@ -96,6 +113,7 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
 
     async def close() -> None:
         watch.cancel()
+        await renderer.close()
         await client.aclose()
 
     completer = Completer(frontier)
@@ -111,6 +129,7 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
     admitter = Admitter(frontier, runs, places, number_key, patience=options.dns_patience, traps=traps)
     digger, bell = Digger(frontier, runs), admitter.admitted
     pages = PageLane(completer, digger, bell=bell, concurrency=options.page_concurrency, memory=memory)
+    sizes = SizeBoard(SizeBook(client, options.key_prefix, number_key))
     images = ImageLane(
         courier,
         completer,
@@ -121,9 +140,10 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
         concurrency=options.image_concurrency,
         memory=memory,
         revisiting=revisiting,
+        sizes=sizes,
     )
-
-    judge = PageJudge(runs, options.max_discoveries, traps)
+    renderer = Renderer(frontier, runs, Errands(frontier, courier, places), sizes, _rendering(options))
+    judge = PageJudge(runs, options.max_discoveries, traps, renderer)
     sweeps = SweepLane(
         courier, completer, judge, runs, ending, bell=bell, concurrency=options.sweep_concurrency, memory=memory
     )
@@ -156,6 +176,7 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
         ending=ending,
         sweeper=Sweeper(frontier, runs, SweepBook(client, options.key_prefix, process_name())),
         sweeps=sweeps,
+        renderer=renderer,
     )
     return Built(worker, lambda: membership.check(number_key, lambda run: runs.get(run) is not None))
 

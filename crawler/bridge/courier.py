@@ -104,7 +104,7 @@ class Courier:
         self._runs = runs
         self._places = places
         self._max_page_bytes = max_page_bytes
-        self._hosts = HostMemory(frontier)
+        self.hosts = HostMemory(frontier)
         self._flights: dict[asyncio.Task[object], _Flight] = {}
 
     async def send(self, lease: Lease, hold: Hold | None = None) -> Sent:
@@ -161,7 +161,7 @@ class Courier:
         if not scope.permits_port(url.port) or not scope.judge_host_name(url.host).in_scope:
             return Skipped("out-of-scope")
         # A robots.txt is asked for before anything is known of its host, and says the same to everybody.
-        host = None if lease.item.kind is Kind.ROBOTS else await self._hosts.host(lease)
+        host = None if lease.item.kind is Kind.ROBOTS else await self.hosts.host(lease)
         objection = None if host is None else _objection(lease, served, host)
         pointer = served.is_pointer(lease.item)
         if objection is not None and (pointer or served.campaign.limits.robots == "obey"):

@@ -63,6 +63,12 @@ class HostMemory:
         self._hosts.move_to_end(key)
         return host
 
+    def introduce(self, lease: Lease, facts: HostFacts) -> None:
+        """Make a host known whose leases come from no queue of its own; what it set since then stays."""
+        key = lease.partition, lease.queue
+        if key not in self._hosts:
+            self._kept(key, facts)
+
     def _kept(self, key: tuple[int, str], facts: HostFacts) -> Host:
         host = Host(self._rules(facts.robots), _jar(facts.session), len(facts.robots or b""))
         self._hosts[key] = host

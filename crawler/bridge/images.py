@@ -17,6 +17,7 @@ from crawler.bridge.outcomes import SANDBOX_PAUSE, broken_off, unsupported, unus
 from crawler.bridge.pages import examine_lease, image_completion
 from crawler.bridge.revisiting import CleanLook, Revisiting
 from crawler.bridge.runs import RunBook
+from crawler.bridge.sizes import SizeBoard
 from crawler.errors import RedisUnavailable, SandboxUnavailable
 from crawler.fetch.budget import ByteBudget, Hold
 from crawler.frontier.base import Completion
@@ -28,7 +29,8 @@ _log = structlog.get_logger()
 class ImageLane:
     """One per worker. concurrency: leases at work.  memory: bytes of bodies on their way from the socket through the
     sandbox, above which nothing is claimed or read.  bell: rung whenever a lease ended.
-    revisiting: is told which images were clean; None: nobody keeps that."""
+    revisiting: is told which images were clean; None: nobody keeps that.  sizes: is told how large images are that a
+    browser waits for."""
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class ImageLane:
         concurrency: int,
         memory: ByteBudget,
         revisiting: Revisiting | None = None,
+        sizes: SizeBoard | None = None,
     ) -> None:
         self._courier = courier
         self._completer = completer
@@ -52,6 +55,7 @@ class ImageLane:
         self._concurrency = concurrency
         self._memory = memory
         self._revisiting = revisiting
+        self._sizes = sizes
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -136,4 +140,6 @@ class ImageLane:
             return ended
         if fetched.kind in ("html", "feed"):
             return Completion(lease, Rekind(Kind.PAGE))
+        if self._sizes is not None:
+            await self._sizes.told(lease, fetched.body)
         return image_completion(lease, await examine_lease(served, lease, fetched))

@@ -14,6 +14,7 @@ from crawler.bridge.examine import Findings, examine, look_up
 from crawler.bridge.guesses import is_guess, no_sitemap, unnamed_sitemaps
 from crawler.bridge.outcomes import broken_off, unsupported, unusable
 from crawler.bridge.recheck import revisited, unreached
+from crawler.bridge.rendering import Rendered, Renderer
 from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bridge.suspects import Traps, repeated
@@ -55,11 +56,13 @@ class PageOutcome:
 class PageJudge:
     """Turns answers on the page lane into outcomes.
 
-    most: candidates taken from one page.  traps: what pages said before; None: nobody remembers.
+    most: candidates taken from one page.  traps: what pages said before; None: nobody remembers.  renderer: of pages
+    made by script; None: they are taken as they come.
     """
 
-    def __init__(self, runs: RunBook, most: int, traps: Traps | None = None) -> None:
+    def __init__(self, runs: RunBook, most: int, traps: Traps | None = None, renderer: Renderer | None = None) -> None:
         self._runs = runs
+        self._renderer = renderer
         self._most = most
         self._traps = traps
 
@@ -117,13 +120,21 @@ class PageJudge:
         if content.sketch is not None and is_guess(item):
             # A page in the place of a sitemap is what such a server says to everything.
             return Completion(lease, Skipped("no-sitemap"))
+        rendered = Rendered(lease, content)
+        if self._renderer is not None and item.kind is Kind.PAGE:
+            answer = await self._renderer.render(served, lease, fetched, content, hold)
+            if isinstance(answer, Retry):
+                return Completion(lease, answer)
+            rendered = answer
+        lease, content = rendered.lease, rendered.content
         if hold is not None:
             hold.take(sum(len(image.body) for image in content.data_images))
         tally = Counter({f"rejected:{reason}": n for reason, n in content.rejected.items()})
         tally["pages"] += 1
         tally["truncated"] += fetched.truncated is not None
+        tally.update(rendered.tally)
         content = await self._suspected(lease, content, tally)
-        results: list[bytes] = []
+        results = list(rendered.results)
         for image in content.data_images:
             findings = await examine(served, lease, image.body, f"{item.url}#data-{image.number}", item.url)
             results += findings.results

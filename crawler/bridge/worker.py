@@ -19,6 +19,7 @@ from crawler.bridge.ending import Ending
 from crawler.bridge.images import ImageLane
 from crawler.bridge.lanes import PageLane
 from crawler.bridge.pages import PageJudge
+from crawler.bridge.rendering import Renderer
 from crawler.bridge.runs import RunBook
 from crawler.bridge.sweeping import Sweeper
 from crawler.bridge.sweeplane import SweepLane
@@ -50,6 +51,7 @@ class Worker:
     ending: Ending
     sweeper: Sweeper
     sweeps: SweepLane
+    renderer: Renderer
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
@@ -69,6 +71,7 @@ class Worker:
     async def drain(self) -> None:
         """Claim nothing more, let what is at work end, send every completion. The admitter works until then."""
         self.claimer.stop()
+        self.renderer.stop()
         await self.claimer.stopped()
         await asyncio.gather(self.images.drain(), self.pages.drain(), self.sweeps.drain())
         self.completer.close()

@@ -21,10 +21,16 @@ _ACCEPT: Final = {
     Kind.RECHECK: "image/apng,image/svg+xml,image/*,*/*;q=0.8",
     Kind.ROBOTS: "text/plain,*/*;q=0.8",
     Kind.SHEET: "text/css,*/*;q=0.1",
+    Kind.PART: "*/*",
     Kind.FEED: "application/rss+xml,application/atom+xml,application/xml;q=0.9,text/xml;q=0.9,*/*;q=0.8",
 }
 _IMAGE: Final = ("image", "no-cors")
-_DESTINATION: Final = {Kind.IMAGE: _IMAGE, Kind.RECHECK: _IMAGE, Kind.SHEET: ("style", "no-cors")}
+_DESTINATION: Final = {
+    Kind.IMAGE: _IMAGE,
+    Kind.RECHECK: _IMAGE,
+    Kind.SHEET: ("style", "no-cors"),
+    Kind.PART: ("empty", "cors"),
+}
 _LANGUAGE: Final = "nl-NL,nl;q=0.9,en;q=0.5"
 _UNSENDABLE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _MAILBOX: Final = re.compile(r"[^\s@<>]+@[^\s@<>]+\Z")

@@ -15,6 +15,8 @@ from crawler.sandbox.seccomp import unavailable as no_seccomp
 
 _PROGRAMS: Final = ("/usr/lib/chromium/chromium", "chromium", "chromium-browser", "google-chrome")
 """Debian's own program goes before its script, which reads files of whoever runs it."""
+MEMORY: Final = "/dev/shm"  # noqa: S108  a directory of our own is made below it
+"""Where profiles lie unless an option says otherwise."""
 _LAUNCHER: Final = "vangnet-chromium"
 _TMPFS, _RAMFS = 0x01021994, 0x858458F6
 

@@ -11,7 +11,6 @@ import shutil
 import stat
 import time
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from crawler.bus.durability import Durability, durability
 from crawler.errors import VangnetError
 from crawler.home import Home
 from crawler.options import Options
+from crawler.render.machine import MEMORY, program, unavailable, weakness
 from crawler.service import heads
 from crawler.service.actors import identify, require
 from crawler.service.alarms import check_alerts
@@ -36,7 +36,6 @@ _GIB: Final = 1 << 30
 _SKEW: Final = 1.0
 _OLD_LIST: Final = 90 * 86_400.0
 _OLD_HEAD: Final = 2 * 86_400.0
-_BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 
 
 def examine(home: Home, options: Options, user: str | None, *, checks: Sequence[Check] | None = None) -> dict[str, Any]:
@@ -167,13 +166,14 @@ def check_limits(look: Look) -> list[Finding]:
 
 
 def check_browser(look: Look) -> list[Finding]:
-    """Whether pages that need a browser can be rendered."""
-    del look
-    browser = next((path for path in map(shutil.which, _BROWSERS) if path), None)
-    if browser is None or find_spec("playwright") is None:
-        mend = "install Chromium and the package playwright, or set render = never"
-        return [warning("browser", "pages that need a browser are not rendered", mend)]
-    return [ok("browser", browser)]
+    """Whether pages that need a browser can be rendered, and with which of its walls."""
+    reason = unavailable(Path(look.options.render_directory or MEMORY))
+    if reason is not None:
+        return [warning("browser", f"pages made by script are not rendered: {reason}", "see docs/rendering.md")]
+    without = weakness()
+    if without is not None:
+        return [warning("browser", without, "allow user namespaces (user.max_user_namespaces)")]
+    return [ok("browser", f"{program()}, off the network and in its sandbox")]
 
 
 def check_schedule(look: Look) -> list[Finding]:

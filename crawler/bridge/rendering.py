@@ -1,0 +1,201 @@
+"""Pages made by script: which of them are rendered, when there is a browser for them, and what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from crawler.bridge.door import Means, PageDoor, Seen
+from crawler.bridge.errands import Errands, Tenure
+from crawler.bridge.partcache import PartCache
+from crawler.bridge.runs import RunBook, ServedRun
+from crawler.bridge.sizes import AWAITED, SizeBoard
+from crawler.discover.acts import acts
+from crawler.discover.page import discover
+from crawler.errors import RedisUnavailable
+from crawler.fetch.budget import Hold
+from crawler.frontier.base import Frontier
+from crawler.records import Candidate, Fetched, Kind, Lease, PageContent, Retry
+from crawler.render.machine import unavailable
+from crawler.render.page import Bounds, Opened, Shown
+from crawler.render.strip import genuine, stripped
+from crawler.render.wanted import wanted
+from crawler.urls import canonical
+
+if TYPE_CHECKING:
+    from crawler.render.pool import Pool
+
+PUT_OFF: Final = Retry("render-put-off", 1.0)
+"""The end of a page that waited for a browser when its run was paused or its worker told to stop."""
+_PUT_OFF_TIMES: Final = 2
+"""After which such a page is taken as it came, for its attempts are not without end."""
+_CACHE: Final = 33_554_432
+_LOOK: Final = 1.0
+_HTML: Final = "text/html; charset=utf-8"
+_LINK: Final = 6
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class RenderSettings:
+    """processes: browsers at once.  directory: of profiles, on tmpfs.  bounds, most: of one page, most: candidates."""
+
+    processes: int
+    directory: Path
+    bounds: Bounds
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a page is after it was rendered. lease: its lease as it is now.  content: of both its forms.
+
+    results: sealed reports of images that came in answers to scripts.  tally: counters.
+    """
+
+    lease: Lease
+    content: PageContent
+    results: tuple[bytes, ...] = ()
+    tally: Counter[str] = field(default_factory=Counter)
+
+
+class Renderer:
+    """One per worker. The first page that wants it starts a browser."""
+
+    def __init__(
+        self, frontier: Frontier, runs: RunBook, errands: Errands, sizes: SizeBoard, settings: RenderSettings
+    ) -> None:
+        self._frontier = frontier
+        self._runs = runs
+        self._settings = settings
+        self._means = Means(frontier, errands, sizes, PartCache(_CACHE))
+        self._pool: Pool | None = None
+        self._told = False
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Begin no rendering any more: pages that wait for a browser are put off."""
+        self._stopped = True
+
+    async def close(self) -> None:
+        """End all browsers."""
+        if self._pool is not None:
+            await self._pool.close()
+
+    async def render(
+        self, served: ServedRun, lease: Lease, fetched: Fetched, content: PageContent, hold: Hold | None
+    ) -> Rendered | Retry:
+        """What a page shows, together with what it said itself; only the latter where it is not to be rendered, or
+        could not be, which the tally says. Raises SandboxUnavailable.
+        """
+        as_it_came = Rendered(lease, content)
+        if not wanted(served.campaign.limits.render, fetched.body, content):
+            return as_it_came
+        pool = self._browsers()
+        if pool is None:
+            as_it_came.tally["render-unavailable"] += 1
+            return as_it_came
+        tenure = Tenure(lease, 0.0, hold)
+        try:
+            turn = await self._turn(pool, tenure)
+        except RedisUnavailable:
+            turn = False
+        if not turn and lease.item.attempts < _PUT_OFF_TIMES:
+            return PUT_OFF
+        if not turn:
+            as_it_came.tally["render-put-off"] += 1
+            return replace(as_it_came, lease=tenure.lease)
+        try:
+            return await self._rendered(pool, served, tenure, fetched, content)
+        finally:
+            pool.turns.release()
+
+    def _browsers(self) -> Pool | None:
+        if self._pool is None and not self._told:
+            reason = unavailable(self._settings.directory)
+            if reason is not None:
+                _log.warning("pages made by script are taken as they come", why=reason)
+                self._told = True
+                return None
+            from crawler.render.pool import Pool, PoolSettings
+
+            self._pool = Pool(PoolSettings(self._settings.processes, self._settings.directory, self._settings.bounds))
+        return self._pool
+
+    async def _turn(self, pool: Pool, tenure: Tenure) -> bool:
+        """Wait for a browser, while the lease is kept alive. False: it is not to be waited for any more."""
+        taking = asyncio.ensure_future(pool.turns.acquire())
+        taken = False
+        try:
+            while not self._stopped and self._runs.is_running(tenure.lease.item.run):
+                if not await tenure.lasts(self._frontier, self._settings.bounds.seconds):
+                    break
+                await asyncio.wait({taking}, timeout=_LOOK)
+                if taking.done():
+                    taken = True
+                    break
+            return taken
+        finally:
+            if taking.done() and not taken:
+                pool.turns.release()
+            taking.cancel()
+
+    async def _rendered(
+        self, pool: Pool, served: ServedRun, tenure: Tenure, fetched: Fetched, content: PageContent
+    ) -> Rendered:
+        tenure.ends = asyncio.get_running_loop().time() + self._settings.bounds.seconds
+        door = PageDoor(self._means, served, tenure)
+        # The images in the page itself are among its content, and looked at with it.
+        body, _ = stripped(fetched.body)
+        opened = Opened(fetched.url, served.campaign.identity.user_agent, fetched.headers, body)
+        shown = await pool.render(opened, door)
+        if door.failure is not None:
+            raise door.failure
+        merged = await self._merged(content, shown, fetched)
+        return Rendered(tenure.lease, merged, tuple(door.seen.results), _tally(shown, door.seen))
+
+    async def _merged(self, content: PageContent, shown: Shown, fetched: Fetched) -> PageContent:
+        url, most = fetched.url, self._settings.most
+        found = list(_candidates(shown, url))
+        sketch, images, rejected = content.sketch, content.data_images, Counter(content.rejected)
+        if shown.dom is not None:
+            dom = await asyncio.to_thread(discover, shown.dom, _HTML, url, (), most)
+            found += dom.candidates
+            # Static forms of pages made by script are all alike, so only what they show can be compared.
+            sketch = dom.sketch or sketch
+            known = {image.body for image in images}
+            more = [image for image in genuine(dom.data_images) if image.body not in known]
+            images += tuple(replace(image, number=len(images) + n) for n, image in enumerate(more))
+        distinct = {candidate.url: candidate for candidate in reversed((*content.candidates, *found))}
+        candidates = tuple(reversed(distinct.values()))
+        rejected["cut"] += max(len(candidates) - most, 0)
+        return PageContent(candidates[:most], images, dict(+rejected), sketch)
+
+
+def _candidates(shown: Shown, page: str) -> Iterable[Candidate]:
+    for urls, kind, priority in ((shown.images, Kind.IMAGE, AWAITED), (shown.links, Kind.PAGE, _LINK)):
+        for each in urls:
+            url = canonical(each, page)
+            if isinstance(url, str) and url != page and not acts(url, page):
+                yield Candidate(url, kind, "rendered", priority)
+
+
+def _tally(shown: Shown, seen: Seen) -> Counter[str]:
+    tally = Counter(seen.tally)
+    tally["rendered"] += shown.problem is None
+    tally["render-parts"] += shown.parts
+    tally["render-images"] += len(shown.images)
+    tally["render-clicks"] += shown.clicks
+    if shown.problem is not None:
+        tally[shown.problem] += 1
+    for reason, n in shown.refused.items():
+        tally[f"render-refused({reason.removeprefix('render-')})"] += n
+    for reason, n in shown.cut.items():
+        tally[f"render-cut({reason})"] += n
+    return +tally
