@@ -100,6 +100,8 @@ def print_summary(summary: CrawlSummary) -> None:
             table.add_row(Text(f"    {reason}", style="dim"), str(n))
     if urls["pending"]:
         table.add_row("  pending", str(urls["pending"]))
+    if "rendered" in summary.notes:
+        table.add_row("pages rendered by a browser", str(summary.notes["rendered"]))
     if "pointer:pages" in summary.notes:
         table.add_row("pages read for links only", str(summary.notes["pointer:pages"]))
     table.add_row("images looked at", str(summary.images))

@@ -36,20 +36,22 @@
     if (offers.length >= MOST_OFFERED) break;
     const name = e.localName;
     if (name === "input" ? e.type !== "button" : false) continue;
-    const button = name === "button" || name === "input" || name === "summary" || name === "a" ||
-      e.getAttribute("role") === "button" || e.hasAttribute("onclick");
-    const picture = !button && (name === "img" || name === "figure") && getComputedStyle(e).cursor === "pointer";
+    const picture = (name === "img" || name === "figure") && getComputedStyle(e).cursor === "pointer";
+    const button = !picture && (name === "button" || name === "input" || name === "summary" || name === "a" ||
+      e.getAttribute("role") === "button" || e.hasAttribute("onclick"));
     if (!button && !picture) continue;
     if (!shown(e) || e.disabled) continue;
     // A form is never submitted, and a link to elsewhere is followed by the crawler, if at all.
     if (e.closest("form") && !(e.type === "button")) continue;
     const link = e.closest("a[href]");
     if (link && real(link) && !(picture || e.querySelector("img"))) continue;
-    const words = [e.id, e.getAttribute("class"), e.getAttribute("name"), e.getAttribute("onclick"), e.title];
+    const words = [e.id, e.getAttribute("class"), e.getAttribute("name"), e.title];
     const urls = [];
     for (const holder of [e, link]) {
       for (const a of holder ? holder.attributes : []) {
-        if (/href|url|action|src|target|hx-|data-/i.test(a.name) && a.value.length < 2000) urls.push(a.value);
+        if (a.value.length > 2000) continue;
+        if (a.name.startsWith("on")) urls.push(...a.value.matchAll(/["'`]([^"'`\s]*\/[^"'`\s]*)["'`]/g).map((m) => m[1]));
+        else if (/href|url|action|src|target|hx-|data-/i.test(a.name)) urls.push(a.value);
       }
     }
     const text = (e.innerText || e.value || e.getAttribute("aria-label") || e.title || "").trim().slice(0, MOST_TEXT);

@@ -23,6 +23,11 @@ _PRESS: Final = """((numbers) => {
     e.click();
   }
 })(%s)"""
+_NO_QUESTIONS: Final = """
+for (const name of ["alert", "confirm", "prompt", "print", "open"]) {
+  Object.defineProperty(globalThis, name, { value: () => null, writable: true, configurable: true });
+}"""
+"""Nobody is there to answer; the driver would, but a thousand times over takes it longer than a page may."""
 _AT_ONCE: Final = 4
 """Things pressed before the page is given time to react."""
 _WINDOW: Final = {"width": 1280, "height": 1024}
@@ -53,6 +58,7 @@ class Session:
             locale="nl-NL",
         )
         await self._context.route("**/*", self._traffic.handle)
+        await self._context.add_init_script(_NO_QUESTIONS)
         page = await self._context.new_page()
         self._traffic.of(page)
         # Alerts and questions are dismissed; windows that it opens are closed.
@@ -99,7 +105,8 @@ class Session:
         found = await self._evaluate(_DOM.replace("MOST", str(self._bounds.dom_chars)))
         if isinstance(found, Mapping):
             self._shown.dom = str(found.get("text", "")).encode("utf-8", "replace")
-            self._shown.cut["dom"] += bool(found.get("cut"))
+            if found.get("cut"):
+                self._shown.cut["dom"] += 1
 
     async def _evaluate(self, expression: str) -> Any:
         """Run a script in a world of its own, where nothing that the page did to its own is seen."""

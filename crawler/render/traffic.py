@@ -116,7 +116,12 @@ class Traffic:
         return await _refuse(route)
 
     def _is_own_document(self, request: Request) -> bool:
-        return request.is_navigation_request() and self._page is not None and request.frame == self._page.main_frame
+        if self._page is None or not request.is_navigation_request():
+            return False
+        try:
+            return request.frame == self._page.main_frame
+        except Error:  # of a window that is only about to be there
+            return False
 
     def _is_of_page(self, request: Request) -> bool:
         try:

@@ -57,9 +57,12 @@ async def close_run(
     lost = {"lost": True} if counts.pending else {}
     # What went wrong beside the URLs: a reader of the run's record must not take it for clean.
     trouble = {name: n for name, n in counts.tally.items() if name in _TROUBLE}
-    pointers = {name: n for name, n in counts.tally.items() if name.startswith("pointer:")}
+    pointers, rendering = (
+        {name: n for name, n in counts.tally.items() if name.startswith(start)} for start in ("pointer:", "render")
+    )
     # Masked even in the lab: what is shown from now on lies unsealed in the database.
-    beside = {"trouble": trouble, "pointers": pointers, "dead_letters": letters_json(db, letters, reveal=False)}
+    dead = letters_json(db, letters, reveal=False)
+    beside = {"trouble": trouble, "pointers": pointers, "rendering": rendering, "dead_letters": dead}
     campaigns.finish_run(db, actor, run, summary.to_json() | lost | beside)
     # What is still active is found and forgotten by the next command, if this one is killed here.
     await deployment.frontier.forget(run)

@@ -1,0 +1,236 @@
+"""One browser and what pages do to it: nothing gets out, everything ends, nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from crawler.records import Rejected
+from crawler.render.machine import MEMORY, is_in_memory
+from crawler.render.page import Bounds, For, Shown
+from crawler.render.pool import Pool, PoolSettings
+from tests.hostile.memory import holders
+from tests.render.browser import Notes, left_of, needs_browser, page, script
+
+pytestmark = needs_browser
+BOUNDS = Bounds(seconds=12.0, quiet=0.15)
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[Pool]:
+    made = Pool(PoolSettings(1, Path(MEMORY), BOUNDS))
+    yield made
+    await made.close()
+
+
+async def render(pool: Pool, text: str, door: Notes | None = None) -> Shown:
+    return await pool.render(page(text), door or Notes())
+
+
+def browser_of(pool: Pool) -> int:
+    """The session of the one idle browser."""
+    [browser] = pool._idle
+    return browser.session
+
+
+class Ears:
+    """Loopback servers that a page must not reach; they hear every connection and datagram."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        self.udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        self.udp.bind(("127.0.0.1", 0))
+        for each in (self.tcp, self.udp):
+            each.setblocking(False)
+
+    @property
+    def heard(self) -> bool:
+        for listen in (self.tcp.accept, lambda: self.udp.recv(1)):
+            try:
+                listen()
+            except BlockingIOError:
+                continue
+            return True
+        return False
+
+
+@pytest.fixture
+def ears() -> Iterator[Ears]:
+    with ExitStack() as stack:
+        yield Ears(stack)
+
+
+async def test_a_page_reaches_nothing_but_its_door(pool: Pool, ears: Ears) -> None:
+    tcp, udp = (each.getsockname()[1] for each in (ears.tcp, ears.udp))
+    door = Notes({"http://a.test/worker.js": script(f"fetch('http://127.0.0.1:{tcp}/worker')")})
+    shown = await render(
+        pool,
+        f"""<html><head><link rel="dns-prefetch" href="http://127.0.0.1:{tcp}/">
+        <link rel="preconnect" href="http://127.0.0.1:{tcp}/"><link rel="prefetch" href="http://127.0.0.1:{tcp}/pre">
+        <link rel="prerender" href="http://localhost:{tcp}/prerender"></head><body>
+        <iframe src="http://127.0.0.1:{tcp}/frame"></iframe><video src="http://127.0.0.1:{tcp}/film.mp4"></video>
+        <a id="ping" href="#x" ping="http://127.0.0.1:{tcp}/ping">more</a><form id="f" method="post"
+        action="http://127.0.0.1:{tcp}/form"></form><script>
+        fetch("http://127.0.0.1:{tcp}/fetch").catch(() => 0);
+        fetch("http://127.0.0.1:{tcp}/post", {{ method: "POST", body: "x", mode: "no-cors" }}).catch(() => 0);
+        navigator.sendBeacon("http://127.0.0.1:{tcp}/beacon", "x");
+        try {{ new WebSocket("ws://127.0.0.1:{tcp}/socket") }} catch (e) {{}}
+        try {{ new EventSource("http://127.0.0.1:{tcp}/events") }} catch (e) {{}}
+        try {{ new WebTransport("https://127.0.0.1:{udp}/transport") }} catch (e) {{}}
+        new Worker("/worker.js");
+        navigator.serviceWorker && navigator.serviceWorker.register("/worker.js").catch(() => 0);
+        const peer = new RTCPeerConnection({{ iceServers: [
+          {{ urls: "stun:127.0.0.1:{udp}" }},
+          {{ urls: "turn:127.0.0.1:{tcp}?transport=tcp", username: "u", credential: "c" }}
+        ] }});
+        peer.createDataChannel("d"); peer.createOffer().then((offer) => peer.setLocalDescription(offer));
+        window.open("http://127.0.0.1:{tcp}/window");
+        document.getElementById("ping").click();
+        setTimeout(() => document.getElementById("f").submit(), 100);
+        setTimeout(() => {{ location.href = "http://10.0.0.1:{tcp}/gone"; }}, 300);
+        </script></body></html>""",
+        door,
+    )
+    await asyncio.sleep(0.5)
+    assert not ears.heard
+    assert shown.problem is None
+    # What was asked for went through the door, which refused it; the rest was refused before.
+    wanted = {url.rpartition("/")[2] for url, _ in door.asked}
+    assert {"fetch", "frame", "worker.js"} <= wanted
+    assert not wanted & {"post", "beacon", "form", "socket", "window", "gone", "film.mp4", "ping"}
+    assert f"http://10.0.0.1:{tcp}/gone" in shown.links
+    assert {"render-method", "http-404"} <= shown.refused.keys()
+
+
+HOSTILE = {
+    "loop": ("<img src=/first.png><script>setTimeout(() => { for (;;); }, 300)</script>", {"render-timeout"}),
+    "alerts": ("<script>for (let i = 0; i < 200; i++) alert(i); onbeforeunload = () => 'stay';</script>", {None}),
+    "requests": ("<script>for (let i = 0; i < 10000; i++) fetch('/' + i).catch(() => 0)</script>", {None}),
+    "dom": (
+        "<script>for (let i = 0; i < 400000; i++) document.body.append(document.createElement('p'))</script>",
+        {None, "render-timeout", "render-memory"},
+    ),
+    "memory": (
+        "<script>const a = []; setInterval(() => a.push(new Uint8Array(64 << 20).fill(7)), 5)</script>",
+        {"render-memory", "render-crash"},
+    ),
+    "windows": (
+        "<script>for (let i = 0; i < 50; i++) open('/w' + i); setInterval(() => open('/x'), 50)</script>",
+        {None},
+    ),
+    "download": ("<a id=d href=/film.bin download>x</a><script>setInterval(() => d.click(), 20)</script>", {None}),
+    "reload": ("<script>setTimeout(() => location.reload(), 10)</script>", {None, "render-crash"}),
+    "miner": (
+        "<script>for (let i = 0; i < 8; i++) new Worker(URL.createObjectURL(new Blob(['for (;;);'])))</script>",
+        {None, "render-timeout"},
+    ),
+}
+
+
+async def test_a_hostile_page_ends_within_its_bounds_and_the_next_one_is_rendered(pool: Pool) -> None:
+    bounds = replace(BOUNDS, seconds=5.0, memory=700 << 20)
+    pool._settings = replace(pool._settings, bounds=bounds)
+    for name, (text, ends) in HOSTILE.items():
+        door, loop = Notes(), asyncio.get_running_loop()
+        begun = loop.time()
+        shown = await render(pool, f"<!DOCTYPE html><body>{text}</body>", door)
+        assert shown.problem in ends, name
+        assert loop.time() - begun < 4 * bounds.seconds, name
+        assert len(door.asked) <= bounds.parts, name
+        if name == "loop":
+            assert door.images == ["http://a.test/first.png"]
+    shown = await render(pool, "<script>document.body.append('still here')</script>")
+    assert shown.problem is None
+    assert shown.dom is not None
+    assert b"still here" in shown.dom
+
+
+async def test_a_killed_browser_is_a_crash_and_nothing_is_left_of_it(pool: Pool) -> None:
+    await render(pool, "<p>one")
+    session, profile = browser_of(pool), pool._idle[0].profile
+    assert is_in_memory(profile)
+    door = Notes({}, wait=30.0)
+    rendering = asyncio.create_task(render(pool, "<img src=/a.png><script src=/never.js></script>", door))
+    await door.first.wait()
+    os.kill(session, signal.SIGKILL)
+    shown = await rendering
+    assert shown.problem == "render-crash"
+    assert list(shown.images) == ["http://a.test/a.png"]
+    for _ in range(100):
+        if not left_of(session):
+            break
+        await asyncio.sleep(0.05)
+    assert left_of(session) == []
+    assert not profile.exists()
+    assert (await render(pool, "<p>two")).problem is None
+
+
+async def test_images_come_by_size_and_never_by_their_bytes(pool: Pool) -> None:
+    """A canary in an image that a script was handed lies in no process and no file of the browser."""
+    canary = os.urandom(24)
+    door = Notes(
+        {"http://a.test/x.js": script("const marked = 'a text that the browser was given'; window.kept = marked")}
+    )
+    shown = await render(
+        pool,
+        """<img id=i src=/large.jpg><img id=j src=/broken.jpg><script src=/x.js></script><script>
+        onload = () => { document.title = `${i.naturalWidth}x${i.naturalHeight}`; };
+        </script>""",
+        door,
+    )
+    assert shown.dom is not None
+    assert b"<title>320x200</title>" in shown.dom
+    session = browser_of(pool)
+    held = {each: holders(each, [canary, b"a text that the browser was given"]) for each in left_of(session)}
+    # The scan sees what a browser holds: the text is somewhere, the image's bytes are nowhere.
+    found = {index for each in held.values() for index in each}
+    assert found == {1}
+    profile = pool._idle[0].profile
+    assert not [file for file in profile.rglob("*") if file.is_file() and canary in file.read_bytes()]
+
+
+async def test_pressing_shows_more_and_never_acts(pool: Pool) -> None:
+    door = Notes()
+    shown = await render(
+        pool,
+        """<body><div id=r></div><button id=m>Load more</button>
+        <button onclick="fetch('/account/delete')">More</button><button onclick="fetch('/x')">Delete all</button>
+        <button class="share-all" onclick="fetch('/share')">More</button>
+        <form action=/search><button>Show more</button></form>
+        <img src=/thumb.png style="cursor: pointer" onclick="r.append(Object.assign(new Image(), {src: '/big.png'}))">
+        <a href="#" onclick="r.append(Object.assign(new Image(), {src: '/next.png'})); this.remove()">Volgende</a>
+        <script>let n = 0; m.onclick = () => { r.append(Object.assign(new Image(), {src: `/m/${n++}.png`}));
+          if (n == 3) m.remove(); };</script></body>""",
+        door,
+    )
+    assert {url.removeprefix("http://a.test") for url in door.images} == {
+        "/thumb.png", "/big.png", "/next.png", "/m/0.png", "/m/1.png", "/m/2.png",
+    }  # fmt: skip
+    assert door.asked == []
+    assert list(shown.links) == []
+
+
+async def test_what_a_frame_a_root_in_the_shadow_and_a_refused_image_show(pool: Pool) -> None:
+    frame = "<img src='/in-frame.png'><script>parent.postMessage('f', '*')</script>"
+    door = Notes({"http://b.test/f": replace(script(frame), headers=(("Content-Type", "text/html"),))})
+    door.size = Rejected("render-acts")
+    shown = await render(
+        pool,
+        """<div id=h></div><iframe src=http://b.test/f></iframe><script>
+        h.attachShadow({mode: 'open'}).innerHTML = '<a href=/hidden>x</a><img src=/shadow.png>';
+        </script>""",
+        door,
+    )
+    assert shown.dom is not None
+    assert b'href="/hidden"' in shown.dom
+    assert set(door.images) >= {"http://b.test/in-frame.png", "http://a.test/shadow.png"}
+    assert door.asked == [("http://b.test/f", For.FRAME)]
+    assert shown.refused["render-acts"] >= 2
