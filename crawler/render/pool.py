@@ -16,7 +16,7 @@ from crawler.render.chromium import Chromium
 from crawler.render.page import Bounds, Door, Opened, Shown
 from crawler.render.session import Session
 
-_LOOK: Final = 0.25
+_LOOK: Final = 0.3
 _CLOSING: Final = 2.0
 _log = structlog.get_logger()
 
@@ -54,21 +54,19 @@ class Pool:
             _log.warning("a page was not rendered", error=str(error))
             shown.problem = "render-unavailable"
             return shown
-        sound = False
         session = Session(browser.browser, opened, door, self._settings.bounds, shown)
-        watch = asyncio.create_task(self._watch(browser, shown))
+        run = asyncio.ensure_future(session.run())
+        watch = asyncio.ensure_future(self._trouble(browser, session))
         try:
-            async with asyncio.timeout(self._settings.bounds.seconds):
-                await session.run()
-            sound = shown.problem is None
-        except TimeoutError:
-            shown.problem = shown.problem or "render-timeout"
-        except Error:
-            shown.problem = shown.problem or "render-crash"
+            both = {run, watch}
+            await asyncio.wait(both, timeout=self._settings.bounds.seconds, return_when=asyncio.FIRST_COMPLETED)
+            shown.problem = _problem(run, watch)
         finally:
-            watch.cancel()
-            sound = await self._let_go(session, browser) and sound
-            await self._put_back(browser, sound=sound)
+            for task in (run, watch):
+                task.cancel()
+            await asyncio.gather(run, watch, return_exceptions=True)
+            closed = await self._let_go(session, browser)
+            await self._put_back(browser, sound=closed and run.done() and shown.problem is None)
         return shown
 
     async def close(self) -> None:
@@ -119,11 +117,25 @@ class Pool:
             self._ends.pop(browser.session, None)
             await browser.end()
 
-    async def _watch(self, browser: Chromium, shown: Shown) -> None:
-        """End a browser that takes more memory than it may."""
-        while True:
-            await asyncio.sleep(_LOOK)
+    async def _trouble(self, browser: Chromium, session: Session) -> str:
+        """Returns when a page cannot go on: what the trouble is."""
+        while browser.alive and not session.crashed:
             if browser.memory() > self._settings.bounds.memory:
-                shown.problem = "render-memory"
-                browser.kill()
-                return
+                return "render-memory"
+            await asyncio.sleep(_LOOK)
+        return "render-crash"
+
+
+def _problem(run: asyncio.Future[None], watch: asyncio.Future[str]) -> str | None:
+    """How a rendering ended: None, when it came to its end."""
+    if run.done():
+        return _of_error(run.exception())
+    return watch.result() if watch.done() else "render-timeout"
+
+
+def _of_error(error: BaseException | None) -> str | None:
+    if error is None:
+        return None
+    if isinstance(error, Error):
+        return "render-crash"
+    raise error

@@ -44,6 +44,7 @@ class Session:
         self._traffic = Traffic(opened, door, bounds, shown)
         self._context: BrowserContext | None = None
         self._cdp: CDPSession | None = None
+        self.crashed = False
 
     async def run(self) -> None:
         """Render. Raises playwright's Error when the browser or the page's process is gone; TimeoutError is up to the
@@ -63,6 +64,7 @@ class Session:
         self._traffic.of(page)
         # Alerts and questions are dismissed; windows that it opens are closed.
         page.on("dialog", _dismiss)
+        page.on("crash", self._note_crash)
         self._context.on("page", lambda other: asyncio.ensure_future(_close(other)) if other is not page else None)
         with suppress(Error):  # a document that breaks off may have shown something all the same
             await page.goto(self._opened.url, wait_until="commit", timeout=1000 * self._bounds.seconds)
@@ -76,6 +78,10 @@ class Session:
         self._traffic.close()
         if self._context is not None:
             await self._context.close()
+
+    def _note_crash(self, page: Page) -> None:
+        del page
+        self.crashed = True
 
     async def _explore(self, ends: float) -> None:
         """Scroll and press until nothing more comes of it, or the bounds are reached. ends: a monotonic time."""

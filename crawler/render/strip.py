@@ -12,14 +12,14 @@ from crawler.records import DataImage
 from crawler.render.blank import DEFAULT, blank, size_of
 
 _DATA: Final = re.compile(
-    rb"data:image/(?!svg)[\w.+-]{1,40}(?:;[\w.=-]{1,40}){0,4};base64,[A-Za-z0-9+/=\\%\s]{32,}", re.IGNORECASE
+    rb"data:image\\?/(?!svg)[\w.+-]{1,40}(?:;[\w.=-]{1,40}){0,4};base64,[A-Za-z0-9+/=\\%\s]{32,}", re.IGNORECASE
 )
 """As it stands in markup, in style sheets and in strings of scripts and JSON, where slashes may be escaped."""
 
 
 def stripped(body: bytes) -> tuple[bytes, tuple[DataImage, ...]]:
     """The text, and the images that were in it, in their order and within the bounds of `dataimages.py`."""
-    if b"data:image/" not in body and b"DATA:" not in body:
+    if b"data:image" not in body and b"DATA:" not in body:
         return body, ()
     found = DataImages()
 

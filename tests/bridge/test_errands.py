@@ -1,0 +1,274 @@
+"""Requests of a page's script: each in a slot, in scope, as its host permits, and no more than one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from crawler.bridge.courier import Courier
+from crawler.bridge.door import Means, PageDoor
+from crawler.bridge.errands import Errands, Tenure
+from crawler.bridge.partcache import PartCache
+from crawler.bridge.rules import pack_rules
+from crawler.bridge.sizes import AWAITED, SizeBoard
+from crawler.bus.stops import Stop, StopKind, Stops
+from crawler.fetch.robots import parse_robots
+from crawler.frontier.base import HostFacts, Limits
+from crawler.records import Discovered, Fetched, FetchFailed, FetchOrder, FrontierUrl, Kind, Lease, Rejected, RunId
+from crawler.render.page import For, Part
+from tests.bridge.parts import ADDRESS, HOST, Frontier, Names, Runs, Web, answer, lease, places_in, served
+
+OTHER, BESIDE = "http://b.example.nl", "http://c.example.nl"
+ZONE = {
+    "b.example.nl": ("127.10.0.2",),
+    "c.example.nl": (ADDRESS,),
+    "d.example.nl": ("10.0.0.1",),
+    "10.0.0.1": ("10.0.0.1",),
+}
+ROBOTS = b"User-agent: *\nDisallow: /no/\n"
+
+
+@dataclass
+class Slots(Frontier):
+    """A frontier that gives slots, and notes for what. full: visits that find no place."""
+
+    visits: list[tuple[FrontierUrl, str, Limits]] = field(default_factory=list)
+    offered: list[Discovered] = field(default_factory=list)
+    full: int = 0
+    out: int = 0
+    most: int = 0
+
+    async def reslot(self, held: Lease) -> Lease | None:
+        self.calls["reslot"] += 1
+        return held
+
+    async def visit(self, item: FrontierUrl, politeness: str, limits: Limits, within: float) -> Lease | None:
+        self.visits.append((item, politeness, limits))
+        if len(self.visits) <= self.full:
+            return None
+        return Lease(item, 3, 100 + len(self.visits), "visit", 0.0, 1e12, 1e12)
+
+    async def offer(self, run: RunId, discovered: Any) -> None:
+        self.offered += discovered
+
+
+class Sizes:
+    """A size book in which every image is 30 by 20."""
+
+    async def ask(self, urls: Any) -> dict[str, tuple[int, int]]:
+        return dict.fromkeys(urls, (30, 20))
+
+
+def site(order: FetchOrder) -> Fetched:
+    path = "/" + order.url.split("/", 3)[3]
+    bodies = {"/robots.txt": ROBOTS, "/x.js": b"let a = 1", "/api": b"{}"}
+    if path in bodies:
+        return answer(200, url=order.url, body=bodies[path])
+    if path == "/moved":
+        return answer(302, url=order.url, location=f"{OTHER}/api")
+    if path == "/circle":
+        return answer(302, url=order.url, location=order.url)
+    if path == "/away":
+        return answer(302, url=order.url, location="http://d.example.nl/secret")
+    return answer(503 if path == "/busy" else 404, url=order.url)
+
+
+class Bench:
+    def __init__(
+        self,
+        limits: str = "",
+        rules: bytes = ROBOTS,
+        web: Callable[[FetchOrder], Fetched | FetchFailed] = site,
+        full: int = 0,
+    ) -> None:
+        self.web = Web(web)
+        self.frontier = Slots(HostFacts(pack_rules(parse_robots(rules, 200))), full=full)
+        self.served = served(limits, self.web, Names(dict(ZONE)))
+        self.runs = Runs(self.served)
+        places = places_in(self.frontier)
+        courier = Courier(self.frontier, self.runs, places, 1_000_000)  # type: ignore[arg-type]
+        self.errands = Errands(self.frontier, courier, places)  # type: ignore[arg-type]
+        self.tenure = Tenure(lease(f"{HOST}/page"), asyncio.get_running_loop().time() + 30.0)
+        sizes = SizeBoard(Sizes())  # type: ignore[arg-type]
+        means = Means(self.frontier, self.errands, sizes, PartCache(1_000_000))  # type: ignore[arg-type]
+        self.door = PageDoor(means, self.served, self.tenure)
+
+    async def get(self, url: str, what: For = For.DATA) -> Part | Rejected:
+        return await self.door.part(url, what)
+
+    @property
+    def asked(self) -> list[str]:
+        return [order.url for order in self.web.sent]
+
+
+async def test_at_the_pages_own_host_each_request_takes_a_slot_of_its_lease() -> None:
+    bench = Bench()
+    for _ in range(2):
+        part = await bench.get(f"{HOST}/api")
+        assert isinstance(part, Part)
+        assert part.body == b"{}"
+    assert bench.frontier.calls["reslot"] == 2
+    assert bench.frontier.visits == []
+    headers = dict(bench.web.sent[0].headers)
+    assert (headers["Accept"], headers["Referer"]) == ("*/*", f"{HOST}/page")
+    assert headers["User-Agent"] == "Vangnet/1.0 (test)"
+    assert headers["From"] == "lab@lab.example"
+    assert bench.web.sent[0].address == ADDRESS
+
+
+async def test_requests_of_a_page_at_one_address_never_overlap() -> None:
+    bench = Bench()
+    at_once, most, inner = 0, 0, bench.web.fetch
+
+    async def fetch(order: FetchOrder, hold: object = None) -> Fetched | FetchFailed:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.01)
+        at_once -= 1
+        return await inner(order, hold)
+
+    bench.web.fetch = fetch  # type: ignore[method-assign]
+    await asyncio.gather(*(bench.get(f"{HOST}/{n}") for n in range(4)), bench.get(f"{BESIDE}/api"))
+    assert most == 1
+
+
+async def test_elsewhere_the_frontier_gives_a_visit_after_the_hosts_robots_txt() -> None:
+    bench = Bench(full=1)
+    for _ in range(2):
+        assert isinstance(await bench.get(f"{OTHER}/api"), Part)
+    assert bench.asked == [f"{OTHER}/robots.txt", f"{OTHER}/api", f"{OTHER}/api"]
+    assert {order.address for order in bench.web.sent} == {"127.10.0.2"}
+    assert {key for _, key, _ in bench.frontier.visits} == {"127.10.0.2"}
+    assert bench.frontier.visits[0][2] == Limits(100.0, 2)
+    # One more than requests, since the first found no place; every one that was given has ended.
+    assert len(bench.frontier.visits) == 4
+    assert [done.lease.token for done in bench.frontier.ended] == [102, 103, 104]
+    assert {done.latency for done in bench.frontier.ended} == {0.25}
+    assert not any(done.unsent for done in bench.frontier.ended)
+    assert bench.frontier.calls["reslot"] == 0
+
+
+async def test_another_host_at_the_same_address_has_its_own_rules_and_the_pages_slots() -> None:
+    bench = Bench()
+    assert isinstance(await bench.get(f"{BESIDE}/api"), Part)
+    assert await bench.get(f"{BESIDE}/no/x") == Rejected("robots")
+    assert bench.asked == [f"{BESIDE}/robots.txt", f"{BESIDE}/api"]
+    assert bench.frontier.visits == []
+    assert bench.frontier.calls["reslot"] == 3
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        (f"{HOST}/no/x", "robots"),
+        (f"{OTHER}/no/x", "robots"),
+        ("http://d.example.nl/x", "out-of-scope"),
+        ("http://10.0.0.1/x", "out-of-scope"),
+        ("http://never.example/x", "out-of-scope"),
+        (f"{HOST}:8080/x", "out-of-scope"),
+        ("http://nowhere.example.nl/", "dns-nxdomain"),
+        (f"{HOST}/account/logout", "render-acts"),
+        ("ftp://a.example.nl/", "scheme"),
+        (f"{HOST}/circle", "render-redirects"),
+        (f"{HOST}/away", "out-of-scope"),
+    ],
+)
+async def test_what_may_not_be_asked_for_is_not(url: str, reason: str) -> None:
+    bench = Bench()
+    assert await bench.get(url) == Rejected(reason)
+    assert all(order.url.startswith((HOST, OTHER)) for order in bench.web.sent)
+    assert not any("/no/" in order.url or "logout" in order.url for order in bench.web.sent)
+
+
+async def test_a_redirect_is_judged_anew_where_it_leads() -> None:
+    bench = Bench()
+    assert isinstance(await bench.get(f"{HOST}/moved"), Part)
+    assert bench.asked == [f"{HOST}/moved", f"{OTHER}/robots.txt", f"{OTHER}/api"]
+
+
+@pytest.mark.parametrize("url", [f"{HOST}/api", f"{OTHER}/api"])
+async def test_a_host_with_a_crawl_delay_is_asked_for_no_parts(url: str) -> None:
+    delayed = b"User-agent: *\nCrawl-delay: 5\n"
+
+    def slow(order: FetchOrder) -> Fetched:
+        return answer(200, url=order.url, body=delayed)
+
+    bench = Bench(rules=delayed, web=slow)
+    assert await bench.get(url) == Rejected("render-crawl-delay")
+    assert all(order.url.endswith("/robots.txt") for order in bench.web.sent)
+
+
+async def test_an_address_in_trouble_is_left_alone() -> None:
+    bench = Bench()
+    part = await bench.get(f"{HOST}/busy")
+    assert isinstance(part, Part)
+    assert part.status == 503
+    [(address, seconds)] = bench.frontier.blocks
+    assert address == ADDRESS
+    assert seconds >= 1.0
+    assert await bench.get(f"{HOST}/api") == Rejected("render-rests")
+    assert isinstance(await bench.get(f"{OTHER}/api"), Part)
+
+
+async def test_a_stop_holds_for_parts_and_a_visit_that_was_not_sent_gives_its_slot_back() -> None:
+    bench = Bench()
+    assert isinstance(await bench.get(f"{OTHER}/api"), Part)
+    bench.runs.stops = Stops((Stop(StopKind.HOST, "b.example.nl"),))
+    assert await bench.get(f"{OTHER}/x") == Rejected("render-unsent")
+    assert bench.frontier.ended[-1].unsent
+    assert len(bench.web.sent) == 2
+
+
+async def test_when_the_time_is_over_nothing_is_asked_for() -> None:
+    bench = Bench()
+    bench.tenure.ends = 0.0
+    assert await bench.get(f"{HOST}/api") == Rejected("render-no-slot")
+    assert await bench.get(f"{OTHER}/api") == Rejected("render-busy")
+    assert bench.web.sent == []
+
+
+async def test_scripts_are_asked_for_once_for_all_pages() -> None:
+    bench = Bench()
+    for _ in range(3):
+        assert isinstance(await bench.get(f"{HOST}/x.js", For.SCRIPT), Part)
+    assert bench.asked == [f"{HOST}/x.js"]
+    for _ in range(2):
+        await bench.get(f"{HOST}/gone.js", For.SCRIPT)
+    assert bench.asked.count(f"{HOST}/gone.js") == 2
+
+
+async def test_an_image_goes_to_the_frontier_ahead_of_others_and_its_size_comes_back() -> None:
+    bench = Bench()
+    assert await bench.door.image("/big.jpg") == (30, 20)
+    assert await bench.door.image("/big.jpg") == (30, 20)
+    [found] = bench.frontier.offered  # known by now
+    assert (found.referrer, found.depth) == (f"{HOST}/page", 1)
+    [candidate] = found.candidates
+    assert (candidate.url, candidate.kind) == (f"{HOST}/big.jpg", Kind.IMAGE)
+    assert (candidate.source, candidate.priority) == ("rendered", AWAITED)
+    assert await bench.door.image(f"{HOST}/logout") == Rejected("render-acts")
+    assert bench.web.sent == []
+
+
+async def test_a_lost_lease_asks_for_nothing() -> None:
+    bench = Bench()
+
+    async def lost(held: Lease) -> Lease | None:
+        return None
+
+    bench.frontier.reslot = lost  # type: ignore[method-assign]
+    assert await bench.get(f"{HOST}/api") == Rejected("render-lease-lost")
+    assert not await bench.tenure.lasts(bench.frontier, 1e15)  # type: ignore[arg-type]
+    assert bench.web.sent == []
+
+
+async def test_a_page_keeps_its_lease_alive_while_it_waits() -> None:
+    bench = Bench()
+    bench.tenure.lease = replace(bench.tenure.lease, expires=asyncio.get_running_loop().time() + 5.0)
+    assert await bench.tenure.lasts(bench.frontier, 30.0)  # type: ignore[arg-type]
+    assert bench.frontier.calls["reslot"] == 1

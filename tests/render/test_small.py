@@ -1,0 +1,168 @@
+"""The parts of rendering that need no browser: sizes, blank images, what is rendered, what may be pressed."""
+
+from __future__ import annotations
+
+import base64
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from crawler.discover.page import discover
+from crawler.render.blank import MAX_PIXELS, blank, size_of
+from crawler.render.clicks import Offer, chosen
+from crawler.render.launch import arguments
+from crawler.render.machine import is_in_memory, unavailable
+from crawler.render.strip import genuine, stripped
+from crawler.render.wanted import wanted
+from tests.servers.pictures import encoded, picture
+
+PAGE = "http://a.example/"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (321, 77), (1900, 1200)])
+@pytest.mark.parametrize(
+    ("format", "options"),
+    [
+        ("JPEG", {}),
+        ("JPEG", {"progressive": True, "comment": b"x" * 900}),
+        ("PNG", {}),
+        ("GIF", {}),
+        ("BMP", {}),
+        ("WEBP", {}),
+        ("WEBP", {"lossless": True}),
+    ],
+)
+def test_the_head_of_a_file_says_its_size(size: tuple[int, int], format: str, options: dict[str, object]) -> None:
+    assert size_of(encoded(picture(1, size), format, **options)) == size
+
+
+def test_an_extended_webp_says_its_size() -> None:
+    out = BytesIO()
+    frames = [picture(n, (90, 40)) for n in range(2)]
+    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:])
+    assert out.getvalue()[12:16] == b"VP8X"
+    assert size_of(out.getvalue()) == (90, 40)
+
+
+@given(st.sampled_from(["JPEG", "PNG", "GIF", "WEBP", "BMP"]), st.integers(0, 80), st.binary(max_size=8))
+def test_a_damaged_head_is_a_size_or_none(format: str, at: int, noise: bytes) -> None:
+    body = encoded(picture(2, (40, 30)), format)
+    found = size_of(body[:at] + noise + body[at + len(noise) :][: 80 - at])
+    assert found is None or all(0 < side < 65_536 for side in found)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 9), (640, 480), (9_000, 12_000)])
+def test_a_blank_image_has_the_size_within_bounds(size: tuple[int, int]) -> None:
+    with Image.open(BytesIO(blank(size))) as image:
+        image.load()
+        assert image.convert("RGBA").getextrema() == ((255, 255),) * 3 + ((0, 0),)
+        if size[0] * size[1] <= MAX_PIXELS:
+            assert image.size == size
+        else:
+            assert image.width * image.height <= MAX_PIXELS
+            assert image.width / image.height == pytest.approx(size[0] / size[1], rel=0.01)
+
+
+def test_text_is_stripped_of_its_images_and_of_nothing_else() -> None:
+    first, second = encoded(picture(3, (50, 60))), encoded(picture(4, (70, 80)), "PNG")
+    urls = [
+        f"data:image/{kind};base64,{base64.b64encode(body).decode()}"
+        for kind, body in (("jpeg", first), ("png", second))
+    ]
+    text = (
+        f'<img src="{urls[0]}"> {{"u": "{urls[1].replace("/", chr(92) + "/")}"}} data:image/svg+xml;base64,{"A" * 64}'
+    )
+    clean, images = stripped(text.encode())
+    assert [image.body for image in images] == [first, second]
+    assert urls[0].encode()[30:90] not in clean
+    assert b"svg+xml;base64," + b"A" * 64 in clean
+    again = stripped(clean)[1]
+    assert [size_of(image.body) for image in again] == [(50, 60), (70, 80)]
+    assert genuine((*again, *images)) == images
+    assert stripped(b"no image") == (b"no image", ())
+
+
+SHELL = b'<!DOCTYPE html><div id="app"></div><script src="/app.js"></script>'
+RICH = b'<script src="/a.js"></script>' + b"".join(b'<img src="/%d.jpg">' % n for n in range(5))
+LINKS = b"<script>1</script>" + b"".join(b'<a href="/%d">x</a>' % n for n in range(20))
+
+
+@pytest.mark.parametrize(
+    ("body", "auto", "always"),
+    [
+        (SHELL, True, True),
+        (SHELL + b'<img src="/logo.png"><link rel=icon href="/i.png"><a href="/a">a</a>', True, True),
+        (RICH, False, True),
+        (LINKS, False, True),
+        (b"<p>nothing", False, False),
+        (b'<script type="application/ld+json">{"a": 1}</script><p>nothing', False, False),
+        (b'{"script": "<script>"}', False, False),
+    ],
+)
+def test_which_pages_are_rendered(body: bytes, auto: bool, always: bool) -> None:
+    content = discover(body, None, PAGE)
+    assert [wanted(mode, body, content) for mode in ("never", "auto", "always")] == [False, auto, always]
+
+
+def offer(
+    text: str = "", *, words: str = "", urls: tuple[str, ...] = (), picture: bool = False, times: int = 0
+) -> Offer:
+    return Offer(0, text, words, urls, picture, times)
+
+
+@pytest.mark.parametrize(
+    "able",
+    [
+        offer("Load more"),
+        offer("Meer laden"),
+        offer("Toon alle foto's"),
+        offer("Volgende"),
+        offer("›"),
+        offer("", words="btn-load-more"),
+        offer("", picture=True),
+        offer("Show more", urls=("/photos?page=2", "#")),
+    ],
+)
+def test_what_shows_more_is_pressed(able: Offer) -> None:
+    assert chosen([able], PAGE, 9) == [0]
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        offer("Verwijder"),
+        offer("More", words="delete-all"),
+        offer("More", urls=("/account/logout",)),
+        offer("Load more", urls=("https://tineye.com/search?url=http://a.example/x.jpg",)),
+        offer("Share more"),
+        offer("Subscribe to read more"),
+        offer("Home"),
+        offer("", picture=True, times=1),
+        offer("Load more", times=12),
+        offer("", picture=True, words="like-button"),
+    ],
+)
+def test_what_acts_or_shows_nothing_more_is_not_pressed(left: Offer) -> None:
+    assert chosen([left], PAGE, 9) == []
+
+
+def test_more_goes_before_pictures_and_the_bound_holds() -> None:
+    offers = [Offer(n, "more" if n == 5 else "", "", (), n != 5, 0) for n in range(8)]
+    assert chosen(offers, PAGE, 3) == [5, 0, 1]
+
+
+def test_the_browser_gets_our_profile_and_its_sandbox() -> None:
+    given_by_driver = ["--user-data-dir=/tmp/x", "--no-sandbox", "--headless"]
+    assert arguments(given_by_driver, "/dev/shm/p", sandbox=True) == ["--headless", "--user-data-dir=/dev/shm/p"]
+    assert arguments(given_by_driver, "/p", sandbox=False) == ["--headless", "--user-data-dir=/p", "--no-sandbox"]
+
+
+def test_a_profile_on_a_disk_is_refused(tmp_path: Path) -> None:
+    assert is_in_memory(Path("/dev/shm"))
+    if not is_in_memory(tmp_path):
+        reason = unavailable(tmp_path)
+        assert reason is not None
