@@ -83,7 +83,8 @@ class Built:
 
 def _rendering(options: Options) -> RenderSettings:
     bounds = Bounds(
-        seconds=options.render_seconds,
+        # The lease of a page has to outlive its rendering.
+        seconds=min(options.render_seconds, options.lease_seconds / 2),
         dom_chars=options.max_page_bytes,
         memory=options.render_memory_mib << 20,
     )

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from crawler.errors import RenderUnavailable
 from crawler.render.launch import BINARY, LONGEST_FILE, PID_FILE, PROFILE
 from crawler.render.machine import launcher, program
 
+_PREFIX: Final = "vangnet-render-"
+_STARTING: Final = 120.0
+"""Seconds after which a profile without a process is left over."""
 _LONGEST_FILE: Final = 268_435_456
 _GONE: Final = 5.0
 SWITCHES: Final = (
@@ -86,7 +90,8 @@ class Chromium:
         found = program()
         if found is None:
             raise RenderUnavailable("there is no Chromium on this machine; install Debian's package chromium")
-        profile = Path(tempfile.mkdtemp(prefix="vangnet-render-", dir=directory))
+        await asyncio.to_thread(clear_up, directory)
+        profile = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=directory))
         driver: Playwright | None = None
         try:
             driver = await async_playwright().start()
@@ -135,6 +140,16 @@ class Chromium:
         for each in members(self.session):
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(each.pid, signal.SIGKILL)
+
+
+def clear_up(directory: Path) -> None:
+    """Remove the profiles of browsers whose workers were killed; those of other accounts stay."""
+    for profile in directory.glob(f"{_PREFIX}*"):
+        with suppress(OSError, ValueError):
+            started = profile.stat().st_mtime
+            pid = (profile / PID_FILE).read_text() if (profile / PID_FILE).exists() else "0"
+            if time.time() - started > _STARTING and not any(members(int(pid))):
+                shutil.rmtree(profile, ignore_errors=True)
 
 
 async def _discard(driver: Playwright | None, profile: Path) -> None:

@@ -41,6 +41,7 @@ class Pool:
     def __init__(self, settings: PoolSettings) -> None:
         self._settings = settings
         self._idle: list[Chromium] = []
+        self._busy: list[Chromium] = []
         self._ends: dict[int, asyncio.Task[None]] = {}
         self._closed = False
         self.turns = asyncio.Semaphore(settings.processes)
@@ -54,6 +55,7 @@ class Pool:
             _log.warning("a page was not rendered", error=str(error))
             shown.problem = "render-unavailable"
             return shown
+        self._busy.append(browser)
         session = Session(browser.browser, opened, door, self._settings.bounds, shown)
         run = asyncio.ensure_future(session.run())
         watch = asyncio.ensure_future(self._trouble(browser, session))
@@ -66,16 +68,20 @@ class Pool:
                 task.cancel()
             await asyncio.gather(run, watch, return_exceptions=True)
             closed = await self._let_go(session, browser)
+            self._busy.remove(browser)
             await self._put_back(browser, sound=closed and run.done() and shown.problem is None)
         return shown
 
     async def close(self) -> None:
-        """End all browsers."""
+        """End all browsers, those with a page included."""
         self._closed = True
+        for browser in self._busy:
+            browser.kill()
         for task in self._ends.values():
             task.cancel()
-        while self._idle:
-            await self._idle.pop().end()
+        for browser in (*self._idle, *self._busy):
+            await browser.end()
+        self._idle.clear()
 
     async def _browser(self) -> Chromium:
         while self._idle:

@@ -37,7 +37,7 @@ document.getElementById("app").innerHTML =
   '<div class="g" v-scope><a v-for="p in photos" :href="p.large"><img :src="p.thumb"></a></div>';
 const show = (url) => document.body.append(Object.assign(new Image(), { src: url, alt: kept }));
 const run = async () => {
-  const { rows, inline } = await (await fetch("/api/photos.json")).json();
+  const { rows, inline } = await (await fetch("http://127.0.0.2:PORT/api/photos.json")).json();
   const at = (folder, row) => ["", folder, row + ".jpg"].join("/");
   const photos = rows.map((row) => ({ thumb: at("t", row), large: at("g", row) }));
   PetiteVue.createApp({ photos }).mount();
@@ -66,14 +66,20 @@ def plain(text: str, kind: str) -> Answer:
 
 @dataclass
 class Stage:
-    """A site with a gallery and a list without end, whose images only their scripts name; each holds a canary."""
+    """A site with a gallery and a list without end, whose images only their scripts name; each holds a canary.
+
+    other: the port at which it has its data, at another address.
+    """
 
     pages: dict[str, Answer] = field(default_factory=dict)
     bodies: dict[str, bytes] = field(default_factory=dict)
     canaries: list[bytes] = field(default_factory=list)
     scanned: threading.Event = field(default_factory=threading.Event)
+    other: int = 0
 
     def answer(self, visit: Visit) -> Answer:
+        if visit.path == "/galerij.js":
+            return plain(GALLERY_SCRIPT.replace("PORT", str(self.other)), "text/javascript")
         if visit.path == "/hold.json":
             self.scanned.wait(PATIENCE)
             return plain("{}", "application/json")
@@ -106,8 +112,7 @@ def stage() -> Stage:
         | {
             "/": html('<a href="/galerij">g</a><a href="/lijst">l</a>'),
             "/galerij": html(GALLERY),
-            "/galerij.js": plain(GALLERY_SCRIPT, "text/javascript"),
-            "/api/photos.json": plain(json.dumps(photos), "application/json"),
+            "/api/photos.json": (200, {"Access-Control-Allow-Origin": "*"}, json.dumps(photos).encode()),
             "/lijst": html(SCROLL),
             "/scroll.js": plain(SCROLL_SCRIPT, "text/javascript"),
         },
@@ -158,7 +163,8 @@ def files_of_browsers() -> list[Path]:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a browser that is somebody else")
 def test_what_only_scripts_show_is_found_once_politely_and_never_in_a_browser(vangnet: Vangnet) -> None:
     made = stage()
-    with receive(made.answer) as site:
+    with receive(made.answer) as site, receive(made.answer, "127.0.0.2") as api:
+        made.other = api.port
         file = campaign(vangnet, site.root, made)
         with vangnet.start("crawl", file, "--workers", 2, "--json") as crawl:
             try:
@@ -177,8 +183,12 @@ def test_what_only_scripts_show_is_found_once_politely_and_never_in_a_browser(va
     urls = json.loads(out)["urls"]
     assert urls["failed"] == {}
     assert (urls["pending"], urls["discovered"]) == (0, urls["fetched"] + sum(urls["skipped"].values()))
-    hits = {hit["image_url"].removeprefix(site.root): hit for hit in vangnet.json("hits", "list")}
+    hits = {
+        hit["image_url"].removeprefix(site.root).removeprefix(api.root): hit for hit in vangnet.json("hits", "list")
+    }
     assert set(hits) == set(made.bodies)
+    assert hits["/api/photos.json#data-0"]["ip"] == "127.0.0.2"
+    assert [visit.path for visit in api.visits] == ["/robots.txt", "/api/photos.json"]
     shown = [path for path in hits if not path.startswith("/later")]
     assert {hits[path]["page_url"] for path in shown} == {f"{site.root}/galerij"}
     assert {hit["sightings"] for hit in hits.values()} == {1}

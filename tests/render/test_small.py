@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from io import BytesIO
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from PIL import Image
 from crawler.discover.page import discover
 from crawler.render.blank import MAX_PIXELS, blank, size_of
 from crawler.render.clicks import Offer, chosen
-from crawler.render.launch import arguments
+from crawler.render.launch import PID_FILE, arguments
 from crawler.render.machine import is_in_memory, unavailable
 from crawler.render.strip import genuine, stripped
 from crawler.render.wanted import wanted
@@ -166,3 +167,14 @@ def test_a_profile_on_a_disk_is_refused(tmp_path: Path) -> None:
     if not is_in_memory(tmp_path):
         reason = unavailable(tmp_path)
         assert reason is not None
+
+
+def test_profiles_that_killed_workers_left_are_removed(tmp_path: Path) -> None:
+    clear_up = pytest.importorskip("crawler.render.chromium", reason="the extra is not installed").clear_up
+    left, used, young = (tmp_path / f"vangnet-render-{name}" for name in ("left", "used", "young"))
+    for each, pid in ((left, 2**22 - 1), (used, os.getsid(0)), (young, 2**22 - 1)):
+        each.mkdir()
+        (each / PID_FILE).write_text(str(pid))
+        os.utime(each, (0, 0) if each is not young else None)
+    clear_up(tmp_path)
+    assert {each.name for each in tmp_path.iterdir()} == {used.name, young.name}
