@@ -64,6 +64,9 @@ def request_headers(
     shown = None if referrer is None else referer(referrer, url, full=full_referrer)
     if shown is not None:
         headers.append(("Referer", shown))
+        if kind is Kind.PART and not _same_origin_at_sight(shown, url) and _origin(shown) != _origin(url):
+            # Servers that let scripts of other sites read an answer look for who asks (Fetch Standard, 3.2).
+            headers.append(("Origin", shown.removesuffix("/")))
     if url.startswith("https:"):  # browsers send these over secure connections only
         destination, mode = _DESTINATION.get(kind, ("document", "navigate"))
         headers += [("Sec-Fetch-Dest", destination), ("Sec-Fetch-Mode", mode)]

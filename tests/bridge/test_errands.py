@@ -115,6 +115,7 @@ async def test_at_the_pages_own_host_each_request_takes_a_slot_of_its_lease() ->
     assert bench.frontier.visits == []
     headers = dict(bench.web.sent[0].headers)
     assert (headers["Accept"], headers["Referer"]) == ("*/*", f"{HOST}/page")
+    assert "Origin" not in headers
     assert headers["User-Agent"] == "Vangnet/1.0 (test)"
     assert headers["From"] == "lab@lab.example"
     assert bench.web.sent[0].address == ADDRESS
@@ -143,6 +144,7 @@ async def test_elsewhere_the_frontier_gives_a_visit_after_the_hosts_robots_txt()
         assert isinstance(await bench.get(f"{OTHER}/api"), Part)
     assert bench.asked == [f"{OTHER}/robots.txt", f"{OTHER}/api", f"{OTHER}/api"]
     assert {order.address for order in bench.web.sent} == {"127.10.0.2"}
+    assert dict(bench.web.sent[1].headers)["Origin"] == HOST
     assert {key for _, key, _ in bench.frontier.visits} == {"127.10.0.2"}
     assert bench.frontier.visits[0][2] == Limits(100.0, 2)
     # One more than requests, since the first found no place; every one that was given has ended.

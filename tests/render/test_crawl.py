@@ -123,7 +123,8 @@ def stage() -> Stage:
 
 @pytest.fixture
 def vangnet(tmp_path: Path, kernels: Path) -> Vangnet:
-    ours = {"VANGNET_KERNELS": str(kernels), "VANGNET_RENDER_SECONDS": "60", "VANGNET_HEADER_TIMEOUT": "60"}
+    ours = {"VANGNET_KERNELS": str(kernels), "VANGNET_RENDER_SECONDS": "100", "VANGNET_LEASE_SECONDS": "200"}
+    ours |= {"VANGNET_HEADER_TIMEOUT": "60"}  # a page stays open while a busy machine looks into the browser
     return Vangnet(tmp_path / "home", environment=ours)
 
 
