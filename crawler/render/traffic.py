@@ -79,7 +79,7 @@ class Traffic:
         loop = asyncio.get_running_loop()
         while (now := loop.time()) < until:
             still = now - self._changed
-            if not self._busy and still >= self._bounds.quiet:
+            if still >= (self._bounds.stalled if self._busy else self._bounds.quiet):
                 return
             await asyncio.sleep(min(self._bounds.quiet / 4, until - now))
 

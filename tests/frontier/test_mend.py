@@ -8,10 +8,10 @@ import random
 import pytest
 from redis.asyncio import Redis
 
-from crawler.frontier.base import Completion
+from crawler.frontier.base import Completion, Limits
 from crawler.frontier.redis import RedisFrontier
-from crawler.records import Done, Kind, Retry
-from tests.contract.steps import RUN, claim, fill
+from crawler.records import Done, FrontierUrl, Kind, Retry
+from tests.contract.steps import ADDRESS, RUN, claim, fill
 
 URLS = [(f"http://{host}.example/{n}", Kind.PAGE) for host in "abc" for n in range(4)]
 
@@ -101,3 +101,17 @@ async def test_a_run_ends_whatever_is_damaged(frontier: RedisFrontier, client: R
     counts = await frontier.counts(RUN)
     assert (counts.discovered, counts.pending) == (len(URLS), 0)
     assert counts.fetched + sum(counts.failed.values()) == len(URLS)
+
+
+async def test_mending_leaves_a_visit_and_its_place_alone(frontier: RedisFrontier, client: Redis) -> None:
+    await fill(frontier, URLS, concurrency=2)
+    item = FrontierUrl("http://elsewhere.example/x", RUN, Kind.PAGE, ADDRESS)
+    visit = await frontier.visit(item, ADDRESS, Limits(1000.0, 9), 60.0)
+    assert visit is not None
+    assert await damage(client, "queue", 1)
+    await frontier.reap()
+    await rest_no_longer(client)
+    [lease] = await claim(frontier)  # the other place
+    assert await frontier.complete([Completion(visit, Done()), Completion(lease, Done())]) == [True, True]
+    await finished(frontier, client)
+    assert (await frontier.counts(RUN)).pending == 0
