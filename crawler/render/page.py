@@ -78,9 +78,9 @@ class Bounds:
 
     parts, images: requests.  requests: of any kind; whatever comes after is not even looked at.  part_bytes: of all
     parts together.  dom_chars: characters of the document.  rounds: of scrolling and clicking.  memory: bytes of the
-    browser's processes together, shared ones not counted.  quiet: seconds with nothing asked for or awaited, after which
-    a page is taken to have shown what it has.  stalled: the same while something is awaited that does not come, as the
-    answer to a long poll does not.
+    browser's processes together, shared ones not counted.
+    quiet: seconds with nothing asked for or awaited after which a page is taken to have shown what it has.
+    stalled: the same while something is awaited that does not come, as the answer to a long poll does not.
     """
 
     seconds: float = 30.0
