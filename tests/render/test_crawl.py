@@ -44,7 +44,9 @@ const run = async () => {
   show(inline);
   show(URL.createObjectURL(await (await fetch(at("blob", 0))).blob()));
   setTimeout(() => baguetteBox.run(".g"), 50);
+  const alive = setInterval(() => document.body.append(document.createElement("p")), 200);
   await fetch("/hold.json");
+  clearInterval(alive);
 };
 run();
 """
@@ -169,8 +171,8 @@ def test_what_only_scripts_show_is_found_once_politely_and_never_in_a_browser(va
         file = campaign(vangnet, site.root, made)
         with vangnet.start("crawl", file, "--workers", 2, "--json") as crawl:
             try:
-                wait(lambda: site.asked("/hold.json") and all(site.asked(f"/g/{n}.jpg") for n in range(LARGE)))
-                time.sleep(1.0)
+                wait(lambda: site.asked("/hold.json") and all(site.asked(f"/t/{n}.jpg") for n in range(LARGE)))
+                time.sleep(0.5)
                 held = held_by_browsers(crawl.pid, [CONTROL, *made.canaries])
                 leaked = [each for each in files_of_browsers() if any(c in each.read_bytes() for c in made.canaries)]
             finally:
@@ -218,7 +220,7 @@ def test_a_killed_browser_loses_no_url_and_leaves_nothing(vangnet: Vangnet) -> N
         if visit.path == "/kill.json" and not killed:
             wait(lambda: site.asked("/shown.jpg"))
             for pid in descendants(crawl[0]):
-                if os.getsid(pid) == pid and "chromium" in command(pid):
+                if os.getsid(pid) == pid and command(pid).partition(" ")[0].endswith("/chromium"):
                     killed.append(pid)
                     os.kill(pid, signal.SIGKILL)
         return pages.get(visit.path, (404, {}, b""))
