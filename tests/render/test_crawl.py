@@ -205,6 +205,7 @@ def test_what_only_scripts_show_is_found_once_politely_and_never_in_a_browser(va
     assert files_of_browsers() == []
 
 
+@pytest.mark.long
 def test_a_killed_browser_loses_no_url_and_leaves_nothing(vangnet: Vangnet) -> None:
     crawl: list[int] = []
     killed: list[int] = []
