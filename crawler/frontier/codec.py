@@ -19,7 +19,7 @@ _MARK = bytes([VERSION])
 MOVED = bytes([VERSION | 0x80])
 """Before a queued URL in the discoveries, which lost its place there: length of its origin in two bytes, little-endian,
 the origin, the record. The scripts write it too."""
-_KINDS = (Kind.PAGE, Kind.IMAGE, Kind.ROBOTS, Kind.SHEET, Kind.FEED, Kind.SWEEP, Kind.RECHECK)
+_KINDS = (Kind.PAGE, Kind.IMAGE, Kind.ROBOTS, Kind.SHEET, Kind.FEED, Kind.SWEEP, Kind.RECHECK, Kind.PART)
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
 ROBOTS_BAND = 0
 """The band of robots.txt, which comes before all others and opens the gate for them."""
