@@ -11,8 +11,8 @@ local after = slot + (1000 + window) / min(a.rate, rate) * a.slow
 a.next, a.inflight, a.dirty = after, a.inflight + 1, true
 local batch = max(now, tonumber(call('GET', P .. 'batch') or 0) + 1)
 call('SET', P .. 'batch', format('%d', batch))
-local lease = packed_lease({id = 0, run = 0}, 'p', 1, slot, after, key, '\0')
-call('HSET', P .. 'lease:' .. format('%d', batch), 0, lease)
+local lease = {q = 0, run = 0, lane = 'p', band = 1, slot = slot, after = after, key = key, element = '\0'}
+call('HSET', P .. 'lease:' .. format('%d', batch), pack('<H', 0), repacked(lease))
 call('ZADD', P .. 'expiry', ceil(slot + window + life), format('%d', batch))
 save()
 return {format('%d', now), format('%.3f', slot), format('%d', batch)}
