@@ -20,13 +20,13 @@ from crawler.frontier.base import Claimed, Frontier
 from crawler.records import Lease
 
 _BATCH = 64
-_SPACING = 0.002
+_SPACING = 0.005
 """Seconds between two claims at the least."""
 _IDLE = 0.05
 """At the most, while there is room: what other workers admit or free rings no bell here."""
 _TOP_UP = 0.02
 """Until a lane is filled up that has less room than a batch, or of which nothing more was due."""
-_BACKLOG_AGE = 0.05
+_BACKLOG_AGE = 0.25
 _HELD, _PAUSE = 0.1, 0.5
 _log = structlog.get_logger()
 

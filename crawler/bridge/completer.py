@@ -15,7 +15,7 @@ from crawler.records import Done
 _LONGEST = 256
 _CANDIDATES = 50_000
 _PAUSE = 0.5
-_LINGER, _BATCH = 0.01, 32
+_LINGER, _BATCH = 0.02, 32
 """Seconds between two sendings, unless so many wait: the first after a rest leaves at once, those of a busy worker
 gather."""
 _log = structlog.get_logger()

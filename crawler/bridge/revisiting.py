@@ -13,10 +13,12 @@ from crawler import __version__
 from crawler.bridge.answers import Answered
 from crawler.bridge.runs import ServedRun
 from crawler.bus.revisits import Revisits
+from crawler.campaign import Campaign
 from crawler.fetch.validators import NOTHING, Validators, strong_validators, unpack_validators
 from crawler.frontier.base import Completion
-from crawler.records import Done, Kind, Lease
+from crawler.records import Done, Kind, Lease, RunId
 
+_GROUNDS = 64
 _ASKED = 10_000
 """Leases out, of which it is remembered what they were asked for against."""
 
@@ -29,19 +31,29 @@ class CleanLook:
     value: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    campaign: Campaign
+    lists: bytes
+    text: str
+
+
 class Revisiting:
     """One per worker. number_key: keys the numbers, so that no URL can be tried against what is kept."""
 
     def __init__(self, revisits: Revisits, number_key: bytes) -> None:
         self._revisits = revisits
         self._number_key = number_key
-        self._asked: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._asked: OrderedDict[tuple[int, int], tuple[bytes, str]] = OrderedDict()
+        self._grounds: dict[RunId, _Ground] = {}
 
     async def validators(self, served: ServedRun, lease: Lease) -> Validators:
         """What to ask with; `NOTHING` when the image is to be fetched whatever it is."""
         if lease.item.kind is not Kind.IMAGE or not self._revisits.kept:
             return NOTHING
-        number = self._asked[lease.partition, lease.token] = self._number(served, lease)
+        ground = self._ground(served)
+        number = self._number(ground, lease)
+        self._asked[lease.partition, lease.token] = number, ground
         if len(self._asked) > _ASKED:
             self._asked.popitem(last=False)
         # In the first run of a campaign nobody has been here before.
@@ -61,11 +73,11 @@ class Revisiting:
         if not outcome.tally.keys() & {"images", "digested"}:
             return None
         found = strong_validators(fetched.headers)
-        number = self._asked.pop((completion.lease.partition, completion.lease.token), None)
+        asked = self._asked.pop((completion.lease.partition, completion.lease.token), None)
         # What changed while the image was on its way decides nothing about it.
-        if found is None or number is None or number != self._number(served, completion.lease):
+        if found is None or asked is None or asked[1] != self._ground(served):
             return None
-        return CleanLook(number, found)
+        return CleanLook(asked[0], found)
 
     def remember(self, look: CleanLook) -> None:
         """The frontier took the completion. Returns at once."""
@@ -75,9 +87,18 @@ class Revisiting:
         """Wait until nothing is on its way."""
         await self._revisits.drain()
 
-    def _number(self, served: ServedRun, lease: Lease) -> bytes:
+    def _number(self, ground: str, lease: Lease) -> bytes:
         """Of the URL and of all that decides what comes of it: other lists or other rules are another number."""
-        campaign, item = served.campaign, lease.item
-        ground = (served.sandbox.ground, campaign.match, campaign.identity.user_agent, campaign.limits.digest_only)
-        text = f"{__version__}\0{ground!r}\0{item.context}\0{item.url}"
+        text = f"{ground}\0{lease.item.context}\0{lease.item.url}"
         return blake2b(text.encode(), digest_size=8, key=self._number_key).digest()
+
+    def _ground(self, served: ServedRun) -> str:
+        """All but the URL that decides what comes of an image. Written down once for each state of the lists."""
+        known, campaign = self._grounds.get(served.run), served.campaign
+        if known is None or known.campaign is not campaign or known.lists != served.sandbox.ground:
+            lists = served.sandbox.ground
+            parts = (lists, campaign.match, campaign.identity.user_agent, campaign.limits.digest_only)
+            if len(self._grounds) >= _GROUNDS:
+                self._grounds.clear()
+            known = self._grounds[served.run] = _Ground(campaign, lists, f"{__version__}\0{parts!r}")
+        return known.text

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from crawler.campaign import Campaign
 from crawler.errors import RecordCorrupt
@@ -39,6 +40,7 @@ _PRODUCT = re.compile(r"([A-Za-z_-]+)/[0-9]")
 _BROWSERS = frozenset({"mozilla", "applewebkit", "chrome", "safari", "gecko", "firefox", "version", "edg", "mobile"})
 
 
+@lru_cache(64)
 def product_token(user_agent: str) -> str:
     """The name that robots.txt would call a crawler by (RFC 9309, 2.2.1): its first product that is no browser's."""
     products = [name for name in _PRODUCT.findall(user_agent) if name.lower() not in _BROWSERS]

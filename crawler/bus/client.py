@@ -23,6 +23,7 @@ from redis.exceptions import (
 )
 from redis.exceptions import ConnectionError as ConnectionLost
 
+from crawler.bus.line import LineClient
 from crawler.cancelling import heeding
 from crawler.errors import OptionInvalid, RedisUnavailable
 
@@ -68,7 +69,7 @@ async def connect(url: str) -> Client:
 
 def _single(url: str, retries: int) -> Redis:
     try:
-        client: Redis = Redis.from_url(url, retry=_retry(retries), max_connections=_CONNECTIONS, **_PATIENCE)
+        client: Redis = LineClient.from_url(url, retry=_retry(retries), max_connections=_CONNECTIONS, **_PATIENCE)
     except ValueError as error:
         # The library's message quotes parts of the URL, which may hold a password.
         raise OptionInvalid(_NO_URL) from error

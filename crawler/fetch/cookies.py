@@ -19,6 +19,7 @@ import msgpack
 
 from crawler.errors import RecordCorrupt
 from crawler.fetch.cookiedate import cookie_date
+from crawler.packing import packed
 from crawler.urls import UrlParts, parts
 
 MAX_COOKIES: Final = 20
@@ -99,8 +100,7 @@ def sendable(jar: Jar, url: str, now: float) -> tuple[tuple[str, str], ...]:
 def pack_jar(jar: Jar) -> bytes:
     """For the frontier, at most MAX_JAR bytes for a jar that `kept` made."""
     rows = [(cookie.name, cookie.value, cookie.path, cookie.secure, cookie.expires) for cookie in jar]
-    packed: bytes = msgpack.packb((_VERSION, rows))
-    return packed
+    return packed((_VERSION, rows))
 
 
 def unpack_jar(data: bytes) -> Jar:

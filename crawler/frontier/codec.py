@@ -12,6 +12,7 @@ from typing import Any
 import msgpack
 
 from crawler.errors import RecordCorrupt
+from crawler.packing import packed
 from crawler.records import Candidate, Discovered, FrontierUrl, Kind, RunId
 
 VERSION = 4
@@ -127,8 +128,7 @@ def _short(url: str | None, origin: str) -> str | None:
 
 
 def _packed(value: list[Any]) -> bytes:
-    data: bytes = msgpack.packb(value)
-    return _MARK + data
+    return _MARK + packed(value)
 
 
 def _unpack(data: bytes, *lengths: int) -> list[Any]:

@@ -13,6 +13,7 @@ import msgpack
 from crawler.errors import RecordCorrupt
 from crawler.frontier.base import MAX_CRAWL_DELAY, Admission, Completion, Judged, RunCounts
 from crawler.frontier.codec import ROBOTS_BAND, band_of, pack_candidate, pack_discovered, pack_url
+from crawler.packing import packed_raw
 from crawler.records import Candidate, Discovered, Done, Failed, FrontierUrl, Kind, Rekind, Retry, Skipped
 from crawler.urls import parts
 
@@ -54,8 +55,7 @@ def packed_op(completion: Completion) -> bytes:
     outcome = completion.outcome
     if type(outcome) is Done and outcome.discovered is None and not outcome.results and _is_plain(completion):
         return _done_op(tuple(outcome.tally.items()))
-    data: bytes = msgpack.packb(completion_op(completion), use_bin_type=False)
-    return data
+    return packed_raw(completion_op(completion))
 
 
 def _is_plain(completion: Completion) -> bool:
@@ -66,8 +66,7 @@ def _is_plain(completion: Completion) -> bool:
 
 @lru_cache(256)
 def _done_op(tally: tuple[tuple[str, int], ...]) -> bytes:
-    data: bytes = msgpack.packb({"o": "done"} | ({"c": dict(tally)} if tally else {}), use_bin_type=False)
-    return data
+    return packed_raw({"o": "done"} | ({"c": dict(tally)} if tally else {}))
 
 
 def packed_completions(rows: Sequence[tuple[int, int, bytes, int]]) -> bytes:
@@ -82,7 +81,7 @@ def packed_completions(rows: Sequence[tuple[int, int, bytes, int]]) -> bytes:
         indexes.append(INDEXES[index])
         refs.append(numbers.setdefault(op, len(numbers) + 1))
         latencies.append(latency)
-    packer = msgpack.Packer(use_bin_type=False, autoreset=False)
+    packer = msgpack.Packer(use_bin_type=False, autoreset=False, buf_size=4_096)
     packer.pack_array_header(1 + 4 * len(batches))
     packer.pack_array_header(len(numbers))
     ops: bytes = packer.bytes() + b"".join(numbers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 import structlog
 from redis.asyncio import Redis
@@ -33,6 +34,8 @@ from crawler.records import Discovered, FrontierUrl, Lease, RunId
 
 _log = structlog.get_logger()
 _MOVED_AT_ONCE = 500
+_WAKE_EVERY = 0.1
+"""Seconds between two looks for what waited long enough, beside those that every claim takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class RedisFrontier:
         self._admissions = Admissions(self._link, s.partitions, s.keep)
         self._runs = Runs(self._link)
         self._partitions = range(s.partitions)
+        self._woken = 0.0
 
     # ------------------------------------------------------------ leases
 
@@ -135,7 +139,11 @@ class RedisFrontier:
 
     async def discoveries(self, n: int) -> list[StreamEntry]:
         entries = await self._link.read("disc", ADMITTERS, n)
-        if entries or not await self._wake():
+        now = monotonic()
+        if entries or now < self._woken + _WAKE_EVERY:
+            return entries
+        self._woken = now
+        if not await self._wake():
             return entries
         return await self._link.read("disc", ADMITTERS, n)
 

@@ -18,6 +18,7 @@ from crawler.frontier.codec import pack_discovered
 from crawler.frontier.keys import ADMITTERS, partition_of
 from crawler.frontier.ops import enqueue_groups
 from crawler.frontier.redis_link import RedisLink
+from crawler.packing import packed, packed_raw
 
 _LATER = ord("4")
 """The flag of `reserve.lua` for a URL that comes back."""
@@ -38,7 +39,7 @@ class Admissions:
         marked: dict[int, list[str]] = defaultdict(list)
         admitted, kept, later = await self._reserve(admissions, marked)
         for partition, entries in kept.items():
-            await self._link.run("carry", partition, _packed(entries), self._keep)
+            await self._link.run("carry", partition, packed_raw(entries), self._keep)
         queued: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for admission, urls in zip(admissions, admitted, strict=True):
             for partition, places in self._places([url.politeness or "" for url in urls]).items():
@@ -47,7 +48,7 @@ class Admissions:
                 queued[partition].append({"m": marker, "r": str(admission.entry.run), "g": groups})
                 marked[partition].append(marker)
         for partition, entries in queued.items():
-            await self._link.run("enqueue", partition, _packed(entries), self._keep)
+            await self._link.run("enqueue", partition, packed_raw(entries), self._keep)
         put_off = [_put_off(admission, places) for admission, places in zip(admissions, later, strict=True)]
         await self._link.acknowledge("disc", ADMITTERS, [admission.entry for admission in admissions], put_off)
         for partition, markers in marked.items():
@@ -68,7 +69,8 @@ class Admissions:
         kept: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for partition, parts in calls.items():
             entries = [_reservation(admissions[number], places) for number, places in parts]
-            reply = msgpack.unpackb(await self._link.run("reserve", partition, _packed(entries), self._keep), raw=True)
+            answer = await self._link.run("reserve", partition, packed_raw(entries), self._keep)
+            reply = msgpack.unpackb(answer, raw=True)
             for (number, places), (flags, place) in zip(parts, reply, strict=True):
                 urls = [admissions[number].urls[i] for i in places]
                 admitted[number] += _admitted(urls, flags.decode(), _unpack_place(place))
@@ -105,7 +107,7 @@ def _reservation(admission: Admission, places: list[int]) -> dict[str, Any]:
         "b": admission.urls_per_host,
         "d": admission.urls_per_domain,
         "k": round(CARRY_CAP * admission.urls_per_host),
-        "p": msgpack.packb(place),
+        "p": packed(place),
         "v": int(admission.discovered.moved),
         "u": [
             [str(url.number), url.host, _skip(url), url.domain or url.host, admission.held_back(url)] for url in urls
@@ -140,16 +142,11 @@ def _put_off(admission: Admission, places: list[int]) -> tuple[bytes, float]:
     return (pack_discovered(found), admission.after) if found is not None else (b"", 0.0)
 
 
-def _unpack_place(packed: bytes) -> _Place:
+def _unpack_place(record: bytes) -> _Place:
     try:
-        return {host: (address, politeness) for host, (address, politeness) in msgpack.unpackb(packed).items()}
+        return {host: (address, politeness) for host, (address, politeness) in msgpack.unpackb(record).items()}
     except (ValueError, AttributeError, TypeError, msgpack.UnpackException) as error:
         raise RecordCorrupt("an admission marker in Redis is damaged") from error
-
-
-def _packed(entries: list[dict[str, Any]]) -> bytes:
-    data: bytes = msgpack.packb(entries, use_bin_type=False)
-    return data
 
 
 def _marker(entry: StreamEntry) -> str:

@@ -14,6 +14,7 @@ from crawler.frontier.base import VISIT, Completion, Limits
 from crawler.frontier.codec import parse_run, unpack_url
 from crawler.frontier.ops import INDEXES, packed_completions, packed_op
 from crawler.frontier.redis_link import RedisLink
+from crawler.packing import packed_raw
 from crawler.records import FrontierUrl, Lease, RunId
 
 _PER_BATCH = len(INDEXES)
@@ -100,7 +101,7 @@ class Leases:
 
     async def _corrupt(self, partition: int, token: int) -> None:
         """A record that cannot be read goes to the dead letters, and stops nobody."""
-        failed = msgpack.packb({"o": "failed", "n": "corrupt-record"})
+        failed = packed_raw({"o": "failed", "n": "corrupt-record"})
         await self._send(partition, packed_completions([(*divmod(token, _PER_BATCH), failed, -1)]))
 
     async def complete(self, completions: Sequence[Completion]) -> list[bool]:

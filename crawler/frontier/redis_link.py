@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha1
 from importlib.resources import files
 from typing import Any, cast
 
 import structlog
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from crawler.cancelling import heeding
 from crawler.errors import RecordCorrupt, RedisUnavailable
@@ -49,22 +50,41 @@ end
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Script:
+    """digest: what the server knows a text by that it has run before."""
+
+    text: str
+    digest: str
+
+
+def _script(name: str) -> _Script:
+    text = _text(name)
+    return _Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
 class RedisLink:
     """One process's connection to the partitions of a deployment. consumer: unique name of this process."""
 
     def __init__(self, client: Redis, prefix: str, partitions: int, consumer: str) -> None:
         self._client = client
         self._consumer = consumer
-        self._scripts: dict[str, AsyncScript] = {}
+        self._scripts: dict[str, _Script] = {}
         self._reclaimed: dict[str, float] = {}
         self._cursors: dict[str, bytes] = {}
         self.prefixes = tuple(partition_prefix(prefix, n) for n in range(partitions))
 
     async def run(self, script: str, partition: int, *arguments: Any) -> Any:
         """What a script of this package answers in a partition."""
-        if script not in self._scripts:
-            self._scripts[script] = self._client.register_script(_text(script))
-        return await _translated(self._scripts[script](keys=[self.prefixes[partition]], args=list(arguments)))
+        known = self._scripts.get(script)
+        if known is None:
+            known = self._scripts[script] = _script(script)
+        # Not by the library's own object for scripts, which costs as much again as the command.
+        ask: Callable[..., Awaitable[Any]] = self._client.execute_command
+        try:
+            return await _translated(ask("EVALSHA", known.digest, 1, self.prefixes[partition], *arguments))
+        except _NoScriptError:
+            return await _translated(ask("EVAL", known.text, 1, self.prefixes[partition], *arguments))
 
     async def hash_value(self, key: str, name: str) -> bytes | None:
         """One field of a hash."""
@@ -189,6 +209,10 @@ def _text(script: str) -> str:
 _SILENT = "Redis does not answer: {}; check REDIS_URL and the server"
 
 
+class _NoScriptError(Exception):
+    """The server has not run this script since it started."""
+
+
 class _NoGroupError(Exception):
     """The stream or its consumer group does not exist yet."""
 
@@ -196,6 +220,8 @@ class _NoGroupError(Exception):
 async def _translated(reply: Awaitable[Any]) -> Any:
     try:
         return await heeding(reply)
+    except NoScriptError as error:
+        raise _NoScriptError from error
     except ResponseError as error:
         if str(error).startswith("NOGROUP"):
             raise _NoGroupError from error
