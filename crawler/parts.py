@@ -15,6 +15,9 @@ from crawler.frontier.redis import FrontierSettings, RedisFrontier
 from crawler.home import Home
 from crawler.options import Options
 
+_WAKE_EVERY = 0.1
+"""Seconds; a look costs the server as much as a claim, and an idle admitter asks thirty times a second."""
+
 
 def process_name() -> str:
     """A name that no other process has, on any machine."""
@@ -33,6 +36,7 @@ def frontier_of(client: Client, options: Options) -> RedisFrontier:
         attempts=options.attempts,
         robots_ttl=min(options.robots_ttl, 86_400.0),
         keep=options.seen_ttl,
+        wake_every=_WAKE_EVERY,
     )
     return RedisFrontier(client, settings)
 

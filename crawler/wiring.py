@@ -6,6 +6,7 @@ A worker holds no database. It needs REDIS_URL, its own home (keys, kernels), an
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -216,6 +217,9 @@ class WorkerExtension:
             self.failure = error if isinstance(error, VangnetError) else VangnetError(told)
             self._drained = True
             raise CloseSpider("cannot start") from error
+        # What is there now stays until the end: the collector need not walk through it again and again.
+        gc.collect()
+        gc.freeze()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._worker.ending.ask)

@@ -34,8 +34,6 @@ from crawler.records import Discovered, FrontierUrl, Lease, RunId
 
 _log = structlog.get_logger()
 _MOVED_AT_ONCE = 500
-_WAKE_EVERY = 0.1
-"""Seconds between two looks for what waited long enough, beside those that every claim takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,7 @@ class FrontierSettings:
     """prefix: first part of every key.  partitions: of the deployment.  consumer: unique name of this process.
 
     lease_seconds, send_window, lookahead, robots_ttl, keep: seconds.  attempts: deliveries before a URL has failed.
+    wake_every: seconds at the least between two looks for what waited long enough, beside those of every claim.
     """
 
     prefix: str
@@ -54,6 +53,7 @@ class FrontierSettings:
     attempts: int = 4
     robots_ttl: float = 86_400.0
     keep: float = 2_592_000.0
+    wake_every: float = 0.0
 
 
 class RedisFrontier:
@@ -140,7 +140,7 @@ class RedisFrontier:
     async def discoveries(self, n: int) -> list[StreamEntry]:
         entries = await self._link.read("disc", ADMITTERS, n)
         now = monotonic()
-        if entries or now < self._woken + _WAKE_EVERY:
+        if entries or now < self._woken + self._settings.wake_every:
             return entries
         self._woken = now
         if not await self._wake():
