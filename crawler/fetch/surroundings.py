@@ -61,7 +61,7 @@ def descriptors(limit: int, concurrency: int) -> Finding:
     return Finding(
         "descriptors",
         False,
-        f"only {limit} open files are allowed, a worker needs {wanted}: raise the limit (ulimit -n {wanted}, or "
+        f"only {limit} open files are allowed, a worker needs {wanted}; raise the limit (ulimit -n {wanted}, or "
         "LimitNOFILE= of the unit), or lower VANGNET_IMAGE_CONCURRENCY",
         needed=True,
     )

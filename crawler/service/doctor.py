@@ -6,7 +6,6 @@ To add a check, write a function that takes a `Look` and returns `Finding`s, and
 from __future__ import annotations
 
 import datetime
-import resource
 import shutil
 import stat
 import time
@@ -25,6 +24,7 @@ from crawler.service.actors import identify, require
 from crawler.service.alarms import check_alerts
 from crawler.service.data import data_status
 from crawler.service.findings import Check, Finding, Level, Look, ok, problem, warning
+from crawler.service.machine import check_nameservers, check_network, check_open_files
 from crawler.service.notices import issuer_of, notice_json
 from crawler.service.session import signed_in
 from crawler.store import audit, lists, notices, schedules
@@ -156,15 +156,6 @@ def check_people(look: Look) -> list[Finding]:
     return [ok("people", "acts are tied to people and their roles")]
 
 
-def check_limits(look: Look) -> list[Finding]:
-    """Whether a worker may open as many sockets as it will."""
-    wanted = 4 * (look.options.page_concurrency + look.options.image_concurrency) + 128
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        return [problem("open-files", f"{soft} files may be open, a worker wants {wanted}", f"ulimit -n {wanted}")]
-    return [ok("open-files", f"{soft} files may be open")]
-
-
 def check_browser(look: Look) -> list[Finding]:
     """Whether pages that need a browser can be rendered, and with which of its walls."""
     reason = unavailable(Path(look.options.render_directory or MEMORY))
@@ -249,7 +240,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_lists,
     check_data,
     check_server,
-    check_limits,
+    check_open_files,
+    check_network,
+    check_nameservers,
     check_browser,
     check_schedule,
     check_notices,

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,11 +24,31 @@ from crawler.service.doctor import (
 from crawler.service.findings import Finding, Level, Look
 from crawler.service.heads import publish
 from crawler.store import audit
+from crawler.fetch import surroundings
+from crawler.service import machine
+from crawler.service.actors import identify
+from crawler.store import campaigns
 from crawler.store.database import Database, open_store
 from tests.service.noticed import OPTIONS
 from tests.store.factories import ANNA, add_list, digest_entry, home_at
 
 Findings = list[dict[str, str]]
+
+DOCUMENT = """
+[campaign]
+name = "{name}"
+purpose = "test"
+legal_basis = "test"
+authorised_by = "test"
+valid_until = 2099-01-01
+[scope]
+prefixes = ["127.0.0.0/8"]
+[seeds]
+urls = ["http://127.0.0.1/"]
+[network]
+nameservers = ["{server}"]
+allow_private = true
+"""
 
 
 def look(db: Database, **options: object) -> Look:
@@ -159,3 +181,44 @@ def test_not_everybody_may_look(db: Database) -> None:
         home = other.home
     with pytest.raises(NotAuthorised):
         examine(home, OPTIONS, None)
+
+
+def test_proxies_and_a_missing_certificate_store_are_known(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:geheim@proxy:1")
+    monkeypatch.setattr(surroundings, "certificate_store", partial(surroundings.certificate_store, lambda: ()))
+    found = machine.check_network(look(db))
+    assert levels(found) == [("proxy", "warning"), ("certificates", "warning")]
+    assert "HTTPS_PROXY" in found[0].what and "geheim" not in str(found)
+    assert found[1].mend == "install ca-certificates"
+
+
+def test_an_address_family_that_is_missing_is_known_outside_the_lab(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    four_only = partial(surroundings.address_families, lambda family, _: family == socket.AF_INET)
+    monkeypatch.setattr(surroundings, "address_families", four_only)
+    found = machine.check_network(look(db, lab=False))
+    assert levels(found)[2:] == [("network", "ok"), ("network", "warning")]
+    assert "IPv6" in found[3].what and found[3].mend
+
+
+def test_too_few_open_files_are_a_problem(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.resource, "getrlimit", lambda _: (64, 100))
+    (found,) = machine.check_open_files(look(db))
+    assert found.level.value == "problem" and "ulimit -n" in found.mend
+    # A worker raises its own limit as far as it may.
+    monkeypatch.setattr(machine.resource, "getrlimit", lambda _: (64, 100_000))
+    assert levels(machine.check_open_files(look(db))) == [("open-files", "ok")]
+
+
+def test_a_campaigns_nameserver_that_is_down_is_a_problem(db: Database) -> None:
+    assert machine.check_nameservers(look(db)) == []  # a lab without campaigns asks nobody
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        silent = f"127.0.0.1:{deaf.getsockname()[1]}"
+        text = DOCUMENT.format(name="n", server=silent)
+        actor = identify(db, None)
+        campaigns.save(db, actor, "n", text, "0" * 64)
+        (found,) = machine.check_nameservers(look(db))
+    assert (found.check, found.level.value) == ("nameserver", "problem")
+    assert silent in found.what and "network.nameservers" in found.mend
