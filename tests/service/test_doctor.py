@@ -11,7 +11,10 @@ from redis import Redis
 
 from crawler.bus.server import start_server, stop_server
 from crawler.errors import InvalidInput, NotAuthorised, RedisUnavailable
+from crawler.fetch import surroundings
 from crawler.home import open_home
+from crawler.service import machine
+from crawler.service.actors import identify
 from crawler.service.doctor import (
     CHECKS,
     check_files,
@@ -23,11 +26,7 @@ from crawler.service.doctor import (
 )
 from crawler.service.findings import Finding, Level, Look
 from crawler.service.heads import publish
-from crawler.store import audit
-from crawler.fetch import surroundings
-from crawler.service import machine
-from crawler.service.actors import identify
-from crawler.store import campaigns
+from crawler.store import audit, campaigns
 from crawler.store.database import Database, open_store
 from tests.service.noticed import OPTIONS
 from tests.store.factories import ANNA, add_list, digest_entry, home_at
