@@ -23,6 +23,7 @@ from enum import IntEnum
 
 import msgpack
 
+from crawler.packing import packed
 from crawler.records import Digests, Examination, FoundImage, Rejected, RowMatch
 
 VERSION = 1
@@ -94,8 +95,7 @@ class Answer:
 
 def encode(kind: FrameKind, number: int = 0, payload: object = None) -> bytes:
     """One packet. The caller keeps the payload below MAX_FRAME."""
-    packed: bytes = msgpack.packb(payload)
-    return _HEADER.pack(VERSION, kind, number) + packed
+    return _HEADER.pack(VERSION, kind, number) + packed(payload)
 
 
 def decode(packet: bytes) -> Frame | Rejected:
