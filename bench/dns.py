@@ -137,7 +137,7 @@ def _resolver(server: str, cache: DnsCache | None = None) -> Resolver:
 
 
 def _shared(client: object) -> SharedDnsCache:
-    return SharedDnsCache(client, "bench", bytes(16))  # type: ignore[arg-type]
+    return SharedDnsCache(client, "bench", bytes(16))
 
 
 def run(quick: bool) -> Result:

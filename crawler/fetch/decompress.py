@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, Final, Protocol, cast
 
-import brotli  # type: ignore[import-untyped]  # the package has neither types nor stubs
+import brotli
 import zstandard
 
 from crawler.records import Rejected

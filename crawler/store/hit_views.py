@@ -140,7 +140,7 @@ _STATES = f"""
             WHERE hit_id = hits.id AND live = 1 AND state IN ('sending', 'doubt')
         ) AS leaving
     FROM hits
-"""  # noqa: S608  ours
+"""
 
 
 def _state(row: Row) -> HitState:

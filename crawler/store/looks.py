@@ -64,7 +64,7 @@ def record_looks(
 def _note(db: Database, report: RecheckReport) -> None:
     """The page was asked: with which answer."""
     db.execute(
-        "UPDATE rechecks SET page = ? WHERE campaign = ? AND run = ? AND page IS NULL "  # noqa: S608  names of our own
+        "UPDATE rechecks SET page = ? WHERE campaign = ? AND run = ? AND page IS NULL "
         f"AND (outcome IS NULL OR outcome IN {_MISSED}) "
         "AND hit_id IN (SELECT id FROM hits WHERE page_url_blind = ?)",
         report.answer,
@@ -91,7 +91,7 @@ def _record(db: Database, report: RecheckReport, attribution: Attribution, spaci
 def _missed(db: Database, report: RecheckReport, attribution: Attribution) -> list[Row]:
     """Visits of this run that missed an image which that page showed, or which lay at that domain."""
     return db.rows(
-        "SELECT rechecks.id, hit_id, resource_blind, domain FROM rechecks "  # noqa: S608  names of our own
+        "SELECT rechecks.id, hit_id, resource_blind, domain FROM rechecks "
         "JOIN hits ON hits.id = hit_id WHERE rechecks.campaign = ?1 AND rechecks.run = ?2 AND "
         # What its own report has not been read of yet is taken for missed: nobody looks at its page otherwise.
         f"((outcome IN {_MISSED} AND (page_url_blind = ?3 OR target_blind = ?4 OR domain = ?5)) "

@@ -86,13 +86,13 @@ def hits_of(db: Database, notice_id: str) -> list[NoticeHit]:
 
 def find(db: Database, notice_id: str) -> NoticeRow | None:
     """A notice, or None."""
-    row = db.row(f"SELECT {_COLUMNS} FROM notices WHERE id = ?", notice_id)  # noqa: S608  names of our own
+    row = db.row(f"SELECT {_COLUMNS} FROM notices WHERE id = ?", notice_id)
     return None if row is None else NoticeRow(**row)
 
 
 def all_notices(db: Database, *, state: str | None = None) -> list[NoticeRow]:
     """Notices, the oldest first. state: in this one only."""
-    sql = f"SELECT {_COLUMNS} FROM notices WHERE ?1 IS NULL OR state = ?1 ORDER BY created_at, id"  # noqa: S608  ours
+    sql = f"SELECT {_COLUMNS} FROM notices WHERE ?1 IS NULL OR state = ?1 ORDER BY created_at, id"
     return [NoticeRow(**row) for row in db.rows(sql, state)]
 
 
@@ -242,7 +242,7 @@ def _touch(db: Database, notice_id: str) -> None:
 
 def _hits(db: Database, condition: str, *values: Any) -> list[NoticeHit]:
     sql = (
-        "SELECT hits.id, image_url, page_url, ip, domain, status, certainty, campaign, attribution, "  # noqa: S608  ours
+        "SELECT hits.id, image_url, page_url, ip, domain, status, certainty, campaign, attribution, "
         "coalesce((SELECT max(found_at) FROM sightings WHERE hit_id = hits.id), found_at) AS seen_at, "
         "(SELECT json_group_array(DISTINCT category) FROM matches WHERE hit_id = hits.id AND benign = 0 "
         f"AND category IS NOT NULL) AS categories, {WITHDRAWN} AS withdrawn FROM hits "

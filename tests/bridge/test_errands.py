@@ -90,11 +90,11 @@ class Bench:
         self.served = served(limits, self.web, Names(dict(ZONE)))
         self.runs = Runs(self.served)
         places = places_in(self.frontier)
-        courier = Courier(self.frontier, self.runs, places, 1_000_000)  # type: ignore[arg-type]
-        self.errands = Errands(self.frontier, courier, places)  # type: ignore[arg-type]
+        courier = Courier(self.frontier, self.runs, places, 1_000_000)
+        self.errands = Errands(self.frontier, courier, places)
         self.tenure = Tenure(lease(f"{HOST}/page"), asyncio.get_running_loop().time() + 30.0)
-        sizes = SizeBoard(Sizes())  # type: ignore[arg-type]
-        means = Means(self.frontier, self.errands, sizes, PartCache(1_000_000))  # type: ignore[arg-type]
+        sizes = SizeBoard(Sizes())
+        means = Means(self.frontier, self.errands, sizes, PartCache(1_000_000))
         self.door = PageDoor(means, self.served, self.tenure)
 
     async def get(self, url: str, what: For = For.DATA) -> Part | Rejected:
@@ -133,7 +133,7 @@ async def test_requests_of_a_page_at_one_address_never_overlap() -> None:
         at_once -= 1
         return await inner(order, hold)
 
-    bench.web.fetch = fetch  # type: ignore[method-assign]
+    bench.web.fetch = fetch
     await asyncio.gather(*(bench.get(f"{HOST}/{n}") for n in range(4)), bench.get(f"{BESIDE}/api"))
     assert most == 1
 
@@ -263,14 +263,14 @@ async def test_a_lost_lease_asks_for_nothing() -> None:
     async def lost(held: Lease) -> Lease | None:
         return None
 
-    bench.frontier.reslot = lost  # type: ignore[method-assign]
+    bench.frontier.reslot = lost
     assert await bench.get(f"{HOST}/api") == Rejected("render-lease-lost")
-    assert not await bench.tenure.lasts(bench.frontier, 1e15)  # type: ignore[arg-type]
+    assert not await bench.tenure.lasts(bench.frontier, 1e15)
     assert bench.web.sent == []
 
 
 async def test_a_page_keeps_its_lease_alive_while_it_waits() -> None:
     bench = Bench()
     bench.tenure.lease = replace(bench.tenure.lease, expires=asyncio.get_running_loop().time() + 5.0)
-    assert await bench.tenure.lasts(bench.frontier, 30.0)  # type: ignore[arg-type]
+    assert await bench.tenure.lasts(bench.frontier, 30.0)
     assert bench.frontier.calls["reslot"] == 1

@@ -52,7 +52,7 @@ class Bench:
         self.runs = Runs(self.served)
         settings = RenderSettings(1, Path("/dev/shm"), Bounds(seconds=5.0), most)
         outside: Any = SimpleNamespace()
-        self.renderer = Renderer(self.frontier, self.runs, outside, outside, settings)  # type: ignore[arg-type]
+        self.renderer = Renderer(self.frontier, self.runs, outside, outside, settings)
         self.renderer._pool = pool
 
     async def render(self, body: bytes = SHELL, held: Lease | None = None) -> Rendered | Retry:
@@ -155,9 +155,9 @@ async def test_a_page_completes_with_its_renewed_lease_and_all_that_was_found() 
             return Examination(True)
 
     bench = Bench(Browsers(shows))
-    bench.served = replace(bench.served, sandbox=Clean())  # type: ignore[arg-type]
+    bench.served = replace(bench.served, sandbox=Clean())
     bench.runs.served = bench.served
-    judge = PageJudge(bench.runs, 100, None, bench.renderer)  # type: ignore[arg-type]
+    judge = PageJudge(bench.runs, 100, None, bench.renderer)
     soon = replace(lease(f"{HOST}/page"), expires=asyncio.get_running_loop().time() + 1.0)
     outcome = await judge.answered(soon, Answered(page(SHELL)))
     assert outcome.completion.lease.expires > soon.expires

@@ -82,7 +82,7 @@ def bench(ports: tuple[int, ...] = (80,), rate: float = 100.0, sweep: tuple[str,
     runs: Any = Runs(run)
     runs.served = lambda: (run,)
     frontier, book = Frontier(), Book()
-    return Bench(Sweeper(frontier, runs, book), frontier, book, runs)  # type: ignore[arg-type]
+    return Bench(Sweeper(frontier, runs, book), frontier, book, runs)
 
 
 async def fed(b: Bench) -> int:

@@ -19,7 +19,7 @@ LATER = {"web"}
 
 def unit(path: Path) -> ConfigParser:
     read = ConfigParser(strict=False, interpolation=None, delimiters=("=",), comment_prefixes=("#",))
-    read.optionxform = str  # type: ignore[assignment]
+    read.optionxform = str
     read.read_string(path.read_text())
     return read
 

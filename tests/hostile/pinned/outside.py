@@ -47,7 +47,7 @@ def packet_name(frame: bytes) -> str | None:
 class Changing(dict[str, list[Answer]]):
     """A zone whose names answer differently each time they are asked for an A record; the last answer stays."""
 
-    def get(self, name: str, default: object = None) -> Answer | None:  # type: ignore[override]
+    def get(self, name: str, default: object = None) -> Answer | None:
         answers = super().get(name)
         if answers is None:
             return None
@@ -71,7 +71,7 @@ def answer_names(zone: str) -> None:
         (name, [Answer(tuple(addresses), alias, ttl=0) for addresses, alias in answers])
         for name, answers in json.loads(zone).items()
     )
-    server = NameServer(table, RequestLog())  # type: ignore[arg-type]
+    server = NameServer(table, RequestLog())
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
         listening.bind(("192.0.2.1", 53))
         while True:

@@ -91,7 +91,7 @@ def planted(name: str) -> bytes:
 class _Names(dict[str, Answer]):
     """The zoo's DNS: wild names lie where their animal does."""
 
-    def get(self, name: str, default: object = None) -> Answer | None:  # type: ignore[override]
+    def get(self, name: str, default: object = None) -> Answer | None:
         known = super().get(name)
         if known is None:
             for suffix, owner in WILD.items():
