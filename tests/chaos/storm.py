@@ -62,9 +62,10 @@ class Storm:
         self._crawling.start()
         for number, (pause, act) in enumerate(self._plan):
             # What is left is shared out anew each time: while something happens, the crawl may go on as fast as it can.
+            # Shares are left over, for what is asked for twice after a kill counts as well.
             done = self._crawling.site.count()
             left = self._crawling.site.plan.size - done
-            self._crawling.asked(done + max(round(pause * left / (len(self._plan) - number + 1)), 1))
+            self._crawling.asked(done + max(round(pause * left / (len(self._plan) - number + 4)), 1))
             self.log.append(f"{time.monotonic() - begun:.1f} s, {self._crawling.site.count()} requests: {act}")
             self._do(act)
         return self._crawling.finished()
