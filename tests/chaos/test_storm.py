@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.chaos.conftest import KILLS, SEED, CrawlOf, skewed
 from tests.chaos.storm import Act, Storm, schedule
 
-SIZE, RATE = (12, 20, 8), 24.0
+SIZE, RATE = (12, 20, 8), 14.0
 
 
 def test_the_usual_schedule_has_every_act_and_follows_from_its_seed() -> None:
