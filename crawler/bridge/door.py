@@ -6,6 +6,7 @@ fetches it, in this worker or another, and hands it to the sandbox. What comes h
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -128,7 +129,8 @@ class PageDoor:
             size = size_of(fetched.body) or DEFAULT
             others = tuple(pair for pair in fetched.headers if pair[0].lower() != "content-type")
             return Part(fetched.status, (*others, ("Content-Type", "image/png")), blank(size))
-        body, images = stripped(fetched.body)
+        body, images, rejected = await asyncio.to_thread(stripped, fetched.body)
+        self.seen.tally.update({f"rejected:{reason}": n for reason, n in rejected.items()})
         await self.examine_all(fetched, images)
         return Part(fetched.status, fetched.headers, body)
 

@@ -148,11 +148,13 @@ class Errands:
         lease = await self._visit(served, tenure, errand)
         if lease is None:
             return Rejected("render-busy")
-        outcome: Sent | Rejected = Unsent()
+        # Whoever breaks off may do so after it was sent: then its slot is used.
+        ended = Completion(lease, Done())
         try:
             outcome = await self._through(served, tenure, errand, lease)
+            ended = _ended(lease, outcome)
         finally:
-            await self._frontier.complete([_ended(lease, outcome)])
+            await self._frontier.complete([ended])
         await self._rest(tenure, errand, outcome)
         return outcome
 

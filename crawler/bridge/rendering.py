@@ -36,6 +36,8 @@ PUT_OFF: Final = Retry("render-put-off", 1.0)
 _PUT_OFF_TIMES: Final = 2
 """After which such a page is taken as it came, for its attempts are not without end."""
 _CACHE: Final = 33_554_432
+_STARTING: Final = 15.0
+"""Seconds for a browser to come up, where none is idle."""
 _LOOK: Final = 1.0
 _HTML: Final = "text/html; charset=utf-8"
 _LINK: Final = 6
@@ -134,7 +136,7 @@ class Renderer:
         taken = False
         try:
             while not self._stopped and self._runs.is_running(tenure.lease.item.run):
-                if not await tenure.lasts(self._frontier, self._settings.bounds.seconds):
+                if not await tenure.lasts(self._frontier, _STARTING + self._settings.bounds.seconds):
                     break
                 await asyncio.wait({taking}, timeout=_LOOK)
                 if taking.done():
@@ -149,10 +151,10 @@ class Renderer:
     async def _rendered(
         self, pool: Pool, served: ServedRun, tenure: Tenure, fetched: Fetched, content: PageContent
     ) -> Rendered:
-        tenure.ends = asyncio.get_running_loop().time() + self._settings.bounds.seconds
+        tenure.ends = asyncio.get_running_loop().time() + _STARTING + self._settings.bounds.seconds
         door = PageDoor(self._means, served, tenure)
         # The images in the page itself are among its content, and looked at with it.
-        body, _ = stripped(fetched.body)
+        body, _, _ = await asyncio.to_thread(stripped, fetched.body)
         opened = Opened(fetched.url, served.campaign.identity.user_agent, fetched.headers, body)
         shown = await pool.render(opened, door)
         if door.failure is not None:

@@ -25,6 +25,8 @@ from crawler.render.launch import BINARY, LONGEST_FILE, PID_FILE, PROFILE
 from crawler.render.machine import launcher, program
 
 _PREFIX: Final = "vangnet-render-"
+STARTING_SECONDS: Final = 15.0
+"""In which a browser must have come up."""
 _STARTING: Final = 120.0
 """Seconds after which a profile without a process is left over."""
 _LONGEST_FILE: Final = 268_435_456
@@ -55,23 +57,27 @@ class _Process:
     pid: int
     zombie: bool
     private: int
+    shared: int
 
 
 def members(session: int) -> Iterator[_Process]:
-    """The processes of a session: number, whether it is dead, and bytes of memory that it shares with nobody."""
+    """The processes of a session: number, whether it is dead, bytes of memory that it shares with nobody, and of shared
+    memory that it has mapped, such as canvases."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(OSError, ValueError, IndexError):
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
                 if int(fields[3]) == session:
-                    yield _Process(int(entry.name), fields[0] == "Z", _private(entry))
+                    yield _Process(int(entry.name), fields[0] == "Z", *_memory(entry))
 
 
-def _private(entry: Path) -> int:
+def _memory(entry: Path) -> tuple[int, int]:
+    found = {"RssAnon:": 0, "RssShmem:": 0}
     for line in (entry / "status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) << 10
-    return 0
+        name, _, value = line.partition("	")
+        if name in found:
+            found[name] = int(value.split()[0]) << 10
+    return found["RssAnon:"], found["RssShmem:"]
 
 
 @dataclass(slots=True)
@@ -109,7 +115,7 @@ class Chromium:
                     PROFILE: str(profile),
                     LONGEST_FILE: str(_LONGEST_FILE),
                 },
-                timeout=60_000,
+                timeout=1000 * STARTING_SECONDS,
             )
             return Chromium(driver, browser, profile, int((profile / PID_FILE).read_text()))
         except (Error, OSError, ValueError) as error:
@@ -124,8 +130,9 @@ class Chromium:
         return self.browser.is_connected()
 
     def memory(self) -> int:
-        """Bytes that its processes have for themselves."""
-        return sum(each.private for each in members(self.session))
+        """Bytes that its processes have for themselves, and the most that one has of what they share."""
+        found = list(members(self.session))
+        return sum(each.private for each in found) + max((each.shared for each in found), default=0)
 
     async def end(self) -> None:
         """End it, gently if it can still be spoken to; nothing of it is left, no process and no file."""
@@ -148,13 +155,14 @@ def clear_up(directory: Path) -> None:
         with suppress(OSError, ValueError):
             started = profile.stat().st_mtime
             pid = (profile / PID_FILE).read_text() if (profile / PID_FILE).exists() else "0"
-            if time.time() - started > _STARTING and not any(members(int(pid))):
+            if time.time() - started > _STARTING and not (int(pid) and any(members(int(pid)))):
                 shutil.rmtree(profile, ignore_errors=True)
 
 
 async def _discard(driver: Playwright | None, profile: Path) -> None:
     if driver is not None:
-        # A driver that is gone already cannot be told to go.
+        # A driver that is gone already cannot be told to go, and one that hangs does not answer.
         with suppress(Exception):
-            await driver.stop()
+            async with asyncio.timeout(_GONE):
+                await driver.stop()
     shutil.rmtree(profile, ignore_errors=True)

@@ -22,7 +22,7 @@
     for (let y = root.scrollTop; y < end; y += step) scrollTo(0, y);
     down(root);
   }
-  const all = [...document.querySelectorAll("*")].slice(0, MOST_LOOKED_AT);
+  const all = [...Document.prototype.querySelectorAll.call(document, "*")].slice(0, MOST_LOOKED_AT);
   let boxes = 0;
   for (const e of all) {
     if (e === root || e.scrollHeight <= e.clientHeight + 40 || e.clientHeight === 0) continue;
@@ -34,6 +34,7 @@
   const offers = [];
   for (const e of all) {
     if (offers.length >= MOST_OFFERED) break;
+    if (e instanceof HTMLFormElement) continue; // whose inputs can stand in for its methods
     const name = e.localName;
     if (name === "input" ? e.type !== "button" : false) continue;
     const picture = (name === "img" || name === "figure") && getComputedStyle(e).cursor === "pointer";
@@ -42,7 +43,7 @@
     if (!button && !picture) continue;
     if (!shown(e) || e.disabled) continue;
     // A form is never submitted, and a link to elsewhere is followed by the crawler, if at all.
-    if (e.closest("form") && !(e.type === "button")) continue;
+    if ((e.form || e.closest("form")) && !(e.type === "button")) continue;
     const link = e.closest("a[href]");
     if (link && real(link) && !(picture || e.querySelector("img"))) continue;
     const words = [e.id, e.getAttribute("class"), e.getAttribute("name"), e.title];

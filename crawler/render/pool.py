@@ -18,6 +18,8 @@ from crawler.render.session import Session
 
 _LOOK: Final = 0.3
 _CLOSING: Final = 2.0
+_NO_TRY: Final = 60.0
+"""Seconds without another try after a browser that did not come up."""
 _log = structlog.get_logger()
 
 
@@ -44,6 +46,7 @@ class Pool:
         self._busy: list[Chromium] = []
         self._ends: dict[int, asyncio.Task[None]] = {}
         self._closed = False
+        self._none_before = 0.0
         self.turns = asyncio.Semaphore(settings.processes)
 
     async def render(self, opened: Opened, door: Door) -> Shown:
@@ -51,8 +54,7 @@ class Pool:
         shown = Shown()
         try:
             browser = await self._browser()
-        except RenderUnavailable as error:
-            _log.warning("a page was not rendered", error=str(error))
+        except RenderUnavailable:
             shown.problem = "render-unavailable"
             return shown
         self._busy.append(browser)
@@ -90,7 +92,16 @@ class Pool:
             if browser.alive:
                 return browser
             await browser.end()
-        return await Chromium.start(self._settings.directory)
+        now = asyncio.get_running_loop().time()
+        if now < self._none_before:
+            raise RenderUnavailable("a browser did not come up a moment ago")
+        try:
+            return await Chromium.start(self._settings.directory)
+        except RenderUnavailable as error:
+            # Where one does not come up, the next will hardly do so; pages are not to wait for each try.
+            self._none_before = asyncio.get_running_loop().time() + _NO_TRY
+            _log.warning("pages are not rendered for a while", seconds=_NO_TRY, error=str(error))
+            raise
 
     async def _let_go(self, session: Session, browser: Chromium) -> bool:
         """Whether the page could be closed: one whose script never ends cannot."""

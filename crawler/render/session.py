@@ -26,7 +26,10 @@ _PRESS: Final = """((numbers) => {
 _NO_QUESTIONS: Final = """
 for (const name of ["alert", "confirm", "prompt", "print", "open"]) {
   Object.defineProperty(globalThis, name, { value: () => null, writable: true, configurable: true });
-}"""
+}
+// No form is ever submitted, whoever asks for it.
+addEventListener("submit", (event) => event.preventDefault(), true);
+Object.defineProperty(HTMLFormElement.prototype, "submit", { value: () => undefined });"""
 """Nobody is there to answer; the driver would, but a thousand times over takes it longer than a page may."""
 _AT_ONCE: Final = 4
 """Things pressed before the page is given time to react."""

@@ -7,32 +7,49 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from crawler.discover.dataimages import DataImages
+from crawler.discover.dataimages import MAX_IMAGES, DataImages
 from crawler.records import DataImage
-from crawler.render.blank import DEFAULT, blank, size_of
+from crawler.render.blank import DEFAULT, Size, blank, size_of
 
 _DATA: Final = re.compile(
-    rb"data:image\\?/(?!svg)[\w.+-]{1,40}(?:;[\w.=-]{1,40}){0,4};base64,[A-Za-z0-9+/=\\%\s]{32,}", re.IGNORECASE
+    rb"data:image\\?/(?!svg)[\w.+-]{1,40}(?:; *[\w.= \"\\-]{0,40}){0,4}; *base64 *,[A-Za-z0-9+/=\\%\s]{32,}",
+    re.IGNORECASE,
 )
 """As it stands in markup, in style sheets and in strings of scripts and JSON, where slashes may be escaped."""
+_LOOSE: Final = re.compile(rb"[\s\"\\]+")
+_REPLACED: Final = 1_000
+"""Images of one text that are replaced by blank ones; the rest by nothing."""
 
 
-def stripped(body: bytes) -> tuple[bytes, tuple[DataImage, ...]]:
-    """The text, and the images that were in it, in their order and within the bounds of `dataimages.py`."""
-    if b"data:image" not in body and b"DATA:" not in body:
-        return body, ()
+def stripped(body: bytes) -> tuple[bytes, tuple[DataImage, ...], dict[str, int]]:
+    """The text, the images that were in it, in their order and within the bounds of `dataimages.py`, and how many
+    were not, by reason."""
+    if b"data:image" not in body.lower():
+        return body, (), {}
     found = DataImages()
+    sizes: set[Size] = set()
+    seen = 0
 
     def replaced(match: re.Match[bytes]) -> bytes:
-        url = match[0].replace(b"\\/", b"/").decode("latin-1")
+        nonlocal seen
+        seen += 1
+        if seen > _REPLACED:
+            found.add(match[0][:40].decode("latin-1"))  # counted
+            return b"data:,"
+        head, _, data = match[0].replace(b"\\/", b"/").partition(b",")
+        # Browsers do not mind capitals, blanks and quotes there.
+        url = (_LOOSE.sub(b"", head).lower() + b"," + data).decode("latin-1")
         one = DataImages()
         one.add(url)
         found.add(url)
         images = one.found()
         size = (size_of(images[0].body) if images else None) or DEFAULT
+        # A blank one of a new size costs milliseconds to make.
+        size = size if size in sizes or len(sizes) < MAX_IMAGES else DEFAULT
+        sizes.add(size)
         return b"data:image/png;base64," + base64.b64encode(blank(size))
 
-    return _DATA.sub(replaced, body), found.found()
+    return _DATA.sub(replaced, body), found.found(), found.rejected
 
 
 def genuine(images: Iterable[DataImage]) -> tuple[DataImage, ...]:

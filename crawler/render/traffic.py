@@ -132,8 +132,14 @@ class Traffic:
     async def _document(self, route: Route, request: Request) -> None:
         """The page itself, once and as it was received. Wherever it wants to go after that is a link, and not gone."""
         if self._handed_over:
-            self._shown.links.setdefault(request.url)
-            return await _refuse(route)
+            if request.method == "GET":
+                self._shown.links.setdefault(request.url)
+            else:
+                self._shown.refused["render-method"] += 1
+            # "No content": the page stays. After a refusal the browser would put its own error page in its place.
+            with suppress(Error):
+                await route.fulfill(status=204)
+            return None
         self._handed_over = True
         return await _fulfil(route, Part(200, self._opened.headers, self._opened.body))
 

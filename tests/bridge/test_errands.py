@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -224,6 +225,27 @@ async def test_a_stop_holds_for_parts_and_a_visit_that_was_not_sent_gives_its_sl
     assert await bench.get(f"{OTHER}/x") == Rejected("render-unsent")
     assert bench.frontier.ended[-1].unsent
     assert len(bench.web.sent) == 2
+
+
+async def test_a_visit_that_is_broken_off_does_not_give_its_slot_back() -> None:
+    """It may have been sent; a slot that is used twice is one request too many."""
+    bench = Bench()
+    assert isinstance(await bench.get(f"{OTHER}/api"), Part)
+    under_way = asyncio.Event()
+
+    async def hangs(*_: object, **__: object) -> Fetched:
+        under_way.set()
+        await asyncio.sleep(60.0)
+        raise AssertionError
+
+    bench.web.fetch = hangs
+    asking = asyncio.ensure_future(bench.get(f"{OTHER}/poll"))
+    await asyncio.wait_for(under_way.wait(), 5.0)
+    asking.cancel()
+    with suppress(asyncio.CancelledError):
+        await asking
+    assert not bench.frontier.ended[-1].unsent
+    assert len(bench.frontier.ended) == len(bench.frontier.visits)
 
 
 async def test_when_the_time_is_over_nothing_is_asked_for() -> None:

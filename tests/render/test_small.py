@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import os
+import struct
+import time
 from io import BytesIO
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from crawler.discover.dataimages import MAX_IMAGES
 from crawler.discover.page import discover
 from crawler.render.blank import MAX_PIXELS, blank, size_of
 from crawler.render.clicks import Offer, chosen
@@ -77,14 +80,38 @@ def test_text_is_stripped_of_its_images_and_of_nothing_else() -> None:
     text = (
         f'<img src="{urls[0]}"> {{"u": "{urls[1].replace("/", chr(92) + "/")}"}} data:image/svg+xml;base64,{"A" * 64}'
     )
-    clean, images = stripped(text.encode())
+    clean, images, rejected = stripped(text.encode())
+    assert rejected == {}
     assert [image.body for image in images] == [first, second]
     assert urls[0].encode()[30:90] not in clean
     assert b"svg+xml;base64," + b"A" * 64 in clean
     again = stripped(clean)[1]
     assert [size_of(image.body) for image in again] == [(50, 60), (70, 80)]
     assert genuine((*again, *images)) == images
-    assert stripped(b"no image") == (b"no image", ())
+    assert stripped(b"no image") == (b"no image", (), {})
+
+
+@pytest.mark.parametrize(
+    "spelled", ["Data:image/jpeg", "data:Image/JPEG", 'data:image/jpeg;charset="x"', "data:image/jpeg; x=y"]
+)
+def test_images_are_taken_out_however_they_are_spelled(spelled: str) -> None:
+    body = encoded(picture(3, (50, 60)))
+    clean, images, _ = stripped(f"u('{spelled};base64,{base64.b64encode(body).decode()}') y".encode())
+    assert [image.body for image in images] == [body]
+    assert base64.b64encode(body)[10:60] not in clean
+
+
+def test_many_images_of_many_sizes_take_little_time_and_are_counted() -> None:
+    one = base64.b64encode(encoded(picture(3, (50, 60)), "BMP")[:64]).decode()
+    info = [struct.pack("<IiiHH", 40, side, side, 1, 24) for side in range(1, 4_000)]
+    heads = [base64.b64encode(b"BM" + bytes(16) + each + bytes(40)).decode() for each in info]
+    text = " ".join(f"data:image/bmp;base64,{head}" for head in (one, *heads)).encode()
+    before = time.process_time()
+    clean, images, rejected = stripped(text)
+    assert time.process_time() - before < 5.0
+    assert len(clean) < len(text)
+    assert len(images) <= MAX_IMAGES
+    assert sum(rejected.values()) >= 900
 
 
 SHELL = b'<!DOCTYPE html><div id="app"></div><script src="/app.js"></script>'
