@@ -121,7 +121,7 @@ class LineClient(Redis):
     """
 
     _line: Line | None = None
-    _opening: asyncio.Lock | None = None
+    _opening: asyncio.Task[Line] | None = None
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         if b"BLOCK" in args:
@@ -140,16 +140,20 @@ class LineClient(Redis):
         return reply if read is None else read(reply, **options)
 
     async def _opened(self) -> Line:
-        if self._opening is None:
-            self._opening = asyncio.Lock()
-        async with self._opening:
-            if self._line is None or self._line.lost:
-                connection = self.connection_pool.make_connection()  # type: ignore[no-untyped-call]
-                await connection.connect()
-                self._line = Line(connection)
-            return self._line
+        # One attempt for all who wait: one after the other, the last would learn of a silent server after minutes.
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.create_task(self._open())
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> Line:
+        connection = self.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+        await connection.connect()
+        line = self._line = Line(connection)
+        return line
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
         line, self._line = self._line, None
         if line is not None:
             line.close()

@@ -17,37 +17,36 @@ import io
 import struct
 import warnings
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import AvifImagePlugin, Image, ImageFile
 from PIL import _imaging as core
 
 from crawler.fingerprint.arrow import borrowed_plane
+from crawler.fingerprint.luma import ORIENTATION_TAG, count_pairs, short_way
 from crawler.fingerprint.options import DEFAULT_FORMATS, EXTRA_FORMATS, FingerprintOptions
 from crawler.fingerprint.repair import repaired_jpeg, repaired_png
 from crawler.fingerprint.sniff import gif_frames, looks_cut_off, sniff, webp_size
 from crawler.fingerprint.views import (
+    BLANK,
     FRAMES_COUNTED,
     Decoded,
     Uint8s,
     View,
+    as_seen,
     is_blank,
-    is_starved,
     reduction,
     sampled_frames,
     scaled_to_bytes,
 )
 from crawler.records import Rejected
 
-ORIENTATION_TAG = 0x0112
 BLOCKS_KEPT = 2
 
 # Each scan of a JPEG goes over the whole image, however short it is. Encoders make up to a dozen.
-SCAN = b"\xff\xda"
+SCAN = (0xFF, 0xDA)
 MOST_SCANS = 256
-
-BLANK = "next to nothing was decoded"
 
 ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
 
@@ -119,6 +118,21 @@ def decode(
     name = sniff(data)
     if name is None:
         return Rejected("not-an-image")
+    refused = refusal(name, data, options)
+    if refused is not None:
+        return refused
+    full = full or options.full_decode
+    quick = short_way(data, options) if name == "JPEG" and not full and not only_frame else None
+    if quick is not None:
+        return quick
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        return Attempt(name, options, full, only_frame).run(data)
+
+
+def refusal(name: str, data: bytes | memoryview, options: FingerprintOptions) -> Rejected | None:
+    """Why a file of a format is not even opened, if so."""
     if name not in options.formats or (name not in DEFAULT_FORMATS and not can_decode(name)):
         return Rejected(f"unsupported({name.lower()})")
     if len(data) > options.max_bytes:
@@ -126,13 +140,9 @@ def decode(
     declared = webp_size(data) if name == "WEBP" else None
     if declared and declared[0] * declared[1] > options.max_pixels:
         return Rejected("bomb")
-    if name == "JPEG" and bytes(data).count(SCAN) > MOST_SCANS:
+    if name == "JPEG" and count_pairs(data, *SCAN) > MOST_SCANS:
         return Rejected("bomb")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        attempt = Attempt(name, options, full or options.full_decode, only_frame)
-        return attempt.run(data)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,13 +255,6 @@ class Attempt:
                 raise
             image.tile = []
         return views_of(image, 0)
-
-
-def as_seen(found: Decoded | Rejected, size: int) -> Decoded | Rejected:
-    """What a decoder that did not complain made of a file of `size` bytes, if that can be true."""
-    if isinstance(found, Rejected) or not is_starved(found, size):
-        return found
-    return Rejected("corrupt", BLANK) if is_blank(found) else replace(found, partial=True)
 
 
 def views_of(image: Image.Image, frame: int) -> list[View]:

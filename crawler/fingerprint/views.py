@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from crawler.fingerprint.options import FingerprintOptions
+from crawler.records import Rejected
 
 Uint8s = npt.NDArray[np.uint8]
 
 SHORT_SIDE_KEPT = 512
 FRAMES_COUNTED = 10_000
 BLANK_SHARE = 0.02
+
+BLANK = "next to nothing was decoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,13 @@ def is_starved(decoded: Decoded, size: int) -> bool:
     mark, and does not say so. A block of 8 x 8 pixels takes one bit at the least.
     """
     return decoded.format == "JPEG" and decoded.width * decoded.height > 8 * 64 * size
+
+
+def as_seen(found: Decoded | Rejected, size: int) -> Decoded | Rejected:
+    """What a decoder that did not complain made of a file of `size` bytes, if that can be true."""
+    if isinstance(found, Rejected) or not is_starved(found, size):
+        return found
+    return Rejected("corrupt", BLANK) if is_blank(found) else replace(found, partial=True)
 
 
 def scaled_to_bytes(values: npt.NDArray[np.generic]) -> Uint8s:

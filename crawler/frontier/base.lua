@@ -64,4 +64,8 @@ end
 -- images, hot, moved; bytes of the bands of pages. Behind it the bands p and i in order: BAND, number and length of each.
 -- Band 0 is robots.txt.
 local QUEUE, BAND, QUEUE_BYTES, BAND_BYTES = '<I4HdBBBBBBH', '<HI4', 22, 6
-local function whole_queue(packed) return #packed >= QUEUE_BYTES and (#packed - QUEUE_BYTES) % BAND_BYTES == 0 end
+local function whole_queue(packed)
+  if #packed < QUEUE_BYTES or (#packed - QUEUE_BYTES) % BAND_BYTES ~= 0 then return false end
+  local pages = struct.unpack('<H', packed, QUEUE_BYTES - 1)
+  return pages % BAND_BYTES == 0 and pages <= #packed - QUEUE_BYTES
+end

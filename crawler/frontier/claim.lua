@@ -9,7 +9,7 @@ local UNTIL = format('%.3f', horizon)
 
 -- What stands before the bands and the rotations in their records, and where an address has the lengths of its rotations.
 local BANDS, TURNS, LENGTHS = QUEUE_BYTES + 1, ADDRESS_BYTES + 1, '<HBH'
-local LENGTHS_AT = ADDRESS_BYTES - 4
+local LENGTHS_AT, TURN_AT = ADDRESS_BYTES - 4, ADDRESS_BYTES - 8
 
 -- The queue whose turn it is at a plain address, in 4 bytes; nil where that has to be looked for.
 local function plain_id(key, lane)
@@ -78,19 +78,36 @@ local function plain_turn(key, lane, id)
   changed[id] = true
   local after = slot_after(slot, rate, slow)
   lease_out(id, run, version, lane, band, slot, after, key, element)
-  local place = settle_plain(key, true, after, blocked, hot, rate, slow, latency, floor, conc, inflight + 1, 0, slowed,
+  local place = settle_plain(key, true, after, blocked, hot, rate, slow, latency, floor, conc, inflight + 1, LANE_TURN[lane], slowed,
     stands, more_p, p, more_i, i, turns)
   return place ~= 0 and place ~= IDLE and max(after, blocked) <= horizon
 end
 
--- One turn at each address that is free; the addresses that may have another.
-local function round(keys, lane)
+-- Whether an address that has something for both lanes served this one last: then the other one goes first there, so that
+-- neither starves. Lanes that took turns for all addresses together would keep step with the addresses' own.
+local left_to_other = false
+local function is_others(key, lane)
+  local packed = plain[key]
+  local turn, _, stands
+  if packed then
+    turn, _, stands = byte(packed, TURN_AT, TURN_AT + 2)
+  else
+    local a = address(key)
+    turn, stands = a.turn, a.stands
+  end
+  if (stands ~= 3 and stands ~= 6) or turn - turn % 2 ~= LANE_TURN[lane] then return false end
+  left_to_other = true
+  return true
+end
+
+-- One turn at each address that is free; the addresses that may have another. first: the other lane comes after it.
+local function round(keys, lane, first)
   local places, ids, found, n, going = {}, {}, {}, 0, {}
   for i = 1, #keys do
     if n == wanted[lane] then break end
     local key = keys[i]
     -- What the other lane has just taken stands in its set still.
-    if standing[key] ~= 0 then
+    if standing[key] ~= 0 and not (first and is_others(key, lane)) then
       n = n + 1
       local id = plain_id(key, lane)
       places[n], ids[n] = key, id or false
@@ -126,7 +143,7 @@ local function due_in(one, both, most)
   return keys
 end
 
-local function claim_lane(lane, heats)
+local function claim_lane(lane, heats, first)
   for _, heat in ipairs(heats) do
     if wanted[lane] == 0 then return end
     local keys = due_in(heat .. lane, heat .. 'b', wanted[lane] + leased)
@@ -134,7 +151,7 @@ local function claim_lane(lane, heats)
     -- A rotation of queues that give nothing is worked off over several calls.
     for _ = 1, MOST_ROUNDS do
       if #keys == 0 or wanted[lane] == 0 then break end
-      keys = round(keys, lane)
+      keys = round(keys, lane, first)
     end
   end
 end
@@ -145,9 +162,9 @@ if (timer and timer <= now) or (old and old <= now - ttl) or call('EXISTS', P ..
 end
 local asked = {p = wanted.p > 0, i = wanted.i > 0}
 local heats = call('EXISTS', P .. 'hot:p', P .. 'hot:i', P .. 'hot:b') > 0 and {'hot:', 'due:'} or {'due:'}
-for _, lane in ipairs(before[2] == '1' and {'i', 'p'} or {'p', 'i'}) do
-  if asked[lane] then claim_lane(lane, heats) end
-end
+if asked.p then claim_lane('p', heats, asked.i) end
+if asked.i then claim_lane('i', heats, false) end
+if left_to_other then claim_lane('p', heats, false) end
 
 if leased > 0 then
   in_parts(records, 'HSET', P .. 'lease:' .. format('%d', batch))

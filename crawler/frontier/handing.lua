@@ -7,16 +7,16 @@ local LANE_BYTE, LIST = {p = string.byte('p'), i = string.byte('i')}, {p = ':p:'
 local out, records, leased, batch = {now, -1, '', 0}, {}, 0, nil
 local last_expiry, urls, robots = 0, {}, {}
 
--- The last batch, and which lane went first: the other one does in the next, so that where both wait at one address neither
--- starves.
-local before = call('MGET', P .. 'batch', P .. 'turn')
+local before = call('GET', P .. 'batch')
+-- What an address notes of the lane that it served last, beside the hot queue's bit.
+local LANE_TURN = {p = 0, i = 2}
 
 -- id: the queue's number in 4 bytes.
 local function lease_out(id, run, version, lane, band, slot, after, key, element)
   if not batch then
     -- Batches follow the clock, so that none comes twice even after the server lost its data.
-    batch = max(now, tonumber(before[1] or 0) + 1)
-    call('MSET', P .. 'batch', format('%d', batch), P .. 'turn', before[2] == '1' and '0' or '1')
+    batch = max(now, tonumber(before or 0) + 1)
+    call('SET', P .. 'batch', format('%d', batch))
   end
   records[2 * leased + 1] = pack('<H', leased)
   records[2 * leased + 2] = id .. pack(REST_OF_LEASE, run, LANE_BYTE[lane], band, slot, after, #key) .. key .. element

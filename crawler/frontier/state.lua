@@ -80,6 +80,11 @@ end
 
 -- What an address is before a run says more: one request a second, one at a time.
 local ADDRESS_BYTES = 57
+local function whole_address(packed)
+  if #packed < ADDRESS_BYTES then return false end
+  local stands, _, p, _, i = unpacked('<BBHBH', packed, ADDRESS_BYTES - 6)
+  return stands <= IDLE and p % 4 == 0 and i % 4 == 0 and p + i == #packed - ADDRESS_BYTES
+end
 local function blank_address() return pack(ADDRESS, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0) end
 
 -- What happens to every URL is done to records as they stand in Redis, since making a table of one takes longer than all
@@ -101,7 +106,7 @@ local function load_plain(keys)
   local found = in_parts(missing, 'HMGET', P .. 'addr')
   for i = 1, n do
     local packed = found[i]
-    if packed and #packed >= ADDRESS_BYTES and (#packed - ADDRESS_BYTES) % 4 == 0 then plain[missing[i]] = packed end
+    if packed and whole_address(packed) then plain[missing[i]] = packed end
   end
 end
 
@@ -132,7 +137,7 @@ local function tighten(a)
 end
 
 local function new_address(key, packed)
-  local unreadable = packed and (#packed < ADDRESS_BYTES or (#packed - ADDRESS_BYTES) % 4 ~= 0)
+  local unreadable = packed and not whole_address(packed)
   local a = unpacked_address(key, packed and not unreadable and packed or blank_address())
   addresses[key] = a
   if unreadable then

@@ -7,11 +7,11 @@ local function turn_over(q, a, lane)
   if not claimable(q, lane) then
     q[IN[lane]], q.dirty = 0, true
     next_turn(a, lane, false)
-  elseif q.hot == 1 and a.hot > now and a.turn == 0 then
-    a.turn = 1
+  elseif q.hot == 1 and a.hot > now and a.turn % 2 == 0 then
+    a.turn = a.turn + 1
     a[lane] = sub(a[lane], 5, 8) .. sub(a[lane], 1, 4) .. sub(a[lane], 9)
   else
-    a.turn = 0
+    a.turn = a.turn - a.turn % 2
     next_turn(a, lane, true)
   end
 end
@@ -40,6 +40,7 @@ local function turn(key, lane)
       local after = slot_after(slot, a.rate, a.slow)
       lease_out(pack('<I4', id), q.run, q.version, lane, band, slot, after, key, element)
       a.next, a.inflight, a.dirty = after, a.inflight + 1, true
+      a.turn = a.turn % 2 + LANE_TURN[lane]
       keep_pace(q, a, slot)
     end
     turn_over(q, a, lane)

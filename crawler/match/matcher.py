@@ -72,6 +72,8 @@ class Matcher:
         queries = pack([code.value for _, code in codes])
         for index in self.indexes:
             near = search(index, queries, self.thresholds.screen_distance)
+            if not len(near):
+                continue
             if self.masked:
                 passed.update(int(q) for q, row in pairs(near) if self.known(index.entries("pdq", row)))
             else:

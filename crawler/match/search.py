@@ -29,8 +29,6 @@ FLIPS = (1, 16, 120, 560)
 ROOM = 4096
 """Results that a pass has room for at first."""
 
-NONE = (np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0, np.uint8))
-
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
@@ -45,6 +43,9 @@ class Neighbours:
 
     def __len__(self) -> int:
         return len(self.row)
+
+
+NOBODY = Neighbours(np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0, np.uint8))
 
 
 def pack(values: Sequence[bytes]) -> Codes:
@@ -105,7 +106,10 @@ def search(index: Index, queries: Codes, radius: int, algorithm: str = "pdq") ->
     if not 0 <= radius <= MOST_RADIUS:
         raise ValueError(f"a search radius is 0 to {MOST_RADIUS} bits, not {radius}")
     parts = list(passes(index, f"block.{algorithm}", queries, radius)) if index.count(algorithm) else []
-    query, row, distance = (np.concatenate([part[k] for part in parts]) for k in range(3)) if parts else NONE
+    near = [part for part in parts if part[1].size]
+    if not near:  # nearly always, so that nothing more is done for it
+        return NOBODY
+    query, row, distance = (np.concatenate([part[k] for part in near]) for k in range(3))
     if len(row) < 2:
         return Neighbours(query, row, distance)
     order = np.lexsort((row, query))

@@ -197,6 +197,23 @@ async def test_neither_lane_starves_the_other(bench: Bench) -> None:
     assert kinds.count(Kind.PAGE) == kinds.count(Kind.IMAGE) == 4
 
 
+async def test_neither_lane_starves_the_other_at_addresses_that_are_due_in_turn(bench: Bench) -> None:
+    """Lanes that took turns for all addresses together would keep step with the addresses."""
+    for host, address in (("a", "192.0.2.1"), ("b", "192.0.2.2")):
+        urls = [(f"http://{host}.example/{n}{kind}", kind) for n in range(10) for kind in (Kind.PAGE, Kind.IMAGE)]
+        await fill(bench.frontier, urls, concurrency=1, address=address)
+    kinds: dict[str, list[Kind]] = {"192.0.2.1": [], "192.0.2.2": []}
+    held: list[Lease] = list((await bench.frontier.claim(1, 1)).leases)
+    for _ in range(16):
+        lease = held.pop(0)
+        kinds[lease.item.address].append(lease.item.kind)
+        await bench.frontier.complete([Completion(lease, Done())])
+        await bench.sleep(0.003)
+        held += (await bench.frontier.claim(1, 1)).leases
+    for seen in kinds.values():
+        assert min(seen.count(Kind.PAGE), seen.count(Kind.IMAGE)) >= len(seen) // 2 - 1 > 1, kinds
+
+
 # ---------------------------------------------------------------- runs
 
 

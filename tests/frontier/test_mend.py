@@ -115,3 +115,20 @@ async def test_mending_leaves_a_visit_and_its_place_alone(frontier: RedisFrontie
     assert await frontier.complete([Completion(visit, Done()), Completion(lease, Done())]) == [True, True]
     await finished(frontier, client)
     assert (await frontier.counts(RUN)).pending == 0
+
+
+@pytest.mark.parametrize("name", ["queue", "addr", "lease:*"])
+async def test_no_byte_of_a_record_fails_a_script(frontier: RedisFrontier, client: Redis, name: str) -> None:
+    """Scripts that fail after their first write would lose what they took."""
+    await fill(frontier, URLS, concurrency=30)
+    leases = await claim(frontier, 2)
+    rows = {}
+    for key in [key async for key in client.scan_iter(f"t:*:{name}")]:
+        rows |= {(key, field): packed for field, packed in (await client.hgetall(key)).items()}
+    for offset in range(max(map(len, rows.values()))):
+        for value in (0, 7, 255):
+            for (key, field), packed in rows.items():
+                await client.hset(key, field, packed[:offset] + bytes([value]) + packed[offset + 1 :])
+            await frontier.claim(1, 1)
+            await frontier.complete([Completion(lease, Done()) for lease in leases[:1]])
+            await frontier.reap()

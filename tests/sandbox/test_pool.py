@@ -205,7 +205,7 @@ async def test_a_bad_image_is_an_outcome_and_its_child_is_replaced(start: Start,
 
 
 async def test_a_bad_image_costs_its_neighbours_nothing(start: Start) -> None:
-    sandbox = await start(processes=2, image_deadline=0.5)
+    sandbox = await start(processes=2, image_deadline=10.0)
     words = [b"echo fine", b"die", b"hoard 200", b"echo fine", b"fork", b"exit 3"] * 5
     answers = await asyncio.gather(*(sandbox.examine(word) for word in words))
     assert [answer.reason for answer in answers] == ["fine", "crashed", "memory", "fine", "violation", "crashed"] * 5
