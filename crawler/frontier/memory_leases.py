@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -43,7 +43,6 @@ class MemoryLeases:
         self._attempts = attempts
         self._robots_ttl = robots_ttl
         self._numbers = count(1)
-        self._images_first = False
         self._runs: dict[RunId, Run] = {}
         self._places: dict[str, Place] = {}
         self._queues: dict[tuple[RunId, str, str], Queue] = {}
@@ -60,13 +59,16 @@ class MemoryLeases:
     async def claim(self, pages: int, images: int) -> Claimed:
         now = self._clock()
         self._wake(now)
-        wanted = {False: pages, True: images}
-        # The lanes go first in turn: where both wait at one address, neither starves.
-        self._images_first = not self._images_first
         leases: list[Lease] = []
-        for lane in sorted(LANES, reverse=self._images_first):
-            leases += self._claim_lane(lane, wanted[lane], now)
-        asked = [lane for lane in LANES if wanted[lane] > 0]
+        if pages and images:
+            # Where both lanes wait at one address they take turns, so that neither starves.
+            leases += self._claim_lane(
+                False, pages, now, [place for place in self._places.values() if place.pages_next]
+            )
+        leases += self._claim_lane(True, images, now, self._places.values())
+        left = pages - sum(not lease.item.kind.on_image_lane for lease in leases)
+        leases += self._claim_lane(False, left, now, self._places.values())
+        asked = [lane for lane in LANES if (images if lane else pages) > 0]
         dues = [delayed.at for delayed in self._delayed]
         for place in self._places.values():
             if place.free:
@@ -91,13 +93,14 @@ class MemoryLeases:
         if item.kind is not Kind.ROBOTS:
             self._discoveries.append(queue.run.id, pack_moved(item, queue.origin))
 
-    def _claim_lane(self, images: bool, wanted: int, now: float) -> list[Lease]:
+    def _claim_lane(self, images: bool, wanted: int, now: float, places: Iterable[Place]) -> list[Lease]:
         leases: list[Lease] = []
-        for place in sorted(self._places.values(), key=lambda place: (place.hot <= now, place.due)):
+        for place in sorted(places, key=lambda place: (place.hot <= now, place.due)):
             while len(leases) < wanted and place.free and place.due <= now + self._lookahead:
                 taken = place.take(images, now - self._robots_ttl, now, next(self._numbers))
                 if taken is None:
                     break
+                place.images_last = images
                 leases.append(self._lease(*taken, now))
         return leases
 

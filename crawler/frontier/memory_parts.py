@@ -26,7 +26,7 @@ class Place:
     """One politeness key, shared by all runs. next_slot, blocked: when the next request may leave, whichever is later.
 
     rate, concurrency: the strictest of `limits`; those of the last run stay when none is left.  hot: until when it
-    comes before others.  hosts: by origin.
+    comes before others.  hosts: by origin.  images_last: which lane was served last.
     """
 
     rate: float = 1.0
@@ -39,6 +39,7 @@ class Place:
     inflight: set[int] = field(default_factory=set)
     hosts: dict[str, Host] = field(default_factory=dict)
     rotation: dict[bool, deque[Queue]] = field(default_factory=lambda: {lane: deque() for lane in LANES})
+    images_last: bool = False
     _hot_turn: dict[bool, bool] = field(default_factory=lambda: dict.fromkeys(LANES, True))
 
     @property
@@ -48,6 +49,11 @@ class Place:
     @property
     def free(self) -> bool:
         return len(self.inflight) < self.concurrency
+
+    @property
+    def pages_next(self) -> bool:
+        """Whether pages go before images: these were served last, or have nothing here."""
+        return self.images_last or not self.waiting([True])
 
     def waiting(self, lanes: Sequence[bool]) -> list[Queue]:
         """The queues that only time, or the places in flight, keep from being claimed."""

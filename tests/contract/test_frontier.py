@@ -203,7 +203,7 @@ async def test_neither_lane_starves_the_other_at_addresses_that_are_due_in_turn(
         urls = [(f"http://{host}.example/{n}{kind}", kind) for n in range(10) for kind in (Kind.PAGE, Kind.IMAGE)]
         await fill(bench.frontier, urls, concurrency=1, address=address)
     kinds: dict[str, list[Kind]] = {"192.0.2.1": [], "192.0.2.2": []}
-    held: list[Lease] = list((await bench.frontier.claim(1, 1)).leases)
+    held = list((await bench.frontier.claim(1, 1)).leases)
     for _ in range(16):
         lease = held.pop(0)
         kinds[lease.item.address].append(lease.item.kind)
