@@ -22,7 +22,7 @@ import structlog
 
 from crawler.bus.control import RunControl, RunState
 from crawler.campaign import check_startable
-from crawler.errors import NothingToMatch, RedisUnavailable, StoreUnavailable, VangnetError
+from crawler.errors import NothingToMatch, RedisUnavailable, Refused, StoreUnavailable, VangnetError
 from crawler.home import Home
 from crawler.match.contents import IndexInfo
 from crawler.options import Options
@@ -139,13 +139,20 @@ class Revisitor:
 
     async def _begin(self, base: str) -> RunId:
         require_approval(self.db, self.options, base)
+        kept = campaigns.load(self.db, base)
         campaign = stored_campaign(self.db, base, lab=self.options.lab)
         check_startable(campaign, datetime.now(UTC).date())
-        name, finders = name_of(base), (base, name_of(base))
+        name = name_of(base)
         index = await asyncio.to_thread(_index, self.db.home, campaign.match.lists)
         with alone(self.db.home, name, patience=0.0):
-            keep_revisit(self.db, REVISITOR, campaign, promising(self.db, campaign, finders=finders))
-            self._approve(name, base)
+            seeds = promising(self.db, campaign, finders=(base, name))
+            with self.db.write():
+                # The index took its time: the file may be another one by now, or nobody's approval any more.
+                if campaigns.load(self.db, base) != kept:
+                    raise Refused(f"campaign {base!r} was changed meanwhile")
+                keep_revisit(self.db, REVISITOR, campaign, seeds)
+                self._approve(name, base)
+            require_approval(self.db, self.options, name)
             derived = stored_campaign(self.db, name, lab=self.options.lab)
             require_absolute_seeds(derived)
             launch = Launch(self.db.home, self.db, REVISITOR, derived, index.sha256, self.deployment)

@@ -83,6 +83,9 @@ def _record(db: Database, report: RecheckReport, attribution: Attribution, spaci
         judged = judge_look(_look(db, row, place, attribution))
         if judged is not None:
             _say(db, row["id"], report, attribution, judged)
+            # A removal that this visit's own miss concluded was none.
+            own = "hit_id = ? AND recorded_at >= (SELECT planned_at FROM rechecks WHERE id = ?)"
+            db.execute(f"DELETE FROM removals WHERE {own}", row["hit_id"], row["id"])
             conclude(db, row["hit_id"], judged.outcome, spacing)
             changed.append((row["hit_id"], judged.outcome))
     return changed

@@ -11,8 +11,11 @@ import pytest
 from crawler.bus.control import RunState
 from crawler.bus.envelope import public_key
 from crawler.frontier.base import RunCounts
+from crawler.home import Home
+from crawler.match.contents import IndexInfo
 from crawler.options import Options
 from crawler.records import RunId
+from crawler.service import background
 from crawler.service.background import ROUND, Revisitor
 from crawler.service.campaigns import stored_campaign
 from crawler.service.deployment import Deployment
@@ -21,7 +24,7 @@ from crawler.service.launch import Launch
 from crawler.service.lists import set_enabled
 from crawler.store import audit, campaigns
 from crawler.store.coverage import note_index
-from crawler.store.database import Database
+from crawler.store.database import Database, open_store
 from crawler.store.hits import record
 from crawler.store.keys import key_file
 from tests.service.frontiers import FILE, Frontier, deployed, in_motion, keep, keep_approved
@@ -154,6 +157,32 @@ async def test_what_a_killed_recorder_left_behind_is_filled_by_the_next(
     marker = await deployment.control.find(AGAIN)
     assert marker is not None and marker.seeded
     assert await at.begin_due() == []
+
+
+@pytest.mark.parametrize("state", ["created", "approved"])
+async def test_a_campaign_that_was_replaced_meanwhile_is_not_visited_again(
+    db: Database, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    crawled(db, approved=True)
+    grown(db)
+    build = background._index
+
+    def replaced(home: Home, names: tuple[str, ...]) -> IndexInfo:
+        with open_store(home) as other:
+            text = FILE.replace('countries = ["NL"]', 'countries = ["BE"]')
+            campaigns.save(other, ANNA, "nightly", text, "11" * 32, replace=True)
+            campaigns.set_state(other, ANNA, "nightly", state)
+        return build(home, names)
+
+    at = revisitor(db, deployment, STRICT)
+    with monkeypatch.context() as patch:
+        patch.setattr(background, "_index", replaced)
+        assert await at.begin_due() == []
+    assert campaigns.load(db, "nightly-revisit") is None
+    assert deployment.frontier.acts == []
+    # The next look has the new file, where somebody approved it.
+    begun = await at.begin_due()
+    assert begun == ([AGAIN] if state == "approved" else [])
 
 
 async def test_it_waits_for_other_runs_but_for_a_share(db: Database, deployment: Deployment) -> None:

@@ -310,8 +310,23 @@ def test_what_was_removed_and_turns_up_on_its_page_is_opened_again(db: Database,
     for number in range(3):
         run = visit(db, clock, "http-404", at=HOUR + number * SPACING)
     assert status(db, one) == "removed"
+    assert db.value("SELECT count(*) FROM removals") == 1
     assert look(db, run, NEW, image("image 1"), at=2 * HOUR) == [(one, Outcome.MOVED)]
     assert status(db, one) == "new"
+    # It was the third miss that made it a removal, and that was none.
+    assert db.value("SELECT count(*) FROM removals") == 0
+    clock.now = NOW + 48 * HOUR
+    (hoster,) = make_report(db, ANALYST)["hosters"]
+    assert hoster["removed"] == 0
+
+
+def test_a_move_long_after_a_removal_leaves_that_on_record(db: Database, tmp_path: Path, clock: Clock) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    for number in range(4):
+        clock.now = NOW + HOUR * (number + 1)
+        run = visit(db, clock, "http-404", at=HOUR * (number + 1))
+    assert look(db, run, NEW, image("image 1"), at=9 * HOUR) == [(one, Outcome.MOVED)]
+    assert db.value("SELECT count(*) FROM removals WHERE hit_id = ?", one) == 1
 
 
 def searched(db: Database, *counting: HashList) -> str:
