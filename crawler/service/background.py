@@ -12,11 +12,11 @@ that a deployment that always crawls gets to it as well.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
-from typing import Final
+from typing import Final, TextIO
 
 import structlog
 
@@ -62,16 +62,18 @@ class Revisitor:
     async def run(self, stop: asyncio.Event) -> None:
         """Start what is due and hold back what may wait, until `stop` is set. What goes wrong is tried again. Of
         several recorders of one home, one does so."""
-        with (self.db.home.root / "revisits.lock").open("w") as lock:
+        with ExitStack() as files:
+            lock: TextIO | None = None
             for look in count():
                 if stop.is_set():
                     break
                 try:
+                    lock = lock or files.enter_context((self.db.home.root / "revisits.lock").open("w"))
                     if locked(lock):
                         await self.give_way()
                         if look % _LOOK == 0:
                             await self.begin_due()
-                except VangnetError as error:
+                except (VangnetError, OSError) as error:
                     _log.warning("re-visits not looked after", error=str(error))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), _EVERY)
@@ -103,8 +105,8 @@ class Revisitor:
                 continue
             try:
                 run = await self._begin(row.name)
-            except VangnetError as error:
-                if isinstance(error, RedisUnavailable | StoreUnavailable):
+            except (VangnetError, OSError) as error:
+                if isinstance(error, RedisUnavailable | StoreUnavailable | OSError):
                     self._tried.pop(row.name, None)
                 _log.warning("no re-visit", campaign=row.name, why=str(error))
                 continue

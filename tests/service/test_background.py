@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
@@ -224,3 +225,26 @@ async def test_a_recorder_that_ends_holds_nothing(db: Database, deployment: Depl
     stop.set()
     await task
     assert deployment.frontier.acts[-1] == ("hold", AGAIN, False)
+
+
+async def test_a_home_that_cannot_be_written_is_tried_again(
+    db: Database, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "_EVERY", 0.05)
+    monkeypatch.setattr(background, "_LOOK", 1)
+    crawled(db)
+    grown(db)
+    own = db.home.root / "revisits.lock"
+    theirs = db.home.root / f"crawl-{sha256(b'nightly-revisit').hexdigest()[:16]}.lock"
+    own.mkdir()
+    theirs.mkdir()
+    stop = asyncio.Event()
+    task = asyncio.create_task(revisitor(db, deployment).run(stop))
+    for path in (own, theirs):
+        await asyncio.sleep(0.2)
+        assert not task.done() and campaigns.load(db, "nightly-revisit") is None
+        path.rmdir()
+    await asyncio.wait_for(deployment.frontier.held.wait(), 10)
+    stop.set()
+    await task
+    assert [run.id for run in campaigns.runs(db, "nightly-revisit")] == [AGAIN]
