@@ -17,6 +17,7 @@ from crawler.errors import InvalidInput, RecordCorrupt, RedisUnavailable
 from crawler.frontier.base import Admission, Frontier, Judged, Limits, StreamEntry
 from crawler.frontier.codec import unpack_discovered
 from crawler.ranges import politeness_key
+from crawler.recheck.outcome import PAGE_DEPTH
 from crawler.records import Candidate, Discovered, Kind
 from crawler.urls import UrlParts, parts, url_number
 
@@ -115,7 +116,7 @@ class Admitter:
             place = places[url.host, url.port]
             if place.pointer is not None and served.pointers.has(candidate.url, candidate.kind):
                 place = Placed(place.pointer, politeness_key(place.pointer))
-            judged.append(self._judge(candidate, url, page_site, place, deep, via=found.via))
+            judged.append(self._judge(candidate, url, page_site, place, deep, found=found))
         kept = tuple(judged)
         # What moved was let through before.
         if self._traps is not None and not found.moved:
@@ -140,15 +141,13 @@ class Admitter:
         place: Placed,
         deep: str | None,
         *,
-        via: tuple[str, ...] = (),
+        found: Discovered,
     ) -> Judged:
         site = _site(url)
         context = FOREIGN_PAGE if candidate.kind is Kind.IMAGE and page_site != site else OWN_PAGE
         if candidate.source == LED_BACK:
             context = WITH_COOKIE
-        # Two visits that lead to one place are two all the same.
-        text = f"{via[0]}\0{candidate.url}" if via and candidate.kind is Kind.RECHECK else candidate.url
-        number = url_number(text, context, self._number_key)
+        number = url_number(_numbered(candidate, found), context, self._number_key)
         domain = "" if url.is_address else site
         if place.passing and deep is None:
             return Judged(candidate, number, url.host, domain=domain, context=context, later=True)
@@ -163,6 +162,15 @@ class Admitter:
         order = sorted(hosts)
         placed = await asyncio.gather(*(self._places.place(served, host, port, last=last) for host, port in order))
         return dict(zip(order, placed, strict=True))
+
+
+def _numbered(candidate: Candidate, found: Discovered) -> str:
+    """What of a candidate may be asked for once. Two visits that lead to one place are two all the same, and so are a
+    visit of a page, for an image inside of it, and a look at it for another one that was missed."""
+    if candidate.kind is not Kind.RECHECK:
+        return candidate.url
+    looked = "missed" if found.depth == PAGE_DEPTH else None
+    return "\0".join(part for part in (looked, *found.via[:1], candidate.url) if part is not None)
 
 
 def _site(url: UrlParts) -> str:

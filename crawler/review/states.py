@@ -5,6 +5,7 @@
                     quarantine ─> quarantined
     elsewhere ── confirm, reject, hold ─> …          held ── resume ─> new          quarantined ── lift ─> new, reject
     confirmed ── notice ─> noticed ── see-removed, see-up, see-moved ─> removed, still-up, moved
+    moved ── see-up ─> still-up, by the visit that saw it moved
     confirmed, rejected, elsewhere, removed, moved ── reopen ─> new
 
 Analysts see no image, so what they may confirm follows the class of certainty: A rests on the list's own verified
@@ -87,7 +88,7 @@ TRANSITIONS: Final[Mapping[Status, Mapping[Event, Status]]] = MappingProxyType(
         Status.NOTICED: _WATCHED,
         Status.STILL_UP: {**_WATCHED, Event.NOTICE: Status.NOTICED},
         Status.REMOVED: {Event.REOPEN: Status.NEW},
-        Status.MOVED: {Event.REOPEN: Status.NEW},
+        Status.MOVED: {Event.SEE_UP: Status.STILL_UP, Event.REOPEN: Status.NEW},
     }
 )
 """Status -> the events that are legal there -> where they lead."""

@@ -43,7 +43,8 @@ def tell(home: Home, options: Options, outbox: Outbox | None = None) -> int:
     Returns how many were taken. Of several processes of one home, one does so. Where nobody is named, nothing is sent.
 
     outbox: the way out; None: as the options say.
-    Raises OptionInvalid when there is no way out, or an address is none; StoreUnavailable.
+    Raises OptionInvalid when there is no way out, or an address is none; StoreUnavailable; OSError when the home
+    cannot be written.
     """
     if not options.alert_address:
         return 0
@@ -63,7 +64,7 @@ def trouble_telling(home: Home, options: Options, outbox: Outbox) -> str | None:
     """As `tell`, for a command that does so beside its own work: what was wrong, None when nothing was."""
     try:
         tell(home, options, outbox)
-    except VangnetError as error:
+    except (VangnetError, OSError) as error:
         return str(error)
     return None
 

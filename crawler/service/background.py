@@ -12,17 +12,17 @@ that a deployment that always crawls gets to it as well.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
-from typing import Final
+from typing import Final, TextIO
 
 import structlog
 
 from crawler.bus.control import RunControl, RunState
 from crawler.campaign import check_startable
-from crawler.errors import NothingToMatch, RedisUnavailable, StoreUnavailable, VangnetError
+from crawler.errors import NothingToMatch, RedisUnavailable, Refused, StoreUnavailable, VangnetError
 from crawler.home import Home
 from crawler.match.contents import IndexInfo
 from crawler.options import Options
@@ -62,16 +62,18 @@ class Revisitor:
     async def run(self, stop: asyncio.Event) -> None:
         """Start what is due and hold back what may wait, until `stop` is set. What goes wrong is tried again. Of
         several recorders of one home, one does so."""
-        with (self.db.home.root / "revisits.lock").open("w") as lock:
+        with ExitStack() as files:
+            lock: TextIO | None = None
             for look in count():
                 if stop.is_set():
                     break
                 try:
+                    lock = lock or files.enter_context((self.db.home.root / "revisits.lock").open("w"))
                     if locked(lock):
                         await self.give_way()
                         if look % _LOOK == 0:
                             await self.begin_due()
-                except VangnetError as error:
+                except (VangnetError, OSError) as error:
                     _log.warning("re-visits not looked after", error=str(error))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), _EVERY)
@@ -103,8 +105,8 @@ class Revisitor:
                 continue
             try:
                 run = await self._begin(row.name)
-            except VangnetError as error:
-                if isinstance(error, RedisUnavailable | StoreUnavailable):
+            except (VangnetError, OSError) as error:
+                if isinstance(error, RedisUnavailable | StoreUnavailable | OSError):
                     self._tried.pop(row.name, None)
                 _log.warning("no re-visit", campaign=row.name, why=str(error))
                 continue
@@ -139,13 +141,20 @@ class Revisitor:
 
     async def _begin(self, base: str) -> RunId:
         require_approval(self.db, self.options, base)
+        kept = campaigns.load(self.db, base)
         campaign = stored_campaign(self.db, base, lab=self.options.lab)
         check_startable(campaign, datetime.now(UTC).date())
-        name, finders = name_of(base), (base, name_of(base))
+        name = name_of(base)
         index = await asyncio.to_thread(_index, self.db.home, campaign.match.lists)
         with alone(self.db.home, name, patience=0.0):
-            keep_revisit(self.db, REVISITOR, campaign, promising(self.db, campaign, finders=finders))
-            self._approve(name, base)
+            seeds = promising(self.db, campaign, finders=(base, name))
+            with self.db.write():
+                # The index took its time: the file may be another one by now, or nobody's approval any more.
+                if campaigns.load(self.db, base) != kept:
+                    raise Refused(f"campaign {base!r} was changed meanwhile")
+                keep_revisit(self.db, REVISITOR, campaign, seeds)
+                self._approve(name, base)
+            require_approval(self.db, self.options, name)
             derived = stored_campaign(self.db, name, lab=self.options.lab)
             require_absolute_seeds(derived)
             launch = Launch(self.db.home, self.db, REVISITOR, derived, index.sha256, self.deployment)

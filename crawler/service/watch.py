@@ -40,7 +40,7 @@ async def keep_watch(db: Database, options: Options, stop: asyncio.Event) -> Non
             look(db, options, sweep=number % _SWEEP == 0)
             await asyncio.to_thread(tell, db.home, options)
             silent = ""
-        except VangnetError as error:
+        except (VangnetError, OSError) as error:
             if str(error) != silent:
                 _log.error("alerts not looked after; tried again each minute", error=str(error))
             silent = str(error)

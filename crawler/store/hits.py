@@ -23,6 +23,9 @@ from crawler.store.retention import erased_mark
 from crawler.store.sealed import new_id
 from crawler.urls import resource_key
 
+BY_VISIT = 0
+"""The run of a hit or sighting that no crawl brought, but a look at the page of another hit."""
+
 
 @dataclass(frozen=True, slots=True)
 class HitRecorded:
@@ -90,20 +93,25 @@ def _record(
     else:
         _refill(db, report, hit_id)
     _insert_sighting(db, report, attribution, hit_id)
-    _reopen_if_back(db, hit_id, report.found_at)
+    _reopen_if_back(db, hit_id, report.found_at, by_visit=report.run.number == BY_VISIT)
     _merge_matches(db, report, hit_id, entries, list_versions)
     db.execute("UPDATE hits SET certainty = ?, changed_at = ? WHERE id = ?", _certainty(db, hit_id), db.clock(), hit_id)
     return HitRecorded(hit_id, new)
 
 
-def _reopen_if_back(db: Database, hit_id: str, found_at: float) -> None:
-    """An image that was gone and is seen again is a new case for people; a report from before it went says nothing."""
+def _reopen_if_back(db: Database, hit_id: str, found_at: float, *, by_visit: bool) -> None:
+    """An image that was gone and is seen again is a new case for people; a report from before it went says nothing.
+
+    by_visit: what else the run of visits came upon that found it moved is for `looks.py` to weigh.
+    """
     row = db.row(
         "SELECT status, CASE status "
         "WHEN 'removed' THEN (SELECT max(missing_from) FROM removals WHERE hit_id = hits.id) "
-        "WHEN 'moved' THEN (SELECT max(checked_at) FROM rechecks WHERE hit_id = hits.id AND outcome = 'moved') "
-        "END AS gone_at FROM hits WHERE id = ?",
+        "WHEN 'moved' THEN (SELECT max(CASE WHEN ?2 THEN coalesce(finished_at, 9e99) ELSE checked_at END) "
+        "FROM rechecks JOIN recheck_runs ON recheck_runs.campaign = rechecks.campaign AND number = run "
+        "WHERE hit_id = hits.id AND outcome = 'moved') END AS gone_at FROM hits WHERE id = ?1",
         hit_id,
+        by_visit,
     )
     if row is None or row["gone_at"] is None or found_at <= row["gone_at"]:
         return

@@ -9,11 +9,9 @@ from crawler.records import Attribution, HitReport, RecheckReport, RunId
 from crawler.store import audit
 from crawler.store.actors import RECORDER
 from crawler.store.database import Database, Row
-from crawler.store.hits import resource_blind
-from crawler.store.rechecks import SUFFIX, conclude, is_same, target_blind
-
-BY_VISIT = 0
-"""The run of a hit or sighting that no crawl brought, but a look at the page of another hit."""
+from crawler.store.hits import BY_VISIT, resource_blind
+from crawler.store.indexes import counted
+from crawler.store.rechecks import NOT_JUDGED, SUFFIX, conclude, is_same, target_blind
 
 _MISSED = f"('{Outcome.ABSENT}', '{Outcome.CHANGED}', '{Outcome.EXPIRED}')"
 
@@ -62,45 +60,51 @@ def record_looks(
 
 
 def _note(db: Database, report: RecheckReport) -> None:
-    """The page was asked: with which answer."""
-    db.execute(
-        "UPDATE rechecks SET page = ? WHERE campaign = ? AND run = ? AND page IS NULL "
-        f"AND (outcome IS NULL OR outcome IN {_MISSED}) "
-        "AND hit_id IN (SELECT id FROM hits WHERE page_url_blind = ?)",
-        report.answer,
+    """The page was asked: with which answer, where what was missed would have been known again there."""
+    for row in db.rows(
+        "SELECT rechecks.id, hit_id FROM rechecks JOIN hits ON hits.id = hit_id WHERE rechecks.campaign = ? "
+        f"AND rechecks.run = ? AND page IS NULL AND (outcome IS NULL OR outcome IN {_MISSED}) AND page_url_blind = ?",
         report.run.campaign.removesuffix(SUFFIX),
         report.run.number,
         db.sealer.blind("page_url", report.target),
-    )
+    ):
+        page = report.answer if counted(db, report.index, row["hit_id"]) else NOT_JUDGED
+        db.execute("UPDATE rechecks SET page = ? WHERE id = ?", page, row["id"])
 
 
 def _record(db: Database, report: RecheckReport, attribution: Attribution, spacing: float) -> list[tuple[str, Outcome]]:
     place = resource_blind(db, report.url)
     changed = []
-    for row in _missed(db, report, attribution):
+    for row in _missed(db, report, attribution, place):
         if not any(is_same(db, row["hit_id"], found) for found in report.found):
             continue
         judged = judge_look(_look(db, row, place, attribution))
         if judged is not None:
             _say(db, row["id"], report, attribution, judged)
+            # A removal that this visit's own miss concluded was none.
+            own = "hit_id = ? AND recorded_at >= (SELECT planned_at FROM rechecks WHERE id = ?)"
+            db.execute(f"DELETE FROM removals WHERE {own}", row["hit_id"], row["id"])
             conclude(db, row["hit_id"], judged.outcome, spacing)
             changed.append((row["hit_id"], judged.outcome))
     return changed
 
 
-def _missed(db: Database, report: RecheckReport, attribution: Attribution) -> list[Row]:
+def _missed(db: Database, report: RecheckReport, attribution: Attribution, place: bytes) -> list[Row]:
     """Visits of this run that missed an image which that page showed, or which lay at that domain."""
     return db.rows(
         "SELECT rechecks.id, hit_id, resource_blind, domain FROM rechecks "
         "JOIN hits ON hits.id = hit_id WHERE rechecks.campaign = ?1 AND rechecks.run = ?2 AND "
         # What its own report has not been read of yet is taken for missed: nobody looks at its page otherwise.
         f"((outcome IN {_MISSED} AND (page_url_blind = ?3 OR target_blind = ?4 OR domain = ?5)) "
-        "OR (outcome IS NULL AND target_blind = ?4))",
+        "OR (outcome IS NULL AND target_blind = ?4) "
+        # A copy was found first; at its own resource, under another signature, it is up all the same.
+        "OR (outcome = 'moved' AND detail IN ('same-page', 'page-of-other-site') AND resource_blind = ?6))",
         report.run.campaign.removesuffix(SUFFIX),
         report.run.number,
         db.sealer.blind("page_url", report.target),
         target_blind(db, report.target),
         attribution.domain,
+        place,
     )
 
 

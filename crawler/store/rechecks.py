@@ -21,6 +21,9 @@ from crawler.store.sealed import new_id
 SUFFIX = "~recheck"
 """Ends the name of a campaign in the runs of its re-visits; no campaign file can have such a name."""
 
+NOT_JUDGED = "unknown"
+"""What is noted of the page of a missed image where no list was searched by which it would be known again there."""
+
 _WATCHED = ("noticed", "still-up", "removed")
 _EVENTS = {Outcome.UP: Event.SEE_UP, Outcome.MOVED: Event.SEE_MOVED}
 
@@ -115,8 +118,12 @@ def record_visits(
     with db.write():
         for report, attribution in batch:
             for row in _open_visits(db, report):
-                judged = judge(_visit(db, row, report, attribution))
+                seen = _visit(db, row, report, attribution)
+                judged = judge(seen)
                 _answer(db, row["id"], report, attribution, judged)
+                if judged.outcome is Outcome.ABSENT and row["paged"] and not seen.covered:
+                    # Its page is looked at next, with the same lists.
+                    db.execute("UPDATE rechecks SET page = ? WHERE id = ?", NOT_JUDGED, row["id"])
                 conclude(db, row["hit_id"], judged.outcome, spacing)
                 recorded.append((row["hit_id"], judged.outcome))
         if recorded:
@@ -127,7 +134,8 @@ def record_visits(
 
 def _open_visits(db: Database, report: RecheckReport) -> list[Row]:
     return db.rows(
-        "SELECT rechecks.id, hit_id, image_url, domain, hits.ip AS first_ip, attribution FROM rechecks "
+        "SELECT rechecks.id, hit_id, image_url, domain, hits.ip AS first_ip, attribution, "
+        "page_url IS NOT NULL AS paged FROM rechecks "
         "JOIN hits ON hits.id = hit_id "
         "WHERE rechecks.campaign = ? AND rechecks.run = ? AND target_blind = ? AND outcome IS NULL",
         report.run.campaign.removesuffix(SUFFIX),
@@ -211,9 +219,11 @@ def _is_gone(db: Database, hit_id: str, spacing: float) -> bool:
     )
     rows = db.rows(
         "SELECT checked_at, outcome FROM rechecks WHERE hit_id = ? AND outcome IS NOT NULL AND checked_at >= ? "
-        "ORDER BY checked_at, rowid",
+        # Where the page could not be looked through, it may be shown there under another URL.
+        "AND NOT (outcome = 'absent' AND page IS ?) ORDER BY checked_at, rowid",
         hit_id,
         since or 0.0,
+        NOT_JUDGED,
     )
     checks = [Check(row["checked_at"], Outcome(row["outcome"])) for row in rows]
     missing_from = gone_from(checks, spacing)

@@ -18,6 +18,7 @@ from crawler.fetch.dnscache import Resolved
 from crawler.fetch.failures import FAILURES
 from crawler.frontier.base import Admission, Judged, StreamEntry
 from crawler.frontier.codec import pack_discovered
+from crawler.recheck.outcome import PAGE_DEPTH
 from crawler.records import AddressFacts, Candidate, Discovered, Kind, Rejected, RunId
 from crawler.scope import Scope
 from crawler.urls import url_number
@@ -192,6 +193,20 @@ async def test_all_but_images_have_one_context(bench: Callable[..., Bench], kind
     (judged,) = await bench().judge(page("http://gallery.nl/", kind=kind, referrer=shown_by))
     assert judged.context == 0
     assert judged.number == url_number("http://gallery.nl/", 0, KEY)
+
+
+async def test_a_page_is_looked_at_although_it_is_visited_itself(bench: Callable[..., Bench]) -> None:
+    made, url = bench(), "http://gallery.nl/album"
+    asked = [
+        page(url, kind=Kind.RECHECK, depth=depth, via=via)
+        for depth in (0, PAGE_DEPTH)
+        for via in ((), ("http://a.nl/",))
+    ]
+    numbers = {(await made.judge(found))[0].number for found in (*asked, *asked)}
+    assert len(numbers) == len(asked)
+    # What moves to another address keeps its number.
+    moved = [replace(found, moved=True) for found in asked]
+    assert {(await made.judge(found))[0].number for found in moved} == numbers
 
 
 async def test_a_skipped_url_has_domain_and_context_as_well(bench: Callable[..., Bench]) -> None:

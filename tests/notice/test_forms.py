@@ -106,6 +106,11 @@ def test_the_same_notice_is_written_with_the_same_words_each_time() -> None:
         ("abuse@tulip.example\nBcc: everyone@x.example", None),
         ("abuse", None),
         ("a@b", None),
+        ("a.b+c@tulip.example", "a.b+c@tulip.example"),
+        # What no header can be made of: who writes the mail would end of it.
+        *((text, None) for text in ("a..b@tulip.example", ".a@tulip.example", "a.@tulip.example")),
+        ("a" * 64 + "@tulip.example", "a" * 64 + "@tulip.example"),
+        ("a" * 65 + "@tulip.example", None),
         (None, None),
     ],
 )

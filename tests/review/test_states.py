@@ -32,7 +32,9 @@ def test_a_notice_needs_a_confirmation() -> None:
     }
     assert leading == {(Status.CONFIRMED, Event.NOTICE), (Status.STILL_UP, Event.NOTICE)}
     into_still_up = {status for status, legal in TRANSITIONS.items() if Status.STILL_UP in legal.values()}
-    assert into_still_up == {Status.NOTICED, Status.STILL_UP}
+    assert into_still_up == {Status.NOTICED, Status.STILL_UP, Status.MOVED}
+    into_moved = {status for status, legal in TRANSITIONS.items() if Status.MOVED in legal.values()}
+    assert into_moved == {Status.NOTICED, Status.STILL_UP}
 
 
 @given(st.sampled_from(Status), st.sampled_from(Event))

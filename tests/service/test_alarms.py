@@ -16,7 +16,7 @@ from crawler.options import Options
 from crawler.records import AddressFacts, Attribution, RowMatch
 from crawler.review.quarantine import FloodRule
 from crawler.service import quarantine
-from crawler.service.alarms import check_alerts, tell
+from crawler.service.alarms import check_alerts, tell, trouble_telling
 from crawler.service.findings import Look
 from crawler.service.watch import look
 from crawler.store import alerts, audit, floods
@@ -165,9 +165,16 @@ def test_without_a_way_or_an_address_that_is_said(db: Database, entry: int, box:
     assert tell(db.home, replace(OPTIONS, alert_address=""), to(box)) == 0
     with pytest.raises(OptionInvalid, match="ALERT_ADDRESS"):
         tell(db.home, replace(OPTIONS, alert_address="nobody"), to(box))
+    with pytest.raises(OptionInvalid, match="ALERT_ADDRESS"):
+        tell(db.home, replace(OPTIONS, alert_address="a..b@autoriteit.example"), to(box))
     with pytest.raises(OptionInvalid, match="NOTICE_SENDER"):
         tell(db.home, replace(OPTIONS, notice_sender=""), to(box))
     assert box.mails == []
+
+
+def test_a_home_that_cannot_be_written_is_said_beside_other_work(db: Database, entry: int, box: Mailbox) -> None:
+    (db.home.root / "alerts.lock").mkdir()
+    assert "alerts.lock" in (trouble_telling(db.home, OPTIONS, to(box)) or "")
 
 
 def test_the_doctor_sees_that_nobody_is_told(db: Database, entry: int, box: Mailbox) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
 from crawler.bus.control import RunState
 from crawler.bus.envelope import public_key
 from crawler.frontier.base import RunCounts
+from crawler.home import Home
+from crawler.match.contents import IndexInfo
 from crawler.options import Options
 from crawler.records import RunId
+from crawler.service import background
 from crawler.service.background import ROUND, Revisitor
 from crawler.service.campaigns import stored_campaign
 from crawler.service.deployment import Deployment
@@ -21,7 +25,7 @@ from crawler.service.launch import Launch
 from crawler.service.lists import set_enabled
 from crawler.store import audit, campaigns
 from crawler.store.coverage import note_index
-from crawler.store.database import Database
+from crawler.store.database import Database, open_store
 from crawler.store.hits import record
 from crawler.store.keys import key_file
 from tests.service.frontiers import FILE, Frontier, deployed, in_motion, keep, keep_approved
@@ -156,6 +160,32 @@ async def test_what_a_killed_recorder_left_behind_is_filled_by_the_next(
     assert await at.begin_due() == []
 
 
+@pytest.mark.parametrize("state", ["created", "approved"])
+async def test_a_campaign_that_was_replaced_meanwhile_is_not_visited_again(
+    db: Database, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    crawled(db, approved=True)
+    grown(db)
+    build = background._index
+
+    def replaced(home: Home, names: tuple[str, ...]) -> IndexInfo:
+        with open_store(home) as other:
+            text = FILE.replace('countries = ["NL"]', 'countries = ["BE"]')
+            campaigns.save(other, ANNA, "nightly", text, "11" * 32, replace=True)
+            campaigns.set_state(other, ANNA, "nightly", state)
+        return build(home, names)
+
+    at = revisitor(db, deployment, STRICT)
+    with monkeypatch.context() as patch:
+        patch.setattr(background, "_index", replaced)
+        assert await at.begin_due() == []
+    assert campaigns.load(db, "nightly-revisit") is None
+    assert deployment.frontier.acts == []
+    # The next look has the new file, where somebody approved it.
+    begun = await at.begin_due()
+    assert begun == ([AGAIN] if state == "approved" else [])
+
+
 async def test_it_waits_for_other_runs_but_for_a_share(db: Database, deployment: Deployment) -> None:
     crawled(db)
     grown(db)
@@ -195,3 +225,26 @@ async def test_a_recorder_that_ends_holds_nothing(db: Database, deployment: Depl
     stop.set()
     await task
     assert deployment.frontier.acts[-1] == ("hold", AGAIN, False)
+
+
+async def test_a_home_that_cannot_be_written_is_tried_again(
+    db: Database, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "_EVERY", 0.05)
+    monkeypatch.setattr(background, "_LOOK", 1)
+    crawled(db)
+    grown(db)
+    own = db.home.root / "revisits.lock"
+    theirs = db.home.root / f"crawl-{sha256(b'nightly-revisit').hexdigest()[:16]}.lock"
+    own.mkdir()
+    theirs.mkdir()
+    stop = asyncio.Event()
+    task = asyncio.create_task(revisitor(db, deployment).run(stop))
+    for path in (own, theirs):
+        await asyncio.sleep(0.2)
+        assert not task.done() and campaigns.load(db, "nightly-revisit") is None
+        path.rmdir()
+    await asyncio.wait_for(deployment.frontier.held.wait(), 10)
+    stop.set()
+    await task
+    assert [run.id for run in campaigns.runs(db, "nightly-revisit")] == [AGAIN]

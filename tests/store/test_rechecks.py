@@ -17,10 +17,10 @@ from crawler.service.notices import approve_notice, draft_notices
 from crawler.service.report import HOUR, make_report, write_report
 from crawler.store import audit, hit_views, indexes, lists, rechecks
 from crawler.store.database import Database
-from crawler.store.hits import record
+from crawler.store.hits import BY_VISIT, record
 from crawler.store.list_states import note_state
 from crawler.store.lists import HashList
-from crawler.store.looks import BY_VISIT, record_looks, sightings
+from crawler.store.looks import record_looks, sightings
 from tests.service.noticed import ANALYST, APPROVER, OPTIONS, OTHER, hit
 from tests.store.factories import ATTRIBUTION, RUN, add_list, digest_entry, image, report
 
@@ -310,8 +310,23 @@ def test_what_was_removed_and_turns_up_on_its_page_is_opened_again(db: Database,
     for number in range(3):
         run = visit(db, clock, "http-404", at=HOUR + number * SPACING)
     assert status(db, one) == "removed"
+    assert db.value("SELECT count(*) FROM removals") == 1
     assert look(db, run, NEW, image("image 1"), at=2 * HOUR) == [(one, Outcome.MOVED)]
     assert status(db, one) == "new"
+    # It was the third miss that made it a removal, and that was none.
+    assert db.value("SELECT count(*) FROM removals") == 0
+    clock.now = NOW + 48 * HOUR
+    (hoster,) = make_report(db, ANALYST)["hosters"]
+    assert hoster["removed"] == 0
+
+
+def test_a_move_long_after_a_removal_leaves_that_on_record(db: Database, tmp_path: Path, clock: Clock) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    for number in range(4):
+        clock.now = NOW + HOUR * (number + 1)
+        run = visit(db, clock, "http-404", at=HOUR * (number + 1))
+    assert look(db, run, NEW, image("image 1"), at=9 * HOUR) == [(one, Outcome.MOVED)]
+    assert db.value("SELECT count(*) FROM removals WHERE hit_id = ?", one) == 1
 
 
 def searched(db: Database, *counting: HashList) -> str:
@@ -342,3 +357,54 @@ def test_what_was_not_looked_for_is_not_gone(db: Database, tmp_path: Path, clock
     runs = [visit(db, clock, answer, index=name, at=HOUR + n * SPACING) for n, answer in enumerate(("page", "image"))]
     expected = {"absent": 1, "changed": 1} if gone == "nothing" else {"unknown": 2}
     assert rechecks.outcomes(db, runs) == expected
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_a_page_that_was_looked_at_without_its_list_says_nothing(
+    db: Database, tmp_path: Path, clock: Clock, counts: bool
+) -> None:
+    add_list(db, [digest_entry("image 1")])
+    (one,) = noticed(db, tmp_path, hit(db))
+    row = lists.find(db, "tulips")
+    assert row is not None
+    full = searched(db, row)
+    name = full if counts else searched(db)
+    for number in range(3):
+        # In the first run, the list is disabled between the visit and the look.
+        index = full if number == 0 else name
+        run = visit(db, clock, "http-404", index=index, at=HOUR + number * SPACING)
+        look(db, run, PAGE, at=HOUR + number * SPACING + 1, index=name)
+    assert status(db, one) == ("removed" if counts else "noticed")
+    visits = show_hit(db, ANALYST, one)["visits"]
+    assert [(each["outcome"], each["page"]) for each in visits] == [("absent", "page" if counts else "unknown")] * 3
+
+
+@pytest.mark.parametrize("copy_first", [True, False])
+def test_what_is_up_under_a_new_signature_is_up_whatever_copies_there_are(
+    db: Database, tmp_path: Path, clock: Clock, copy_first: bool
+) -> None:
+    old, new = (f"https://gallery.example/secret.jpg?X-Amz-Signature={sign * 32}" for sign in "ab")
+    first = record(db, report("s1", image_url=old, page_url=PAGE, found=image("image 1")), ATTRIBUTION).hit_id
+    confirm_hit(db, ANALYST, first, reason="stands on the list")
+    noticed(db, tmp_path)
+    clock.now = NOW + HOUR
+    (target,) = rechecks.targets(db)
+    run = rechecks.plan(db, RUN.campaign, [target])
+    missed = RecheckReport("s", run, target.url, target.url, clock.now, "192.0.2.7", "", "http-403")
+    rechecks.record_visits(db, [(missed, ATTRIBUTION)], SPACING)
+    for number, url in enumerate((NEW, new) if copy_first else (new, NEW)):
+        look(db, run, url, image("image 1"), at=HOUR + 1 + number)
+        clock.now += 1
+    assert (status(db, first), rechecks.outcomes(db, [run])) == ("still-up", {"up": 1})
+    assert [each.hit_id for each in rechecks.targets(db)] == [first]
+
+
+def test_what_moved_and_is_come_upon_by_a_later_run_of_visits_is_opened_again(
+    db: Database, tmp_path: Path, clock: Clock
+) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    run = visit(db, clock, "http-404", at=HOUR)
+    look(db, run, NEW, image("image 1"), at=HOUR)
+    assert status(db, one) == "moved"
+    look(db, replace(run, number=2), "https://gallery.example/secret-1.jpg", image("image 1"), at=9 * HOUR)
+    assert status(db, one) == "new"
