@@ -430,3 +430,12 @@ def test_what_was_dropped_and_imported_again_is_looked_for(
     name = searched(db) if again == "not searched" else searched(db, row)
     run = visit(db, clock, "image", index=name, at=HOUR)
     assert rechecks.outcomes(db, [run]) == ({"changed": 1} if again == "the same" else {"unknown": 1})
+
+
+def test_what_another_page_of_its_domain_shows_is_said_to_be_there(db: Database, tmp_path: Path, clock: Clock) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    run = visit(db, clock, "http-404", at=HOUR)
+    assert look(db, run, NEW, image("image 1"), at=HOUR + 2, target="https://gallery.example/other") == [
+        (one, Outcome.MOVED)
+    ]
+    assert [each["detail"] for each in show_hit(db, ANALYST, one)["visits"]] == ["other-page"]
