@@ -102,12 +102,13 @@ class Look:
     """The image of a hit, found on the page that showed it after it was missed at its own URL.
 
     same_resource: only volatile parts of the URL differ.  known: an image was known at that URL before the hit's own
-    was seen last.  other_site: under another registered domain.
+    was seen last.  other_site: under another registered domain.  other_page: only another page of its domain shows it.
     """
 
     same_resource: bool = False
     known: bool = False
     other_site: bool = False
+    other_page: bool = False
 
 
 def judge_look(look: Look) -> Judged | None:
@@ -116,7 +117,9 @@ def judge_look(look: Look) -> Judged | None:
         return Judged(Outcome.UP, "signed-anew")
     if look.known:
         return None
-    return Judged(Outcome.MOVED, "page-of-other-site" if look.other_site else "same-page")
+    if look.other_site:
+        return Judged(Outcome.MOVED, "page-of-other-site")
+    return Judged(Outcome.MOVED, "other-page" if look.other_page else "same-page")
 
 
 def _present(visit: Visit) -> Judged:

@@ -83,17 +83,19 @@ class Revisitor:
     async def give_way(self) -> None:
         """Hold background runs while another run has something to do, and let them go on when none has."""
         running = [marker for marker in await self.deployment.control.active() if marker.state is RunState.RUNNING]
-        behind = [marker.run for marker in running if _background(marker) and marker.recorder == self.ours]
-        for gone in self._held.keys() - set(behind):
+        behind = {marker.run: marker for marker in running if _background(marker) and marker.recorder == self.ours}
+        for gone in self._held.keys() - behind.keys():
             del self._held[gone]
         if not behind:
             return
         wait = not _has_its_turn(self.db.clock()) and await self._busy(running)
-        for run in behind:
+        for run, marker in behind.items():
+            # What is not all there was left by somebody who was killed: nothing of it, unless it may still be begun.
+            held = wait or not marker.seeded
             # Somebody may have resumed it meanwhile; to hold it once more costs next to nothing.
-            if wait or self._held.get(run, True):
-                await self.deployment.frontier.hold(run, wait)
-            self._held[run] = wait
+            if held or self._held.get(run, True):
+                await self.deployment.frontier.hold(run, held)
+            self._held[run] = held
 
     async def begin_due(self) -> list[RunId]:
         """Start a re-visit of each campaign that is behind its lists, and may be started. Returns the runs."""
@@ -115,10 +117,10 @@ class Revisitor:
         return begun
 
     async def _left_behind(self, base: str) -> bool:
-        """Whether whoever began a re-visit was killed before all of its seeds were there."""
+        """Whether whoever began a re-visit was killed before all seeds were there, and nobody has stopped it since."""
         unfinished = campaigns.unfinished_run(self.db, name_of(base))
         marker = None if unfinished is None else await self.deployment.control.find(unfinished.id)
-        return unfinished is not None and (marker is None or not marker.seeded)
+        return unfinished is not None and (marker is None or (marker.state is RunState.RUNNING and not marker.seeded))
 
     def _due(self, base: str) -> bool:
         """Whether lists have grown past what a campaign's runs knew, which has not been tried in vain before."""
@@ -187,7 +189,8 @@ class Revisitor:
     async def _let_go(self) -> None:
         """Hold nothing any more: nobody is there to let it go on."""
         for run, held in self._held.items():
-            if held and await self.deployment.control.find(run) is not None:
+            marker = await self.deployment.control.find(run) if held else None
+            if marker is not None and marker.seeded:
                 await self.deployment.frontier.hold(run, False)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from crawler.campaign import MAX_LINE, Campaign, parse_campaign
-from crawler.errors import InvalidInput
+from crawler.errors import InvalidInput, Refused
 from crawler.service.actors import require
 from crawler.service.campaigns import stored_campaign
 from crawler.store import audit, campaigns
@@ -19,6 +19,7 @@ from crawler.store.coverage import HitPage, hit_pages
 from crawler.store.database import Database
 
 SUFFIX = "-revisit"
+_MOST_OF_NAME = 64 - len(SUFFIX)
 MOST = 1_000
 """Pages of one campaign."""
 
@@ -60,7 +61,7 @@ def plan_revisit(db: Database, actor: Actor, base: str, *, lab: bool, most: int 
     most: pages, up to `MOST`.
     Returns {"campaign", "seeds", "changed"}.
     Raises CampaignInvalid when there is no campaign `base`, InvalidInput when nothing was found in its scope yet,
-    NotAuthorised.
+    Refused when somebody's own file stands under the name, NotAuthorised.
     """
     require(db, actor, "lists.revisit")
     campaign = stored_campaign(db, base, lab=lab)
@@ -68,8 +69,11 @@ def plan_revisit(db: Database, actor: Actor, base: str, *, lab: bool, most: int 
 
 
 def name_of(base: str) -> str:
-    """The name of the campaign that visits again what `base` found."""
-    return base[: 64 - len(SUFFIX)] + SUFFIX
+    """The name of the campaign that visits again what `base` found; of no two bases the same."""
+    if len(base) > _MOST_OF_NAME:
+        cut = f"-{hashlib.sha256(base.encode()).hexdigest()[:8]}"
+        base = base[: _MOST_OF_NAME - len(cut)] + cut
+    return base + SUFFIX
 
 
 def keep_revisit(db: Database, actor: Actor, campaign: Campaign, seeds: list[str]) -> dict[str, Any]:
@@ -80,9 +84,17 @@ def keep_revisit(db: Database, actor: Actor, campaign: Campaign, seeds: list[str
     text = _text(campaign, name, seeds)
     parse_campaign(text, f"campaign {name}", lab=db.home.lab)
     with db.write():
+        if campaigns.load(db, name) is not None and not _is_derived(db, name):
+            raise Refused(f"campaign {name!r} is a file that somebody brought in; keep that under another name")
         changed = campaigns.save(db, actor, name, text, hashlib.sha256(text.encode()).hexdigest(), replace=True)
         audit.append(db, actor, "lists.revisit", name, detail={"base": base, "seeds": len(seeds)})
     return {"campaign": name, "seeds": len(seeds), "changed": changed}
+
+
+def _is_derived(db: Database, name: str) -> bool:
+    """Whether the file that stands under a name was made here, and not brought in by a person since."""
+    acts = [event["act"] for event in audit.events(db, object_id=name)]
+    return [act for act in acts if act in ("campaigns.save", "lists.revisit")][-1:] == ["lists.revisit"]
 
 
 def _text(campaign: Campaign, name: str, seeds: list[str]) -> str:

@@ -81,7 +81,10 @@ def _record(
     entries: dict[int, EntryFacts],
     list_versions: dict[int, int],
 ) -> HitRecorded:
-    known = db.value("SELECT hit_id FROM sightings WHERE serial = ?", _kept_serial(db, report.serial))
+    # As it is: a version that kept serials so may have recorded what is delivered again now.
+    known = db.value(
+        "SELECT hit_id FROM sightings WHERE serial IN (?, ?)", _kept_serial(db, report.serial), report.serial
+    )
     if known is not None:
         return HitRecorded(known, new=False, repeated=True)
     image_id = _image(db, report.found, report.found_at)

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from crawler.match.contents import IndexInfo
-from crawler.store.database import Database
+from crawler.store.database import Database, Row
 from crawler.store.lists import HashList
 
 _DIGITS = 18
@@ -82,8 +82,31 @@ def counted(db: Database, name: str, hit_id: str) -> bool:
     return any(
         row["first_version"] <= searched.get(row["list_id"], 0)
         and searched[row["list_id"]] < (row["withdrawn_version"] or _NEVER)
-        for row in found
+        for row in (*found, *_imported_again(db, hit_id))
     )
+
+
+def _imported_again(db: Database, hit_id: str) -> list[Row]:
+    """Entries by which a hit's image is found since its list was dropped and imported again, under new numbers: those
+    that are a digest of it. Of the nearest codes nothing is kept that would tell; a next sighting brings them."""
+    lost = db.rows(
+        "SELECT DISTINCT list_id, matches.algorithm, images.id, sha256, md5 FROM matches "
+        "JOIN hits ON hits.id = hit_id JOIN images ON images.id = image_id WHERE hit_id = ? AND benign = 0 "
+        "AND matches.algorithm IN ('sha256', 'md5') AND entry_id NOT IN (SELECT id FROM hash_entries)",
+        hit_id,
+    )
+    return [
+        entry
+        for row in lost
+        for entry in db.rows(
+            "SELECT list_id, first_version, withdrawn_version FROM hash_entries WHERE withdrawn_version IS NULL "
+            "AND list_id = ? AND algorithm = ? AND value = ? "
+            "AND id NOT IN (SELECT entry_id FROM entry_quarantines WHERE state = 'upheld')",
+            row["list_id"],
+            row["algorithm"],
+            bytes.fromhex(db.sealer.open("images", row["algorithm"], row["id"], row[row["algorithm"]])),
+        )
+    ]
 
 
 def _ours(db: Database, name: str) -> bool:

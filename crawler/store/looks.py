@@ -92,13 +92,15 @@ def _record(db: Database, report: RecheckReport, attribution: Attribution, spaci
 def _missed(db: Database, report: RecheckReport, attribution: Attribution, place: bytes) -> list[Row]:
     """Visits of this run that missed an image which that page showed, or which lay at that domain."""
     return db.rows(
-        "SELECT rechecks.id, hit_id, resource_blind, domain FROM rechecks "
+        "SELECT rechecks.id, hit_id, resource_blind, domain, "
+        "page_url_blind IS NOT ?3 AND target_blind <> ?4 AS other_page FROM rechecks "
         "JOIN hits ON hits.id = hit_id WHERE rechecks.campaign = ?1 AND rechecks.run = ?2 AND "
         # What its own report has not been read of yet is taken for missed: nobody looks at its page otherwise.
         f"((outcome IN {_MISSED} AND (page_url_blind = ?3 OR target_blind = ?4 OR domain = ?5)) "
         "OR (outcome IS NULL AND target_blind = ?4) "
         # A copy was found first; at its own resource, under another signature, it is up all the same.
-        "OR (outcome = 'moved' AND detail IN ('same-page', 'page-of-other-site') AND resource_blind = ?6))",
+        "OR (outcome = 'moved' AND detail IN ('same-page', 'other-page', 'page-of-other-site') "
+        "AND resource_blind = ?6))",
         report.run.campaign.removesuffix(SUFFIX),
         report.run.number,
         db.sealer.blind("page_url", report.target),
@@ -119,6 +121,7 @@ def _look(db: Database, row: Row, place: bytes, attribution: Attribution) -> Loo
         same_resource=place == row["resource_blind"],
         known=db.value(known, place, row["hit_id"], last_seen) is not None,
         other_site=attribution.domain != row["domain"],
+        other_page=bool(row["other_page"]),
     )
 
 

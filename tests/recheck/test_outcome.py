@@ -65,6 +65,7 @@ def test_what_is_missed_may_be_shown_elsewhere(answer: str, url: str, missed: bo
     ("look", "said"),
     [
         (Look(), Judged(Outcome.MOVED, "same-page")),
+        (Look(other_page=True), Judged(Outcome.MOVED, "other-page")),
         (Look(other_site=True), Judged(Outcome.MOVED, "page-of-other-site")),
         (Look(same_resource=True), Judged(Outcome.UP, "signed-anew")),
         (Look(known=True), None),

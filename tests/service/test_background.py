@@ -140,18 +140,24 @@ async def test_an_expired_campaign_an_option_or_no_find_starts_nothing(db: Datab
     assert campaigns.runs(db, "nightly-revisit") == []
 
 
-async def test_what_a_killed_recorder_left_behind_is_filled_by_the_next(
-    db: Database, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+async def killed_while_filling(
+    db: Database, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, options: Options
 ) -> None:
-    crawled(db)
-    grown(db)
-
     async def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Launch, "fill", killed)
-        await revisitor(db, deployment).begin_due()
+        await revisitor(db, deployment, options).begin_due()
+    deployment.frontier.acts.clear()
+
+
+async def test_what_a_killed_recorder_left_behind_is_filled_by_the_next(
+    db: Database, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crawled(db)
+    grown(db)
+    await killed_while_filling(db, deployment, monkeypatch, OPTIONS)
     assert [run.id for run in campaigns.runs(db, "nightly-revisit")] == [AGAIN]
     at = revisitor(db, deployment)
     assert await at.begin_due() == [AGAIN]
@@ -184,6 +190,39 @@ async def test_a_campaign_that_was_replaced_meanwhile_is_not_visited_again(
     # The next look has the new file, where somebody approved it.
     begun = await at.begin_due()
     assert begun == ([AGAIN] if state == "approved" else [])
+
+
+@pytest.mark.parametrize("state", [RunState.PAUSED, RunState.STOPPED])
+async def test_what_was_left_behind_and_paused_by_a_person_stays_so(
+    db: Database, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, state: RunState
+) -> None:
+    crawled(db)
+    grown(db)
+    await killed_while_filling(db, deployment, monkeypatch, OPTIONS)
+    await deployment.control.set_state(AGAIN, state)
+    assert await revisitor(db, deployment).begin_due() == []
+    marker = await deployment.control.find(AGAIN)
+    assert marker is not None and marker.state is state and deployment.frontier.acts == []
+
+
+async def test_what_was_left_behind_is_held_until_its_campaign_is_approved_again(
+    db: Database, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crawled(db, approved=True)
+    grown(db)
+    await killed_while_filling(db, deployment, monkeypatch, STRICT)
+    campaigns.save(db, ANNA, "nightly", FILE + "\n", "33" * 32, replace=True)
+    at = revisitor(db, deployment, STRICT)
+    await at.give_way()
+    assert await at.begin_due() == []
+    stop = asyncio.Event()
+    stop.set()
+    await at.run(stop)  # its end lets nothing of it go either
+    assert deployment.frontier.acts == [("hold", AGAIN, True)]
+    campaigns.set_state(db, ANNA, "nightly", "approved")
+    assert await at.begin_due() == [AGAIN]
+    await at.give_way()
+    assert deployment.frontier.acts[-1] == ("hold", AGAIN, False)
 
 
 async def test_it_waits_for_other_runs_but_for_a_share(db: Database, deployment: Deployment) -> None:

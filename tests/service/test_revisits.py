@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from crawler.errors import CampaignInvalid, InvalidInput
+from crawler.errors import CampaignInvalid, InvalidInput, Refused
 from crawler.lab.files import campaign_text
 from crawler.lab.plan import build_plan
 from crawler.service.campaigns import create_campaign, stored_campaign
-from crawler.service.revisits import plan_revisit, revisits
-from crawler.store import audit
+from crawler.service.revisits import name_of, plan_revisit, revisits
+from crawler.store import audit, campaigns
 from crawler.store.coverage import HitPage
 from crawler.store.database import Database
 from crawler.store.hits import record
@@ -78,3 +78,32 @@ def test_changed_thresholds_of_a_campaign_are_on_record(db: Database, tmp_path: 
     (event,) = (event for event in audit.events(db) if event["act"] == "campaigns.thresholds")
     assert (event["object"], event["actor"]) == ("lab", "anna")
     assert (event["detail"]["before"]["pdq_distance"], event["detail"]["after"]["pdq_distance"]) == (31, 20)
+
+
+def test_a_file_that_somebody_brought_in_under_that_name_is_left_alone(db: Database, base: str, tmp_path: Path) -> None:
+    seen(db, "http://a.example/album/1")
+    own = tmp_path / "own.toml"
+    own.write_text((tmp_path / "c.toml").read_text().replace('name = "lab"', 'name = "lab-revisit"'))
+    create_campaign(db, ANNA, own, lab=True)
+    before = campaigns.load(db, "lab-revisit")
+    assert before is not None
+    with pytest.raises(Refused, match="brought in"):
+        plan_revisit(db, ANNA, base, lab=True)
+    assert campaigns.load(db, "lab-revisit") == before
+
+
+def test_what_was_made_here_and_replaced_by_a_person_is_his(db: Database, base: str, tmp_path: Path) -> None:
+    seen(db, "http://a.example/album/1")
+    assert plan_revisit(db, ANNA, base, lab=True)["changed"]
+    own = tmp_path / "own.toml"
+    own.write_text((tmp_path / "c.toml").read_text().replace('name = "lab"', 'name = "lab-revisit"'))
+    create_campaign(db, ANNA, own, lab=True, replace=True)
+    with pytest.raises(Refused, match="brought in"):
+        plan_revisit(db, ANNA, base, lab=True)
+
+
+def test_long_names_stay_apart_and_short_ones_as_they_are() -> None:
+    assert name_of("n" * 56) == "n" * 56 + "-revisit"
+    long = [name_of("n" * 56 + end) for end in ("-a", "-b", "n" * 8)]
+    assert len(set(long)) == 3 and {len(name) for name in long} == {64}
+    assert all(name.endswith("-revisit") for name in long)

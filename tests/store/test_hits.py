@@ -370,3 +370,13 @@ def test_no_url_can_be_tried_against_the_serials_that_are_kept(db: Database) -> 
     assert not record(db, made, ATTRIBUTION).repeated
     assert record(db, made, ATTRIBUTION).repeated
     assert "of url and digest" not in db.value("SELECT serial FROM sightings")
+
+
+def test_what_an_older_version_recorded_is_not_doubled_by_a_delivery_after_the_upgrade(db: Database) -> None:
+    made = report("of url and digest")
+    first = record(db, made, ATTRIBUTION)
+    with db.write():
+        db.execute("UPDATE sightings SET serial = 'of url and digest'")
+    again = record(db, made, ATTRIBUTION)
+    assert (again.hit_id, again.repeated) == (first.hit_id, True)
+    assert db.value("SELECT count(*) FROM sightings") == 1

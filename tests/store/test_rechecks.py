@@ -408,3 +408,34 @@ def test_what_moved_and_is_come_upon_by_a_later_run_of_visits_is_opened_again(
     assert status(db, one) == "moved"
     look(db, replace(run, number=2), "https://gallery.example/secret-1.jpg", image("image 1"), at=9 * HOUR)
     assert status(db, one) == "new"
+
+
+@pytest.mark.parametrize("again", ["the same", "without it", "upheld", "not searched"])
+def test_what_was_dropped_and_imported_again_is_looked_for(
+    db: Database, tmp_path: Path, clock: Clock, again: str
+) -> None:
+    add_list(db, [digest_entry("image 1")])
+    noticed(db, tmp_path, hit(db))
+    row = lists.find(db, "tulips")
+    assert row is not None
+    with db.write():
+        lists.drop(db, row.id)
+    add_list(db, [digest_entry("another"), *([] if again == "without it" else [digest_entry("image 1")])])
+    row = lists.find(db, "tulips")
+    assert row is not None and db.value("SELECT min(id) FROM hash_entries") > 1
+    if again == "upheld":
+        with db.write():
+            sql = "INSERT INTO entry_quarantines SELECT id, 1, 'upheld', 0, 30, NULL, NULL, NULL FROM hash_entries"
+            db.execute(sql)
+    name = searched(db) if again == "not searched" else searched(db, row)
+    run = visit(db, clock, "image", index=name, at=HOUR)
+    assert rechecks.outcomes(db, [run]) == ({"changed": 1} if again == "the same" else {"unknown": 1})
+
+
+def test_what_another_page_of_its_domain_shows_is_said_to_be_there(db: Database, tmp_path: Path, clock: Clock) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    run = visit(db, clock, "http-404", at=HOUR)
+    assert look(db, run, NEW, image("image 1"), at=HOUR + 2, target="https://gallery.example/other") == [
+        (one, Outcome.MOVED)
+    ]
+    assert [each["detail"] for each in show_hit(db, ANALYST, one)["visits"]] == ["other-page"]
