@@ -130,7 +130,7 @@ class Admitter:
             robots=True,
             urls_per_domain=limits.max_urls_per_domain,
             after=0.0 if last else self._delays[found.tries],
-            reserved=int(RESERVED * limits.max_urls_per_host),
+            reserved=int(RESERVED * min(limits.max_urls_per_host, limits.max_urls_per_domain)),
         )
 
     def _judge(
