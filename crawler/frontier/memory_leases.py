@@ -147,9 +147,7 @@ class MemoryLeases:
         for address in find.addresses:
             if address in self._places:
                 self._places[address].hot = now + HOT_SECONDS
-        if find.run not in self._runs:
-            return
-        self._runs[find.run].lift(find)
+        self._runs.setdefault(find.run, Run(find.run)).lift(find)
         for queue in self._queues_of(find.run):
             if any(directory.startswith(f"{queue.origin}/") for directory in near.directories):
                 queue.heat(near, now, now + HOT_SECONDS)

@@ -120,9 +120,6 @@ class Runs:
         for partition, part in places.items():
             order = msgpack.packb([str(find.run), part, round(1000 * HOT_SECONDS)])
             await self._link.run("dig", partition, order, _DUG)
-        # A run that is over has no budgets, and its lifts would stay for ever.
-        if not any([await self._link.hash_values(f"{prefix}:cnt:{find.run}") for prefix in self._link.prefixes]):
-            return
         by, most = round(LIFT_SHARE * find.urls_per_host), round(LIFT_CAP * find.urls_per_host)
         for domain, names in _lifted(find).items():
             await self._link.run("lift", partition_of(domain, len(self._partitions)), str(find.run), by, most, *names)
