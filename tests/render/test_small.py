@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import os
 import struct
+import subprocess
+import sys
 import time
 from io import BytesIO
 from pathlib import Path
@@ -199,9 +201,13 @@ def test_a_profile_on_a_disk_is_refused(tmp_path: Path) -> None:
 def test_profiles_that_killed_workers_left_are_removed(tmp_path: Path) -> None:
     clear_up = pytest.importorskip("crawler.render.chromium", reason="the extra is not installed").clear_up
     left, used, young = (tmp_path / f"vangnet-render-{name}" for name in ("left", "used", "young"))
-    for each, pid in ((left, 2**22 - 1), (used, os.getsid(0)), (young, 2**22 - 1)):
-        each.mkdir()
-        (each / PID_FILE).write_text(str(pid))
-        os.utime(each, (0, 0) if each is not young else None)
-    clear_up(tmp_path)
+    browser = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+    try:
+        for each, pid in ((left, 2**22 - 1), (used, browser.pid), (young, 2**22 - 1)):
+            each.mkdir()
+            (each / PID_FILE).write_text(str(pid))
+            os.utime(each, (0, 0) if each is not young else None)
+        clear_up(tmp_path)
+    finally:
+        browser.communicate(b"\n", timeout=30)
     assert {each.name for each in tmp_path.iterdir()} == {used.name, young.name}
