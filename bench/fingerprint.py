@@ -187,7 +187,7 @@ async def examined(files: list[bytes], settings: SandboxSettings, rounds: int) -
     trips = {name: [float("inf")] * len(files) for name in ("trip", "trip here")}
     spent = {"cpu": 0.0, "here": 0.0}
     try:
-        child = next(iter(sandbox._children)).pid
+        child = next(iter(sandbox._crew.children)).pid
         spent["cpu"] -= processes()[child].seconds
         for _ in range(rounds):
             for name, total in (("trip", "cpu"), ("trip here", "here")):

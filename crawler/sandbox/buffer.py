@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
+from collections.abc import Iterable
 
 # Up to here wiping means overwriting, which keeps the pages; beyond, they are given back to the system. Overwriting
 # costs 5 µs for 150 kB; giving back and faulting in again on both sides ten times that.
@@ -36,12 +37,15 @@ class ImageBuffer:
         finally:
             os.close(writable)
 
-    def put(self, body: bytes | bytearray | memoryview) -> int:
-        """Copy `body` to the front and return its length in bytes; at most `size`."""
-        length = len(body)
-        self._map[:length] = body
-        self._used = length
-        return length
+    def put(self, bodies: Iterable[bytes | bytearray | memoryview]) -> list[int]:
+        """Copy them to the front, one after the other, and return their lengths in bytes; together at most `size`."""
+        lengths = []
+        for body in bodies:
+            end = self._used + len(body)
+            self._map[self._used : end] = body
+            self._used = end
+            lengths.append(len(body))
+        return lengths
 
     def wipe(self) -> None:
         """Overwrite what `put` wrote; large images give their pages back."""

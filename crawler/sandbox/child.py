@@ -9,14 +9,16 @@ import os
 import resource
 import socket
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from itertools import accumulate
+from typing import Any, NoReturn
 
 from crawler.errors import VangnetError
 from crawler.records import Examination, FoundImage, Rejected
 from crawler.sandbox import protocol
 from crawler.sandbox.buffer import map_for_reading
 from crawler.sandbox.confine import CONTROL, Limits, close_in, die_with_parent
-from crawler.sandbox.protocol import Answer, Frame, FrameKind, WholeFile
+from crawler.sandbox.protocol import CLEAN, Frame, FrameKind
+from crawler.sandbox.together import Examines, examine_together
 
 EXIT_MEMORY = 78
 """Exit status of a child that has no memory left even for saying so."""
@@ -25,35 +27,11 @@ _EXIT_REFUSED = 79
 _LONGEST_ORDER = 128
 
 
-class Announce(Protocol):
-    """Called as soon as the digests of an image match, before anything is decoded."""
-
-    def __call__(self, found: FoundImage) -> None: ...
-
-
-class Examines(Protocol):
-    """What a child does with an image; `examine.Examiner` is the one."""
-
-    def examine(self, data: memoryview, announce: Announce) -> Examination: ...
-
-    def look_up(self, file: WholeFile) -> Examination:
-        """Of a file that nobody looks into."""
-        ...
-
-    def update(self, packed: bytes) -> None:
-        """Take over another state of the hash lists. Raises VangnetError when it cannot: nothing is examined then."""
-        ...
-
-    def rehearse(self) -> None:
-        """Raises SandboxUnavailable when what worked in the zygote does not any more."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Warm:
     """What children start with."""
 
-    examiner: Examines
+    examiner: Examines[Any]
     limits: Limits
 
 
@@ -104,43 +82,54 @@ def _serve(image: memoryview, warm: Warm) -> None:
         if isinstance(frame, Frame) and frame.kind is FrameKind.UPDATE and isinstance(frame.payload, int):
             _update(bytes(image[: frame.payload]), warm.examiner, frame.number)
             continue
-        examination = frame if isinstance(frame, Rejected) else _obey(frame, image, warm.examiner)
-        if isinstance(frame, Rejected) or isinstance(examination, Rejected):
+        spent = frame if isinstance(frame, Rejected) else _obey(frame, image, warm.examiner)
+        if isinstance(frame, Rejected) or isinstance(spent, Rejected):
             os._exit(_EXIT_REFUSED)
-        spent = examination.reason == "memory" or _processor_seconds() > warm.limits.cpu_seconds / 2
-        answer = protocol.pack_answer(Answer(examination, spent))
-        os.write(CONTROL, protocol.encode(FrameKind.DONE, frame.number, answer))
+        spent = spent or _processor_seconds() > warm.limits.cpu_seconds / 2
+        os.write(CONTROL, protocol.encode(FrameKind.DONE, frame.number, spent or None))
 
 
-def _obey(order: Frame, image: memoryview, examiner: Examines) -> Examination | Rejected:
-    if order.kind is FrameKind.EXAMINE and isinstance(order.payload, int):
-        return _examine(image[: order.payload], examiner, order.number)
-    file = protocol.unpack_file(order.payload) if order.kind is FrameKind.LOOK_UP else Rejected("order")
-    return file if isinstance(file, Rejected) else examiner.look_up(file)
+def _obey(order: Frame, image: memoryview, examiner: Examines[Any]) -> bool | Rejected:
+    """Say all that is to be said but that the order is done; True: this process should be replaced.
+
+    Raises MemoryError when one of several images took all there is.
+    """
+    if order.kind is FrameKind.LOOK_UP:
+        file = protocol.unpack_file(order.payload)
+        return file if isinstance(file, Rejected) else _say(order.number, 0, examiner.look_up(file))
+    if order.kind is not FrameKind.EXAMINE:
+        return Rejected("order")
+    lengths = protocol.unpack_lengths(order.payload, len(image))
+    if isinstance(lengths, Rejected):
+        return lengths
+    ends = accumulate(lengths)
+    bodies = [image[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+
+    def announce(place: int, found: FoundImage) -> None:
+        os.write(CONTROL, protocol.encode(FrameKind.FOUND, order.number, protocol.pack_announced(place, found)))
+
+    spent = False
+    for place, examination in examine_together(examiner, bodies, announce):
+        if examination.reason == "memory" and len(bodies) > 1:
+            raise MemoryError  # what is left may be too little for the others through no fault of theirs
+        spent |= _say(order.number, place, examination)
+    return spent
 
 
-def _update(packed: bytes, examiner: Examines, order: int) -> None:
+def _say(order: int, place: int, examination: Examination) -> bool:
+    """Answer for one image; True when it took more memory than there is."""
+    if examination != CLEAN:
+        os.write(CONTROL, protocol.encode(FrameKind.ANSWER, order, protocol.pack_answer(place, examination)))
+    return examination.reason == "memory"
+
+
+def _update(packed: bytes, examiner: Examines[Any], order: int) -> None:
     try:
         examiner.update(packed)
     except VangnetError as error:
         os.write(CONTROL, protocol.encode(FrameKind.FAILED, order, [type(error).__name__, str(error)]))
         raise
     os.write(CONTROL, protocol.encode(FrameKind.TAKEN, order))
-
-
-def _examine(data: memoryview, examiner: Examines, order: int) -> Examination:
-    announced: list[FoundImage] = []
-
-    def announce(found: FoundImage) -> None:
-        announced.append(found)
-        os.write(CONTROL, protocol.encode(FrameKind.FOUND, order, protocol.pack_found(found)))
-
-    try:
-        return examiner.examine(data, announce)
-    except MemoryError:
-        return Examination(False, "memory", found=announced[-1] if announced else None)
-    except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes; all of it is an outcome
-        return Examination(False, f"failed({type(error).__name__})", found=announced[-1] if announced else None)
 
 
 def _processor_seconds() -> float:

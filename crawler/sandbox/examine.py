@@ -25,11 +25,12 @@ from crawler.match.entries import KEPT_BYTES
 from crawler.match.index import open_index
 from crawler.match.live import unpack_state
 from crawler.match.matcher import Matcher, decide
-from crawler.records import Digests, Examination, Fingerprint, FoundImage, Rejected, RowMatch
-from crawler.sandbox.child import Announce, Warm
+from crawler.records import Code, Examination, Fingerprint, FoundImage, Rejected, RowMatch
+from crawler.sandbox.child import Warm
 from crawler.sandbox.protocol import WholeFile
 from crawler.sandbox.samples import SAMPLES
 from crawler.sandbox.settings import from_map, limits_of
+from crawler.sandbox.together import Announce
 
 MOST_GUESSES = 4
 """Transforms of a second look that are computed on a full decode; the nearest go first."""
@@ -40,7 +41,7 @@ def no_announcement(found: FoundImage) -> None:
 
 
 class Examiner:
-    """Examines one image after the other; pure but for its memory of the last `remembered` answers."""
+    """Examines images; pure but for its memory of the last `remembered` answers."""
 
     def __init__(
         self, matcher: Matcher, options: FingerprintOptions, remembered: int = 4_096, plugins: Sequence[Hasher] = ()
@@ -58,13 +59,36 @@ class Examiner:
         known even if the decoder brings the process down or does not come to an end. Raises MemoryError when the
         process has no more; what the decoder reports is an outcome.
         """
+        begun = self.begin(data, announce)
+        if isinstance(begun, Examination):
+            return begun
+        self.screen([begun])
+        return self.end(begun)
+
+    def begin(self, data: memoryview, announce: Announce) -> Examination | Case:
+        """Up to the fingerprint, as `examine`; an `Examination` when that is all that can be had, or is known."""
         found = digests(data)
         known = self._memory.recall(found.sha256)
         if known is not None:
             return known
         case = Case(data, FoundImage(found.sha256, found.md5, len(data), None, None, None, ()), announce)
         case.matches += self._matcher.exact(found)
-        return self._memory.keep(found.sha256, self._judge(case, found))
+        case.settle()
+        printed = fingerprint(data, self._options, found)
+        if isinstance(printed, Undecodable):
+            return self._memory.keep(found.sha256, Examination(False, printed.reason, found=case.found))
+        case.take(printed)
+        return case
+
+    def screen(self, cases: Sequence[Case]) -> None:
+        """Search the codes of all of them in one batch."""
+        passed = self._matcher.screen_many([case.codes for case in cases])
+        for case, transforms in zip(cases, passed, strict=True):
+            case.passed = transforms
+
+    def end(self, case: Case) -> Examination:
+        """From what the screen let through to the answer."""
+        return self._memory.keep(case.image.sha256, self._judge(case))
 
     def look_up(self, file: WholeFile) -> Examination:
         """What exact digests alone say of a file that nobody looks into: a video, an archive, a PDF."""
@@ -86,26 +110,20 @@ class Examiner:
         self._matcher = self._matcher.in_state(state, names)
         self._memory.forget()
 
-    def _judge(self, case: Case, known: Digests) -> Examination:
-        case.settle()
-        printed = fingerprint(case.data, self._options, known)
-        if isinstance(printed, Undecodable):
-            return Examination(False, printed.reason, found=case.found)
-        quality = printed.codes[0].quality if printed.codes else None
-        case.image = replace(case.image, width=printed.width, height=printed.height, quality=quality)
-        for transform in self._matcher.screen(printed.codes):
+    def _judge(self, case: Case) -> Examination:
+        for transform in case.passed:
             self._weigh(case, transform)
         if self._plugins:
             self._ask_plugins(case)
-        if case.found is None and quality is not None and quality >= self._matcher.thresholds.min_quality:
-            self._look_again(case, printed.phash)
+        if case.found is None and case.quality >= self._matcher.thresholds.min_quality:
+            self._look_again(case)
         if case.found is None and case.failed is not None:
             # A candidate without evidence is not clean: it is an image that could not be looked at.
             return Examination(False, case.failed.reason)
         if case.found is not None:
             case.matches += self._corroborating(case.data)
             case.settle()
-        return Examination(True, partial=printed.partial, found=case.found)
+        return Examination(True, partial=case.partial, found=case.found)
 
     def _weigh(self, case: Case, transform: str) -> bool:
         """Compute the evidence for what the screen let through; True when it agrees with an entry."""
@@ -120,9 +138,9 @@ class Examiner:
         case.settle()
         return bool(rows)
 
-    def _look_again(self, case: Case, phash: bytes) -> None:
+    def _look_again(self, case: Case) -> None:
         """Undo what may have been cut away, for an image that looks like a listed one. PDQ decides here too."""
-        if not self._matcher.resembles(phash):
+        if not self._matcher.resembles(case.phash):
             return
         codes = uncropped_codes(case.data, self._options)
         if isinstance(codes, Rejected):
@@ -193,6 +211,8 @@ class Case:
     """One image under examination.
 
     image: what is known of it, without matches.  found: the same with the matches that are certain so far, or None.
+    codes, phash, quality, partial: of its fingerprint, quality -1 without codes.  passed: the transforms that the
+    screen let through.
     matches: all so far, also those that raise no hit by themselves.  near: a PDQ code is among them.
     failed: why something that there was a reason to compute could not be.
     """
@@ -201,9 +221,21 @@ class Case:
     image: FoundImage
     announce: Announce
     found: FoundImage | None = None
+    codes: tuple[Code, ...] = ()
+    phash: bytes = b""
+    quality: int = -1
+    partial: bool = False
+    passed: tuple[str, ...] = ()
     matches: tuple[RowMatch, ...] = ()
     near: bool = False
     failed: Rejected | None = None
+
+    def take(self, printed: Fingerprint) -> None:
+        """Take over what its fingerprint says."""
+        quality = printed.codes[0].quality if printed.codes else None
+        self.image = replace(self.image, width=printed.width, height=printed.height, quality=quality)
+        self.codes, self.phash, self.partial = printed.codes, printed.phash, printed.partial
+        self.quality = -1 if quality is None else quality
 
     def settle(self) -> None:
         """Take over what is certain now, and tell when it is more than before."""

@@ -1,4 +1,4 @@
-"""The worker's handle on one child: hands it an image, reads its answers, kills it."""
+"""The worker's handle on one child: hands it images, reads its answers, kills it."""
 
 from __future__ import annotations
 
@@ -6,48 +6,23 @@ import asyncio
 import os
 import signal
 import socket
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Protocol
 
 from crawler.errors import VangnetError
-from crawler.records import Examination, FoundImage, Rejected
+from crawler.records import Examination, Rejected
 from crawler.sandbox import protocol
 from crawler.sandbox.buffer import ImageBuffer
 from crawler.sandbox.launcher import ZygoteHandle, as_error
-from crawler.sandbox.protocol import Answer, Frame, FrameKind, WholeFile
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """One image on its way, or the digests of a file.
-
-    found: what its digests matched, told before the decoding began.  tries: hand-overs.
-    against: the index and the state of the lists that the child knows that has it.
-    """
-
-    body: bytes | bytearray | memoryview | WholeFile
-    answer: asyncio.Future[Examination]
-    found: FoundImage | None = None
-    tries: int = 0
-    against: str = ""
-
-    def finish(self, examination: Examination) -> None:
-        """Without effect when the caller has given up."""
-        self.body = b""
-        if not self.answer.done():
-            self.answer.set_result(examination)
-
-    def fail(self, error: VangnetError) -> None:
-        self.body = b""
-        if not self.answer.done():
-            self.answer.set_exception(error)
+from crawler.sandbox.protocol import Frame, FrameKind, WholeFile
+from crawler.sandbox.waiting import Job
 
 
 class Owner(Protocol):
     """What a handle tells the pool. After `lost` and `overdue` it says nothing more."""
 
     def ready(self, child: ChildHandle) -> None: ...
-    def answered(self, child: ChildHandle, job: Job, answer: Answer) -> None: ...
+    def answered(self, child: ChildHandle, spent: bool) -> None: ...
     def updated(self, child: ChildHandle) -> None: ...
     def overdue(self, child: ChildHandle) -> None: ...
     def lost(self, child: ChildHandle, error: VangnetError | None) -> None: ...
@@ -57,6 +32,8 @@ class ChildHandle:
     """One child, from the order to fork it until `close`.
 
     pid: 0 until it has introduced itself.  warm: whether it has closed itself in.  served: images answered.
+    busy: it has an order of images.  jobs: of that order, by place, those that it has not answered.  answers: what it
+    has said of the others, which nobody should hear before the buffer is wiped.
     misspoke: it said what no child of ours says.  updating: it has been handed a state of the lists, and has not said
     yet that it took it.  state: number of the state that it took last, or is taking.
     """
@@ -70,10 +47,12 @@ class ChildHandle:
         self.misspoke = False
         self.updating = False
         self.state = 0
-        self.job: Job | None = None
+        self.jobs: dict[int, Job] = {}
+        self.answers: list[tuple[Job, Examination]] = []
+        self.busy = False
         self._owner = owner
         self._order = 0
-        self._clean = b""  # the packet that ends the present order with nothing found, as nearly all do
+        self._clean = b""  # the packet that ends the present order with nothing more to say, as nearly all do
         self._pidfd = -1
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -85,34 +64,38 @@ class ChildHandle:
             raise
         self._loop.add_reader(self._link.fileno(), self._readable)
 
-    def begin(self, job: Job, deadline: float) -> bool:
-        """Copy the image over and order its examination, or order a look-up; False: the child is gone (`lost` follows).
+    def begin(self, jobs: Sequence[Job], deadline: float) -> bool:
+        """Copy images over and order their examination, or order one look-up; False: the child is gone, `lost` follows.
 
-        deadline: seconds from now.
+        deadline: seconds from now, for all of them.
         """
-        if isinstance(job.body, WholeFile):
-            sent = self._send(FrameKind.LOOK_UP, protocol.pack_file(job.body))
+        first = jobs[0].body
+        if isinstance(first, WholeFile):
+            sent = self._send(FrameKind.LOOK_UP, protocol.pack_file(first))
         else:
-            sent = self._order_for(FrameKind.EXAMINE, job.body)
+            bodies = (job.body for job in jobs if not isinstance(job.body, WholeFile))
+            sent = self._send(FrameKind.EXAMINE, self._buffer.put(bodies))
         if not sent:
             return False
         self._clean = protocol.encode(FrameKind.DONE, self._order)
-        job.tries += 1
-        self.job = job
+        self.jobs, self.busy = dict(enumerate(jobs)), True
         self.await_within(deadline)
         return True
+
+    def hand_back(self) -> tuple[list[tuple[Job, Examination]], list[Job]]:
+        """What it has answered, and what it has not and will not any more."""
+        answers, jobs = self.answers, list(self.jobs.values())
+        self.answers, self.jobs = [], {}
+        return answers, jobs
 
     def update(self, number: int, packed: bytes, patience: float) -> None:
         """Order an idle child to take over a state of the lists; `updated`, `overdue` or `lost` follows.
 
         patience: seconds from now.
         """
-        if self._order_for(FrameKind.UPDATE, packed):
+        if self._send(FrameKind.UPDATE, *self._buffer.put([packed])):
             self.updating, self.state = True, number
             self.await_within(patience)
-
-    def _order_for(self, kind: FrameKind, body: bytes | bytearray | memoryview) -> bool:
-        return self._send(kind, self._buffer.put(body))
 
     def _send(self, kind: FrameKind, payload: object) -> bool:
         self._order += 1
@@ -152,11 +135,14 @@ class ChildHandle:
 
     def _overdue(self) -> None:
         """Time is up; but if the worker itself was busy, the answer may lie here unread."""
-        waiting_for = (self.job, self.warm, self.updating)
-        while self._read() and (self.job, self.warm, self.updating) == waiting_for:
+        waiting_for = self._stage()
+        while self._read() and self._stage() == waiting_for:
             pass
-        if self._timer is not None and (self.job, self.warm, self.updating) == waiting_for:
+        if self._timer is not None and self._stage() == waiting_for:
             self._owner.overdue(self)
+
+    def _stage(self) -> tuple[int, bool, bool, bool]:
+        return self._order, self.busy, self.warm, self.updating
 
     def _readable(self) -> None:
         self._read()
@@ -172,9 +158,8 @@ class ChildHandle:
         if not packet:
             self._owner.lost(self, None)
             return False
-        if self.job is not None and packet == self._clean:
-            self._finish(self.job, protocol.CLEAN)
-            return True
+        if self.busy and packet == self._clean:
+            return self._finish(spent=False)
         frame = protocol.decode(packet)
         if isinstance(frame, Rejected) or not self._take(frame):
             self.misspoke = True
@@ -193,18 +178,29 @@ class ChildHandle:
 
     def _take(self, frame: Frame) -> bool:
         """Act on a frame; False when it is none that this child may send now."""
-        job = self.job
-        if frame.kind is FrameKind.DONE and job is not None and frame.number == self._order:
-            answer = protocol.unpack_answer(frame.payload)
-            return isinstance(answer, Answer) and self._finish(job, answer)
-        if frame.kind is FrameKind.FOUND and job is not None and frame.number == self._order:
-            found = protocol.unpack_found(frame.payload)
-            job.found = found if isinstance(found, FoundImage) else None
-            return job.found is not None
+        if self.busy and frame.number == self._order:
+            if frame.kind is FrameKind.DONE and (frame.payload is None or frame.payload is True):
+                return self._finish(spent=frame.payload is True)
+            if frame.kind in (FrameKind.FOUND, FrameKind.ANSWER):
+                return self._hear(frame)
         if frame.kind is FrameKind.HERE and not self.pid and self._pidfd >= 0:
             self.pid = frame.number
             return True
         return self._change(frame)
+
+    def _hear(self, frame: Frame) -> bool:
+        """What is said of one image."""
+        if frame.kind is FrameKind.FOUND:
+            announced = protocol.unpack_announced(frame.payload)
+            if isinstance(announced, Rejected) or announced[0] not in self.jobs:
+                return False
+            self.jobs[announced[0]].found = announced[1]
+            return True
+        answer = protocol.unpack_answer(frame.payload)
+        if isinstance(answer, Rejected) or answer[0] not in self.jobs:
+            return False
+        self.answers.append((self.jobs.pop(answer[0]), answer[1]))
+        return True
 
     def _change(self, frame: Frame) -> bool:
         """Act on a frame about the child itself."""
@@ -224,10 +220,12 @@ class ChildHandle:
             return True
         return False
 
-    def _finish(self, job: Job, answer: Answer) -> bool:
+    def _finish(self, *, spent: bool) -> bool:
         self._still()
         self._buffer.wipe()
-        self.job = None
-        self.served += 1
-        self._owner.answered(self, job, answer)
+        self.busy = False
+        self.answers += [(job, protocol.CLEAN) for job in self.jobs.values()]
+        self.jobs = {}
+        self.served += len(self.answers)
+        self._owner.answered(self, spent)
         return True

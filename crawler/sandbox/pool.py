@@ -8,27 +8,23 @@ await sandbox.close()
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine, Iterable
 from dataclasses import replace
 
 from crawler.errors import SandboxUnavailable, VangnetError
 from crawler.match.names import state_name
 from crawler.records import Digests, Examination
+from crawler.sandbox.crew import WARM_PATIENCE, Crew
 from crawler.sandbox.endings import Counts, cause_of, was_killed
-from crawler.sandbox.handle import ChildHandle, Job
+from crawler.sandbox.handle import ChildHandle
 from crawler.sandbox.launcher import ZygoteHandle
-from crawler.sandbox.protocol import LONGEST_UPDATE, Answer, Update, WholeFile
+from crawler.sandbox.protocol import LONGEST_UPDATE, Update, WholeFile
 from crawler.sandbox.settings import SandboxSettings
-
-WARM_PATIENCE = 20.0
-"""Seconds in which a forked child must have closed itself in, and in which it must have taken a state of the lists."""
+from crawler.sandbox.waiting import Job, Waiting
 
 MAX_TRIES = 3
-"""Hand-overs of one image whose child or zygote was killed from outside; a child that crashes ends it at once."""
-
-STRIKES, STRIKE_WINDOW = 5, 60.0
-"""So many restarts of the zygote within so many seconds are borne; one more is a crash loop."""
+"""Hand-overs of one image by itself whose child or zygote was killed from outside; a child that crashes ends it at
+once."""
 
 _EXIT_PATIENCE = 1.0
 
@@ -36,23 +32,21 @@ _EXIT_PATIENCE = 1.0
 class Sandbox:
     """A zygote and its children, kept at strength. Made by `start`; belongs to the event loop that started it.
 
-    Images wait in order of arrival; each child has one at a time. A worker that also fetches does well with one child
-    more than it has cores to give.
+    Images wait in order of arrival; a child gets a few of those that wait together, as one order. When an order of
+    several comes to nothing (a crash, a deadline, a violation), each of its images is given again by itself: only so is
+    it known which one it was. A worker that also fetches does well with one child more than it has cores to give.
     """
 
     def __init__(self, settings: SandboxSettings, update: Update | None = None) -> None:
         self.counts = Counts()
         self._settings = settings
         self._update = update
-        self._queue: deque[Job] = deque()
+        self._waiting = Waiting()
         self._idle: list[ChildHandle] = []
-        self._children: set[ChildHandle] = set()
         self._jobs: set[asyncio.Future[Examination]] = set()
-        self._zygote: ZygoteHandle | None = None
-        self._strikes: deque[float] = deque()
+        self._crew = Crew(settings, self, self.counts)
         self._failure: VangnetError | None = None
         self._closed = False
-        self._short = asyncio.Event()
         self._first = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -65,8 +59,7 @@ class Sandbox:
         """
         sandbox = cls(settings, update)
         try:
-            sandbox._zygote = await sandbox._launch()
-            sandbox._short.set()
+            await sandbox._crew.launch()
             sandbox._keep(sandbox._keep_strength())
             await sandbox._first.wait()
             if sandbox._failure is not None:
@@ -79,7 +72,7 @@ class Sandbox:
     @property
     def waiting(self) -> int:
         """Images queued for a child."""
-        return len(self._queue)
+        return len(self._waiting)
 
     async def examine(self, body: bytes | bytearray | memoryview) -> Examination:
         """Digests, codes and matches of one image; only matches come out.
@@ -110,8 +103,7 @@ class Sandbox:
         try:
             return await job.answer
         except asyncio.CancelledError:
-            if job in self._queue:
-                self._queue.remove(job)
+            self._waiting.discard(job)
             raise
 
     def update(self, update: Update) -> None:
@@ -126,8 +118,7 @@ class Sandbox:
     async def retire(self, successor: Sandbox) -> None:
         """Give `successor` what waits here, let end what the children have, then close."""
         self._closed = True
-        waiting, self._queue = self._queue, deque()
-        for job in waiting:
+        for job in self._waiting.take_all():
             self._jobs.discard(job.answer)
             successor._accept(job)
         try:
@@ -146,11 +137,7 @@ class Sandbox:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for child in list(self._children):
-            self._drop(child, kill=True)
-        if self._zygote is not None:
-            await self._zygote.close()
-            self._zygote = None
+        await self._crew.close()
 
     # ---------------------------------------------------------------- what the handles report
 
@@ -160,33 +147,37 @@ class Sandbox:
     def updated(self, child: ChildHandle) -> None:
         self._rest(child)
 
-    def answered(self, child: ChildHandle, job: Job, answer: Answer) -> None:
-        self.counts.answered += 1
-        self.counts.memory += answer.examination.reason == "memory"
-        if answer.spent or child.served >= self._settings.recycle_after:
+    def answered(self, child: ChildHandle, spent: bool) -> None:
+        answers, _ = child.hand_back()
+        if spent or child.served >= self._settings.recycle_after:
             self.counts.recycled += 1
             self._drop(child)
         else:
             self._rest(child)
-        job.finish(_named(answer.examination, job))
-        self._dispatch()
+        self._pass_on(answers)
 
     def overdue(self, child: ChildHandle) -> None:
-        job, child.job = child.job, None
+        was_busy, (answers, jobs) = child.busy, child.hand_back()
         self._drop(child, kill=True)
-        if job is not None:
-            self._end(job, "deadline")
-        else:  # it never became warm, and without a pidfd only its zygote can take it along
+        self._pass_on(answers)
+        if not was_busy:  # it never became warm, and without a pidfd only its zygote can take it along
             self._abandon(SandboxUnavailable("sandbox: a child did not become ready; is the machine overloaded?"))
+        elif len(jobs) == 1 and not answers:
+            self._end(jobs[0], "deadline")
+        else:
+            self._one_by_one(jobs)
 
     def lost(self, child: ChildHandle, error: VangnetError | None) -> None:
-        job, child.job = child.job, None
+        answers, jobs = child.hand_back()
         was_warm, pid, zygote = child.warm, child.pid, child.zygote
         self._drop(child, kill=True)
-        if job is not None and child.misspoke:
-            self._end(job, "violation")
-        elif job is not None:
-            self._keep(self._explain(job, zygote, pid))
+        self._pass_on(answers)
+        if len(jobs) + len(answers) > 1:
+            self._one_by_one(jobs)
+        elif jobs and child.misspoke:
+            self._end(jobs[0], "violation")
+        elif jobs:
+            self._keep(self._explain(jobs[0], zygote, pid))
         elif error is not None:
             self._give_up(error)
         elif not was_warm or child.updating:
@@ -200,7 +191,7 @@ class Sandbox:
             return
         self._jobs.add(job.answer)
         job.answer.add_done_callback(self._jobs.discard)
-        self._queue.append(job)
+        self._waiting.append(job)
         self._dispatch()
 
     def _rest(self, child: ChildHandle) -> None:
@@ -213,15 +204,26 @@ class Sandbox:
         self._dispatch()
 
     def _dispatch(self) -> None:
-        while self._queue and self._idle:
+        while self._idle and (jobs := self._waiting.next_order(len(self._crew.children))):
             child = self._idle.pop()
-            job = self._queue.popleft()
-            if job.answer.done():  # its caller gave up after another generation had handed it on
-                self._idle.append(child)
-                continue
-            job.against = state_name(self._settings.index_sha256, child.state)
-            if not child.begin(job, self._settings.image_deadline):
-                self._queue.appendleft(job)
+            for job in jobs:
+                job.against = state_name(self._settings.index_sha256, child.state)
+            if not child.begin(jobs, self._settings.image_deadline):
+                self._waiting.put_back(jobs)
+            elif len(jobs) == 1:
+                jobs[0].tries += 1
+
+    def _pass_on(self, answers: Iterable[tuple[Job, Examination]]) -> None:
+        for job, examination in answers:
+            self.counts.answered += 1
+            self.counts.memory += examination.reason == "memory"
+            job.finish(_named(examination, job))
+
+    def _one_by_one(self, jobs: Collection[Job]) -> None:
+        for job in jobs:
+            job.alone = True
+        self._waiting.put_back(jobs)
+        self._dispatch()
 
     async def _explain(self, job: Job, zygote: ZygoteHandle, pid: int) -> None:
         """Decide what the death of the child means for the image that it had: killed from outside, it gets another."""
@@ -229,7 +231,7 @@ class Sandbox:
         if job.answer.done():
             return
         if (was_killed(status) or zygote.gone()) and job.tries < MAX_TRIES:
-            self._queue.appendleft(job)
+            self._waiting.put_back([job])
             self._dispatch()
             return
         self._end(job, cause_of(status))
@@ -246,9 +248,7 @@ class Sandbox:
         job.finish(_named(Examination(False, reason, found=job.found), job))
 
     def _fail_all(self, error: VangnetError) -> None:
-        jobs = [*self._queue, *(child.job for child in self._children if child.job is not None)]
-        self._queue.clear()
-        for job in jobs:
+        for job in [*self._waiting.take_all(), *(job for child in self._crew.children for job in child.hand_back()[1])]:
             job.fail(error)
         for answer in list(self._jobs):
             if not answer.done():
@@ -257,65 +257,22 @@ class Sandbox:
     # ---------------------------------------------------------------- strength
 
     async def _keep_strength(self) -> None:
-        """Replace what died or retired, for as long as the sandbox is open."""
         try:
-            while True:
-                await self._short.wait()
-                self._short.clear()
-                if self._zygote is None or self._zygote.gone():
-                    await self._restart()
-                try:
-                    self._fill_up()
-                except OSError as error:  # descriptors or memory ran out: perhaps not for long
-                    await self._strike(f"the system gives no more ({error.strerror})")
-                    self._short.set()
+            await self._crew.keep_strength()
         except VangnetError as error:
             self._give_up(error)
 
-    def _fill_up(self) -> None:
-        while self._zygote is not None and len(self._children) < self._settings.processes:
-            child = ChildHandle(self._zygote, max(self._settings.max_bytes, LONGEST_UPDATE), self)
-            child.await_within(WARM_PATIENCE)
-            self._children.add(child)
-
-    async def _restart(self) -> None:
-        for child in list(self._children):
-            self.lost(child, None)
-        if self._zygote is not None:
-            await self._zygote.close()
-            self._zygote = None
-        await self._strike("the zygote ends again and again")
-        self._zygote = await self._launch()
-
-    async def _strike(self, why: str) -> None:
-        """Wait a little before another try, longer each time. Raises SandboxUnavailable when it happens too often."""
-        now = self._loop.time()
-        while self._strikes and self._strikes[0] < now - STRIKE_WINDOW:
-            self._strikes.popleft()
-        if len(self._strikes) >= STRIKES:
-            raise SandboxUnavailable(f"sandbox: {why}, {STRIKES} times in {STRIKE_WINDOW:.0f} s; see the system's log")
-        self._strikes.append(now)
-        await asyncio.sleep(0.05 * (2 ** len(self._strikes) - 2))
-
-    async def _launch(self) -> ZygoteHandle:
-        self.counts.zygotes += 1
-        return await ZygoteHandle.launch(self._settings)
-
-    def _drop(self, child: ChildHandle, kill: bool = False) -> None:
-        if kill:
-            child.kill()
-        child.close()
-        self._children.discard(child)
+    def _drop(self, child: ChildHandle, *, kill: bool = False) -> None:
         if child in self._idle:
             self._idle.remove(child)
-        self._short.set()
+        self._crew.drop(child, kill=kill)
 
     def _abandon(self, error: VangnetError) -> None:
         """Children of this zygote do not live: before the first one that is final, later a restart may help."""
         if not self._first.is_set():
             self._give_up(error)
-        elif self._zygote is not None:
-            self._zygote.kill()
+        else:
+            self._crew.kill_zygote()
 
     def _give_up(self, error: VangnetError) -> None:
         self._failure = error

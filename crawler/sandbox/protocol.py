@@ -5,10 +5,12 @@ all. `number` is the sequence number of an order, or a process id. Image bytes n
 
     worker -> zygote   SETTINGS map · SPAWN (with two descriptors: control socket, image buffer)
     zygote -> worker   READY · FAILED [class, message] · ENDED number=pid, wait status
-    worker -> child    EXAMINE number=order, length in the buffer · LOOK_UP number=order, [md5, sha1, sha256, size]
-                       UPDATE number=order, length in the buffer
+    worker -> child    EXAMINE number=order, lengths of images that stand one after the other in the buffer
+                       LOOK_UP number=order, [md5, sha1, sha256, size] · UPDATE number=order, length in the buffer
     child  -> worker   HERE number=pid (with its pidfd) · READY · FAILED [class, message]
-                       FOUND number=order, found · DONE number=order, answer (nil: decoded, nothing found)
+                       FOUND number=order, [place, found], before image number `place` of the order is decoded
+                       ANSWER number=order, [place, …], of an image that is not simply decoded with nothing found
+                       DONE number=order, nil (true: replace me): that is what all other images of the order are
                        TAKEN number=order · FAILED, of an UPDATE
 
 Decoding believes nothing: children work on hostile bytes, so types, lengths and ranges are checked one by one.
@@ -26,7 +28,7 @@ import msgpack
 from crawler.packing import packed
 from crawler.records import Digests, Examination, FoundImage, Rejected, RowMatch
 
-VERSION = 1
+VERSION = 2
 MAX_FRAME = 65_536
 """Bytes; a packet of this size fits the kernel's default socket buffer."""
 
@@ -58,6 +60,7 @@ class FrameKind(IntEnum):
     LOOK_UP = 10
     UPDATE = 11
     TAKEN = 12
+    ANSWER = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +88,8 @@ class Update:
     packed: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """spent: the child asks to be replaced."""
-
-    examination: Examination
-    spent: bool
+CLEAN = Examination(True)
+"""What is said of nearly every image; travels as nothing at all."""
 
 
 def encode(kind: FrameKind, number: int = 0, payload: object = None) -> bytes:
@@ -119,31 +118,44 @@ def pack_found(found: FoundImage) -> list[object]:
     return [found.sha256, found.md5, found.size, found.width, found.height, found.quality, matches]
 
 
-CLEAN = Answer(Examination(True), spent=False)
-"""What is answered for nearly every image; travels as nothing at all."""
+def pack_announced(place: int, found: FoundImage) -> list[object]:
+    return [place, pack_found(found)]
 
 
-def pack_answer(answer: Answer) -> list[object] | None:
-    if answer == CLEAN:
-        return None
-    examination = answer.examination
-    found = None if examination.found is None else pack_found(examination.found)
-    return [answer.spent, examination.decoded, examination.reason, examination.partial, found]
-
-
-def unpack_answer(payload: object) -> Answer | Rejected:
-    if payload is None:
-        return CLEAN
+def unpack_announced(payload: object) -> tuple[int, FoundImage] | Rejected:
     match payload:
-        case [bool(spent), bool(decoded), reason, bool(partial), found]:
+        case [int(place), found] if _is_count(place):
+            image = unpack_found(found)
+            return image if isinstance(image, Rejected) else (place, image)
+    return Rejected("found")
+
+
+def pack_answer(place: int, examination: Examination) -> list[object]:
+    found = None if examination.found is None else pack_found(examination.found)
+    return [place, examination.decoded, examination.reason, examination.partial, found]
+
+
+def unpack_answer(payload: object) -> tuple[int, Examination] | Rejected:
+    """The place of an image in its order, and what is said of it."""
+    match payload:
+        case [int(place), bool(decoded), reason, bool(partial), found] if _is_count(place):
             image = None if found is None else unpack_found(found)
             if isinstance(image, Rejected):
                 return image
             if decoded != (reason is None) or not (reason is None or _is_text(reason, _REASON)):
                 return Rejected("reason")
             text = reason if isinstance(reason, str) else None
-            return Answer(Examination(decoded, text, partial, image), spent)
+            return place, Examination(decoded, text, partial, image)
     return Rejected("answer")
+
+
+def unpack_lengths(payload: object, room: int) -> list[int] | Rejected:
+    """Bytes of the images of an order, which together fit into `room` bytes."""
+    match payload:
+        case [*lengths] if lengths and all(isinstance(each, int) and _is_count(each) for each in lengths):
+            found = [each for each in lengths if isinstance(each, int)]
+            return found if sum(found) <= room else Rejected("lengths")
+    return Rejected("lengths")
 
 
 def pack_file(file: WholeFile) -> list[object]:

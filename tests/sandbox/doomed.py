@@ -21,11 +21,11 @@ async def main(directory: Path) -> None:
     sandbox = await Sandbox.start(SandboxSettings(2, directory, "0" * 64, directory / "cache", NoThresholds()))
     tasks = [asyncio.ensure_future(sandbox.examine(b"sleep 60")) for _ in range(2)]
     for _ in range(1000):
-        if len(sandbox._children) == 2 and all(child.job for child in sandbox._children):
+        if len(sandbox._crew.children) == 2 and all(child.busy for child in sandbox._crew.children):
             break
         await asyncio.sleep(0.01)
-    assert sandbox._zygote is not None
-    print(sandbox._zygote._process.pid, *(child.pid for child in sandbox._children), flush=True)
+    assert sandbox._crew._zygote is not None
+    print(sandbox._crew._zygote._process.pid, *(child.pid for child in sandbox._crew.children), flush=True)
     await asyncio.gather(*tasks)
 
 

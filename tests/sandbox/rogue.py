@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from typing import Any
 from crawler.errors import IndexCorrupt, SandboxUnavailable
 from crawler.records import Examination, FoundImage, RowMatch
 from crawler.sandbox import seccomp
-from crawler.sandbox.child import Announce, Warm
+from crawler.sandbox.child import Warm
 from crawler.sandbox.confine import CONTROL, Limits
 from crawler.sandbox.protocol import WholeFile
+from crawler.sandbox.together import Announce
 from crawler.sandbox.zygote import main
 
 FOUND = FoundImage(b"s" * 32, b"m" * 16, 7, None, None, None, (RowMatch(5, "sha256"),))
@@ -55,12 +57,18 @@ class Rogue:
     def state(self, rest: bytes) -> Examination:
         return Examination(False, self.kept or "none", found=FOUND)
 
-    def examine(self, data: memoryview, announce: Announce) -> Examination:
+    def begin(self, data: memoryview, announce: Announce) -> Examination:
         word, _, rest = bytes(data).partition(b" ")
         if word == b"announced":
             announce(FOUND)
-            return self.examine(memoryview(rest), announce)
+            return self.begin(memoryview(rest), announce)
         return getattr(self, word.decode() or "empty")(rest)
+
+    def screen(self, cases: Sequence[Examination]) -> None:
+        raise AssertionError("there is nothing to search for")
+
+    def end(self, case: Examination) -> Examination:
+        return case
 
     def look_up(self, file: WholeFile) -> Examination:
         """A file of seven bytes is listed."""

@@ -26,11 +26,21 @@ def buffer() -> Iterator[ImageBuffer]:
 def test_bytes_arrive_and_nothing_remains(buffer: ImageBuffer, length: int) -> None:
     seen = map_for_reading(buffer.descriptor)
     body = os.urandom(length)
-    assert buffer.put(memoryview(body)) == length
+    assert buffer.put([memoryview(body)]) == [length]
     assert seen[:length] == body
     assert seen[length:].tobytes().count(0) == len(seen) - length
     buffer.wipe()
     assert seen.tobytes().count(0) == len(seen)
+
+
+def test_several_stand_one_after_the_other_and_nothing_remains(buffer: ImageBuffer) -> None:
+    seen = map_for_reading(buffer.descriptor)
+    assert buffer.put([b"one", b"", bytearray(b"three")]) == [3, 0, 5]
+    assert seen[:9].tobytes() == b"onethree\0"
+    buffer.wipe()
+    assert seen.tobytes().count(0) == len(seen)
+    assert buffer.put([b"z"]) == [1]
+    assert seen[:2].tobytes() == b"z\0"
 
 
 def test_the_size_is_sealed_and_the_other_side_cannot_write(buffer: ImageBuffer) -> None:
@@ -58,7 +68,7 @@ def test_large_images_give_their_pages_back(buffer: ImageBuffer) -> None:
     def resident() -> int:
         return os.fstat(buffer.descriptor).st_blocks * 512
 
-    buffer.put(b"x" * SIZE)
+    buffer.put([b"x" * SIZE])
     assert resident() >= SIZE
     buffer.wipe()
     assert resident() <= 1_048_576
@@ -66,13 +76,13 @@ def test_large_images_give_their_pages_back(buffer: ImageBuffer) -> None:
 
 def test_longer_than_the_buffer_is_refused(buffer: ImageBuffer) -> None:
     with pytest.raises((ValueError, IndexError)):
-        buffer.put(bytes(buffer.size + 1))
+        buffer.put([b"abc", bytes(buffer.size)])
 
 
 def test_closing_frees_the_descriptors() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     made = ImageBuffer(4096)
-    made.put(b"x")
+    made.put([b"x"])
     made.close()
     made.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 from PIL import Image
@@ -19,6 +19,7 @@ from crawler.records import Code, Examination, FoundImage, Rejected, RowMatch
 from crawler.sandbox import examine
 from crawler.sandbox.examine import Examiner
 from crawler.sandbox.protocol import WholeFile
+from crawler.sandbox.together import examine_together
 from tests.sandbox.pictures import encoded, picture
 
 PICTURE = picture(11, 640, 480)
@@ -292,6 +293,62 @@ def test_a_candidate_without_evidence_is_not_clean(monkeypatch: pytest.MonkeyPat
 def test_a_partial_image_is_marked() -> None:
     answer, _ = look(NOBODY, JPEG[: len(JPEG) * 8 // 10])
     assert answer == Examination(True, partial=True)
+
+
+def test_several_are_answered_as_one_by_one_and_searched_in_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = encoded(picture(12, 700, 520), "JPEG", quality=90)
+    rows = [
+        IndexRow(5, "sha256", SHA256),
+        IndexRow(7, "pdq", flipped(reference(JPEG).value, 20)),
+        IndexRow(8, "pdq", flipped(reference(other).value, 9)),
+        *NOBODY,
+    ]
+    bodies = [
+        JPEG,
+        b"no image",
+        encoded(PICTURE.transpose(0), "PNG"),
+        other,
+        encoded(picture(13, 300, 200), "PNG"),
+        JPEG,
+    ]
+    batches: list[int] = []
+    real = Matcher.screen_many
+
+    def counting(self: Matcher, images: Sequence[Sequence[Code]]) -> list[tuple[str, ...]]:
+        batches.append(len(images))
+        return real(self, images)
+
+    monkeypatch.setattr(Matcher, "screen_many", counting)
+    alone = [examiner(rows).examine(memoryview(body)) for body in bodies]
+    assert [answer.found is not None for answer in alone] == [True, False, True, True, False, True]
+    batches.clear()
+    announced: list[tuple[int, FoundImage]] = []
+    said = examine_together(examiner(rows), [memoryview(body) for body in bodies], lambda *each: announced.append(each))
+    assert [answer for _, answer in sorted(said, key=lambda each: each[0])] == alone
+    assert batches == [5]
+    assert dict(announced) == {place: answer.found for place, answer in enumerate(alone) if answer.found is not None}
+
+
+@pytest.mark.parametrize("step", ["fingerprint", "reference_code"])
+def test_one_of_several_that_raises_is_an_outcome_of_its_own(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    rows = [IndexRow(5, "sha256", SHA256), IndexRow(7, "pdq", reference(JPEG).value)]
+    mirrored = encoded(PICTURE.transpose(0), "PNG")
+    real = getattr(examine, step)
+
+    def explode(data: memoryview, *rest: object) -> object:
+        if data == JPEG:
+            raise MemoryError
+        if data == mirrored:
+            raise KeyError("hostile")
+        return real(data, *rest)
+
+    monkeypatch.setattr(examine, step, explode)
+    other = encoded(picture(12, 700, 520), "JPEG", quality=90)
+    bodies = [memoryview(body) for body in (JPEG, other, mirrored)]
+    said = dict(examine_together(examiner(rows), bodies, lambda *_: None))
+    assert [said[place].reason for place in range(3)] == ["memory", None, "failed(KeyError)"]
+    assert said[0].found is not None
+    assert said[0].found.matches == (RowMatch(5, "sha256"),)
 
 
 def test_identical_bytes_are_answered_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,11 +18,12 @@ import uvloop
 
 from crawler.errors import IndexCorrupt, SandboxUnavailable
 from crawler.records import Digests, Examination
-from crawler.sandbox import launcher, pool
+from crawler.sandbox import launcher, strikes
 from crawler.sandbox.generations import Generations
-from crawler.sandbox.pool import Sandbox
+from crawler.sandbox.pool import MAX_TRIES, Sandbox
 from crawler.sandbox.protocol import LONGEST_UPDATE, Update
 from crawler.sandbox.settings import SandboxSettings
+from crawler.sandbox.waiting import MOST_TOGETHER, Job
 from tests.sandbox.rogue import FOUND, NoThresholds
 
 MIB = 1 << 20
@@ -57,6 +58,10 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         await sandbox.close(0.0)
 
 
+def at_work(sandbox: Sandbox) -> list[Job]:
+    return [job for child in sandbox._crew.children for job in child.jobs.values()]
+
+
 def seen(reason: str, found: object = None) -> Examination:
     return Examination(False, reason, found=found)
 
@@ -66,8 +71,8 @@ async def pid_of(sandbox: Sandbox) -> int:
 
 
 def zygote_pid(sandbox: Sandbox) -> int:
-    assert sandbox._zygote is not None
-    return sandbox._zygote._process.pid
+    assert sandbox._crew._zygote is not None
+    return sandbox._crew._zygote._process.pid
 
 
 def is_alive(pid: int) -> bool:
@@ -192,7 +197,9 @@ def test_it_runs_under_uvloop(tmp_path: Path) -> None:
         (b"open /etc/passwd", "failed(PermissionError)"),
         (b"no_such_word", "failed(AttributeError)"),
         (b"babble x", "violation"),
-        (b"babble " + b"\x01\x09" + b"\x01" + b"\x00" * 7 + b"\x95\xc2\xc3\xc0\xc2\xc3", "violation"),
+        (b"babble " + b"\x02\x0d" + b"\x01" + b"\x00" * 7 + b"\x95\x00\xc3\xc0\xc2\xc3", "violation"),
+        (b"babble " + b"\x02\x0d" + b"\x01" + b"\x00" * 7 + b"\x95\x01\xc3\xc0\xc2\xc0", "violation"),
+        (b"babble " + b"\x02\x09" + b"\x01" + b"\x00" * 7 + b"\xc2", "violation"),
     ],
 )
 async def test_a_bad_image_is_an_outcome_and_its_child_is_replaced(start: Start, body: bytes, reason: str) -> None:
@@ -219,7 +226,7 @@ async def test_memory_below_the_budget_is_granted(start: Start) -> None:
 async def test_nothing_of_the_last_image_is_left_in_the_buffer(start: Start) -> None:
     sandbox = await start(processes=1)
     await sandbox.examine(b"size " + b"secret" * 1000)
-    (child,) = sandbox._children
+    (child,) = sandbox._crew.children
     assert bytes(child._buffer._map).count(0) == child._buffer.size
 
 
@@ -247,6 +254,87 @@ def test_a_worker_that_was_busy_itself_does_not_blame_the_image(tmp_path: Path, 
         assert runner.run(go()) == seen("in time")
 
 
+# ---------------------------------------------------------------- images that share an order
+
+
+async def together(sandbox: Sandbox, *words: bytes) -> list[str | None]:
+    """The answers to images that all wait while the one child is busy with another."""
+    first = asyncio.ensure_future(sandbox.examine(b"sleep 0.05"))
+    await asyncio.sleep(0)
+    answers = await asyncio.gather(*(sandbox.examine(word) for word in words))
+    await first
+    return [answer.reason for answer in answers]
+
+
+async def test_images_that_wait_share_an_order(start: Start) -> None:
+    sandbox = await start(processes=1)
+    words = [b"echo %d" % number for number in range(2 * MOST_TOGETHER)]
+    assert await together(sandbox, *words, b"clean", b"clean") == [*map(str, range(2 * MOST_TOGETHER)), None, None]
+    (child,) = sandbox._crew.children
+    assert (child._order, child.served) == (1 + 3, 1 + len(words) + 2)
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason", "count"),
+    [
+        (b"die", "crashed", "crashed"),
+        (b"exit 78", "memory", "memory"),
+        (b"hoard 200", "memory", "memory"),
+        (b"fork", "violation", "violation"),
+        (b"sleep 30", "deadline", "deadline"),
+        (b"babble x", "violation", "violation"),
+        (b"announced die", "crashed", "crashed"),
+    ],
+)
+async def test_only_the_bad_one_of_an_order_is_blamed(start: Start, bad: bytes, reason: str, count: str) -> None:
+    for place in range(3):
+        sandbox = await start(processes=1, image_deadline=0.4)
+        words = [b"echo 0", b"clean", b"found"]
+        words.insert(place, bad)
+        expected: list[str | None] = ["0", None, None]
+        expected.insert(place, reason)
+        assert await together(sandbox, *words) == expected
+        assert getattr(sandbox.counts, count) == 1
+        assert sandbox.counts.answered == 5
+
+
+async def test_an_order_that_takes_long_is_no_fault_of_its_images(start: Start) -> None:
+    sandbox = await start(processes=1, image_deadline=0.5)
+    assert await together(sandbox, *[b"sleep 0.2"] * MOST_TOGETHER) == ["slept"] * MOST_TOGETHER
+    assert sandbox.counts.deadline == 0
+
+
+async def test_what_was_answered_of_an_order_that_broke_stands(start: Start) -> None:
+    sandbox = await start(processes=1)
+    pid = int((await together(sandbox, b"pid", b"die"))[0] or 0)
+    assert pid != await pid_of(sandbox)
+    assert sandbox.counts.crashed == 1
+
+
+async def test_a_killed_child_costs_images_of_a_shared_order_no_try(start: Start) -> None:
+    sandbox = await start(processes=1)
+    first = asyncio.ensure_future(sandbox.examine(b"sleep 0.02"))
+    await asyncio.sleep(0)
+    tasks = [asyncio.ensure_future(sandbox.examine(b"sleep 0.1")) for _ in range(MOST_TOGETHER)]
+    await until(lambda: len(at_work(sandbox)) == MOST_TOGETHER)
+    os.kill(next(iter(sandbox._crew.children)).pid, signal.SIGKILL)
+    await until(lambda: len(at_work(sandbox)) == 1)
+    (alone,) = at_work(sandbox)
+    assert (alone.alone, alone.tries) == (True, 1)
+    assert await asyncio.gather(first, *tasks) == [seen("slept")] * (1 + MOST_TOGETHER)
+    assert sandbox.counts.crashed == 0
+
+
+async def test_digests_do_not_share_an_order(start: Start) -> None:
+    sandbox = await start(processes=1)
+    first = asyncio.ensure_future(sandbox.examine(b"sleep 0.05"))
+    await asyncio.sleep(0)
+    file = sandbox.look_up(Digests(b"m" * 16, b"s" * 20, b"S" * 32), 7)
+    answers = await asyncio.gather(sandbox.examine(b"clean"), file, sandbox.examine(b"clean"))
+    assert answers == [Examination(True), Examination(True, found=FOUND), Examination(True)]
+    await first
+
+
 # ---------------------------------------------------------------- processes that end
 
 
@@ -264,10 +352,10 @@ async def test_a_child_killed_in_the_middle_is_replaced(start: Start) -> None:
 async def test_an_image_whose_children_are_always_killed_is_given_up(start: Start) -> None:
     sandbox = await start(processes=1)
     task = asyncio.ensure_future(sandbox.examine(b"announced sleep 30"))
-    for tries in range(1, pool.MAX_TRIES + 1):
-        await until(lambda tries=tries: any(c.job and c.job.tries == tries and c.job.found for c in sandbox._children))
-        os.kill(next(iter(sandbox._children)).pid, signal.SIGKILL)
-        await until(lambda: not any(child.job for child in sandbox._children))
+    for tries in range(1, MAX_TRIES + 1):
+        await until(lambda tries=tries: any(job.tries == tries and job.found for job in at_work(sandbox)))
+        os.kill(next(iter(sandbox._crew.children)).pid, signal.SIGKILL)
+        await until(lambda: not any(child.busy for child in sandbox._crew.children))
     assert await asyncio.wait_for(task, 5) == seen("crashed", FOUND)
 
 
@@ -299,11 +387,11 @@ async def test_children_die_with_their_zygote(start: Start) -> None:
 
 
 async def test_a_zygote_that_ends_again_and_again_is_given_up(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "STRIKES", 2)
+    monkeypatch.setattr(strikes, "STRIKES", 2)
     sandbox = await start(processes=1)
     task = asyncio.ensure_future(sandbox.examine(b"sleep 30"))
     for zygotes in (1, 2, 3):
-        await until(lambda zygotes=zygotes: sandbox.counts.zygotes == zygotes and bool(sandbox._children))
+        await until(lambda zygotes=zygotes: sandbox.counts.zygotes == zygotes and bool(sandbox._crew.children))
         await asyncio.sleep(0.05)
         os.kill(zygote_pid(sandbox), signal.SIGKILL)
     with pytest.raises(SandboxUnavailable, match="again and again, 2 times in 60 s"):
@@ -315,8 +403,10 @@ async def test_a_zygote_that_ends_again_and_again_is_given_up(start: Start, monk
 async def test_an_image_does_not_take_down_one_zygote_after_the_other(start: Start) -> None:
     sandbox = await start(processes=1)
     task = asyncio.ensure_future(sandbox.examine(b"sleep 30"))
-    for zygotes in range(1, pool.MAX_TRIES + 1):
-        await until(lambda zygotes=zygotes: sandbox.counts.zygotes == zygotes and any(c.job for c in sandbox._children))
+    for zygotes in range(1, MAX_TRIES + 1):
+        await until(
+            lambda zygotes=zygotes: sandbox.counts.zygotes == zygotes and any(c.busy for c in sandbox._crew.children)
+        )
         os.kill(zygote_pid(sandbox), signal.SIGKILL)
     assert await asyncio.wait_for(task, 5) == seen("crashed")
     assert await sandbox.examine(b"echo on") == seen("on")
@@ -328,7 +418,7 @@ async def test_random_kills_lose_no_image(start: Start) -> None:
     found = asyncio.gather(*(sandbox.examine(f"match {number}".encode()) for number in range(1500)))
     for _ in range(12):
         await asyncio.sleep(0.03)
-        victim = rng.choice([child.pid for child in sandbox._children if child.pid] or [zygote_pid(sandbox)])
+        victim = rng.choice([child.pid for child in sandbox._crew.children if child.pid] or [zygote_pid(sandbox)])
         os.kill(victim, signal.SIGKILL)
     answers = await asyncio.wait_for(found, 20)
     sizes = [answer.found.size if answer.found else None for answer in answers]
@@ -604,7 +694,7 @@ async def test_a_state_that_children_refuse_ends_the_sandbox(start: Start) -> No
 async def test_children_that_die_of_a_state_do_not_go_on_doing_so(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "STRIKES", 2)
+    monkeypatch.setattr(strikes, "STRIKES", 2)
     sandbox = await start(processes=1)
     sandbox.update(update(1, "die"))
     with pytest.raises(SandboxUnavailable, match="ends again and again, 2 times"):

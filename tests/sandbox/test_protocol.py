@@ -11,19 +11,20 @@ from crawler.records import Digests, Examination, FoundImage, Rejected, RowMatch
 from crawler.sandbox.protocol import (
     MAX_FRAME,
     MAX_MATCHES,
-    Answer,
     Frame,
     FrameKind,
     WholeFile,
     decode,
     encode,
+    pack_announced,
     pack_answer,
     pack_file,
-    pack_found,
+    unpack_announced,
     unpack_answer,
     unpack_failure,
     unpack_file,
     unpack_found,
+    unpack_lengths,
 )
 
 counts = st.integers(0, 2**63 - 1)
@@ -49,25 +50,38 @@ found_images = st.builds(
 reasons = st.sampled_from(["truncated", "not an image", "unsupported(svg)", "deadline", "failed(ValueError)"])
 
 
-@given(found=st.none() | found_images, reason=st.none() | reasons, partial=st.booleans(), spent=st.booleans())
-def test_an_answer_survives_the_way(found: FoundImage | None, reason: str | None, partial: bool, spent: bool) -> None:
-    answer = Answer(Examination(reason is None, reason, partial, found), spent)
-    frame = decode(encode(FrameKind.DONE, 7, pack_answer(answer)))
+@given(found=st.none() | found_images, reason=st.none() | reasons, partial=st.booleans(), place=counts)
+def test_an_answer_survives_the_way(found: FoundImage | None, reason: str | None, partial: bool, place: int) -> None:
+    examination = Examination(reason is None, reason, partial, found)
+    frame = decode(encode(FrameKind.ANSWER, 7, pack_answer(place, examination)))
     assert isinstance(frame, Frame)
-    assert (frame.kind, frame.number) == (FrameKind.DONE, 7)
-    assert unpack_answer(frame.payload) == answer
+    assert (frame.kind, frame.number) == (FrameKind.ANSWER, 7)
+    assert unpack_answer(frame.payload) == (place, examination)
+
+
+@given(found=found_images, place=counts)
+def test_an_announcement_survives_the_way(found: FoundImage, place: int) -> None:
+    frame = decode(encode(FrameKind.FOUND, 7, pack_announced(place, found)))
+    assert isinstance(frame, Frame)
+    assert unpack_announced(frame.payload) == (place, found)
+
+
+@pytest.mark.parametrize("payload", [None, [], 7, [-1], [3, -1], [True], [1.0], ["1"], [6, 5], [2**64]])
+def test_lengths_that_do_not_fit_are_rejected(payload: object) -> None:
+    assert unpack_lengths([6, 0, 4], 10) == [6, 0, 4]
+    assert isinstance(unpack_lengths(payload, 10), Rejected)
 
 
 def test_the_largest_answer_fits_into_a_frame() -> None:
     widest = RowMatch(2**63 - 1, "a" * 32, 1024, 1024, "t" * 20, True)
     found = FoundImage(b"s" * 32, b"m" * 16, 2**40, 2**40, 2**40, 100, (widest,) * (MAX_MATCHES + 5))
-    packet = encode(FrameKind.FOUND, 2**64 - 1, pack_found(found))
+    packet = encode(FrameKind.FOUND, 2**64 - 1, pack_announced(2**63 - 1, found))
     assert len(packet) <= MAX_FRAME
     frame = decode(packet)
     assert isinstance(frame, Frame)
-    back = unpack_found(frame.payload)
-    assert isinstance(back, FoundImage)
-    assert len(back.matches) == MAX_MATCHES
+    back = unpack_announced(frame.payload)
+    assert not isinstance(back, Rejected)
+    assert len(back[1].matches) == MAX_MATCHES
 
 
 GOOD = [b"s" * 32, b"m" * 16, 7, None, None, None, [[5, "sha256", 0, 0, "none", False]]]
@@ -104,7 +118,8 @@ def test_a_found_image_is_checked_field_by_field(position: int, value: object) -
     bad = list(GOOD)
     bad[position] = value
     assert isinstance(unpack_found(bad), Rejected)
-    assert isinstance(unpack_answer([False, True, None, False, bad]), Rejected)
+    assert isinstance(unpack_announced([0, bad]), Rejected)
+    assert isinstance(unpack_answer([0, True, None, False, bad]), Rejected)
 
 
 @pytest.mark.parametrize(
@@ -112,16 +127,17 @@ def test_a_found_image_is_checked_field_by_field(position: int, value: object) -
     [
         False,
         [],
-        [False, True, None, False],
-        [False, True, "a reason though decoded", False, None],
-        [False, False, None, False, None],
-        [False, False, "", False, None],
-        [False, False, "line\nbreak", False, None],
-        [False, False, "x" * 81, False, None],
-        [False, False, b"bytes", False, None],
-        [0, True, None, False, None],
-        [False, 1, None, False, None],
-        [False, True, None, None, None],
+        [0, True, None, False],
+        [0, True, "a reason though decoded", False, None],
+        [0, False, None, False, None],
+        [0, False, "", False, None],
+        [0, False, "line\nbreak", False, None],
+        [0, False, "x" * 81, False, None],
+        [0, False, b"bytes", False, None],
+        [-1, True, None, False, None],
+        [False, True, None, False, None],
+        [0, 1, None, False, None],
+        [0, True, None, None, None],
         {"decoded": True},
     ],
 )
@@ -135,7 +151,8 @@ def test_any_bytes_are_a_frame_or_rejected(packet: bytes) -> None:
     assert isinstance(frame, Rejected) or encode(frame.kind, frame.number, frame.payload)[:10] == packet[:10]
     if isinstance(frame, Frame):
         unpack_answer(frame.payload)
-        unpack_found(frame.payload)
+        unpack_announced(frame.payload)
+        unpack_lengths(frame.payload, 100)
         assert len(unpack_failure(frame.payload)) == 2
 
 
@@ -144,8 +161,8 @@ def test_any_bytes_are_a_frame_or_rejected(packet: bytes) -> None:
     [
         b"",
         b"\x01\x03",
-        b"\x02" + encode(FrameKind.READY)[1:],
-        b"\x01\xff" + encode(FrameKind.READY)[2:],
+        b"\x01" + encode(FrameKind.READY)[1:],
+        b"\x02\xff" + encode(FrameKind.READY)[2:],
         encode(FrameKind.READY)[:10] + b"\xc1",
         encode(FrameKind.READY)[:10] + b"\x91" * 5000 + b"\x00",
         encode(FrameKind.READY)[:10] + b"\xdd\xff\xff\xff\xff",

@@ -45,7 +45,7 @@ class Watch:
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            warm = [child for child in self._sandbox._children if child.warm]
+            warm = [child for child in self._sandbox._crew.children if child.warm]
             if len(warm) >= self._sandbox._settings.processes:
                 self._since = None
             elif self._since is None:
