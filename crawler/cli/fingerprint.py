@@ -108,9 +108,14 @@ def _shown(file: Path) -> str:
     return "".join(character if character.isprintable() else "�" for character in str(file))
 
 
+def _look(found: dict[str, Any]) -> str:
+    frames = f", {found['frames']} frames" if found["frames"] > 1 else ""
+    damage = ", only partly decoded" if found["partial"] else ""
+    return f"{found['format']}, {found['width']} x {found['height']}{frames}{damage}"
+
+
 def _print(name: str, found: dict[str, Any]) -> None:
-    size = f"{found['format']}, {found['width']} x {found['height']}, {found['frames']} frames"
-    click.echo(f"{name}: {size if found['decoded'] else 'not decoded'}")
+    click.echo(f"{name}: {_look(found) if found['decoded'] else 'not decoded'}")
     for algorithm in ("md5", "sha1", "sha256", "phash"):
         click.echo(f"  {algorithm:8} {found[algorithm] or '-'}")
     for code in found["codes"]:
