@@ -64,10 +64,10 @@ class Taps(NamedTuple):
 TAPS = record((READ_INTS, READ_INTS, READ_TABLE, READ_FLOATS), Taps)
 
 
-@kernel(NOTHING, INTEGER, DOUBLE, WRITE_INTS, WRITE_INTS, WRITE_TABLE)
-def fill_lanczos(pixels: int, span: float, start: Int32s, length: Int32s, fixed: Int32s) -> None:
-    """Fill the weights for an axis of `pixels` that cover `span` units (Pillow's `precompute_coeffs`)."""
-    scale = span / 32.0
+@kernel(NOTHING, INTEGER, WRITE_INTS, WRITE_INTS, WRITE_TABLE)
+def fill_lanczos(pixels: int, start: Int32s, length: Int32s, fixed: Int32s) -> None:
+    """Fill the weights for an axis of `pixels` (Pillow's `precompute_coeffs`)."""
+    scale = pixels / 32.0
     stretch = max(scale, 1.0)
     support = 3.0 * stretch
     weights = np.empty(fixed.shape[1], dtype=np.float64)
@@ -181,29 +181,36 @@ def average_blocks(grey: Uint8s, high: int, wide: int, out: Float32s) -> None:
 
 @kernel(NOTHING, READ_FLOATS, TAPS, TAPS, WRITE_DOUBLES, fastmath=True)
 def resize_averages(averages: Float32s, across: Taps, down: Taps, out: Float64s) -> None:
-    """(h, w) float32 -> (32, 32) whole grey values, rounded at the end only."""
-    width = averages.shape[1]
-    sums = np.empty(width, dtype=np.float32)
-    for row in range(32):
-        sums[:] = np.float32(0.0)
-        for k in range(down.length[row]):
-            weight = down.weights[row, k]
-            source = averages[down.start[row] + k]
-            for x in range(width):
-                sums[x] += weight * source[x]
+    """(h, w) float32 -> (32, 32) whole grey values: along the rows first, clipped there as by Pillow, rounded last."""
+    height = averages.shape[0]
+    narrow = np.empty((height, 32), dtype=np.float32)
+    for row in range(height):
+        line = averages[row]
         for column in range(32):
             first = across.start[column]
-            total = np.float32(0.5)
+            total = np.float32(0.0)
             for k in range(across.length[column]):
-                total += across.weights[column, k] * sums[first + k]
-            out[row, column] = min(max(math.floor(total), 0), 255)
+                total += across.weights[column, k] * line[first + k]
+            narrow[row, column] = min(max(total, np.float32(0.0)), np.float32(255.0))
+    sums = np.empty(32, dtype=np.float32)
+    for row in range(32):
+        sums[:] = np.float32(0.5)
+        for k in range(down.length[row]):
+            weight = down.weights[row, k]
+            source = narrow[down.start[row] + k]
+            for column in range(32):
+                sums[column] += weight * source[column]
+        for column in range(32):
+            out[row, column] = min(max(math.floor(sums[column]), 0), 255)
 
 
-@kernel(NOTHING, READ_DOUBLES, WRITE_BYTES)
-def compare_with_median(small: Float64s, out: Uint8s) -> None:
+@kernel(DOUBLE, READ_DOUBLES, WRITE_BYTES)
+def compare_with_median(small: Float64s, out: Uint8s) -> np.float64:
     """(32, 32) whole grey values -> 8 bytes: which of the 8 x 8 lowest coefficients exceed their median.
 
     The median of the 64 is the mean of the two middle ones. Written out, so that no BLAS thread is started.
+    Returns by how much coefficients must be off for more than two bits to change: bits change in pairs, one from above
+    the median and one from below, so this is the distance of the second nearest on that side where it is farther off.
     """
     half = np.zeros((8, 32), dtype=np.float64)
     found = np.zeros(64, dtype=np.float64)
@@ -223,3 +230,4 @@ def compare_with_median(small: Float64s, out: Uint8s) -> None:
     for bit in range(64):
         if found[bit] > median:
             out[bit >> 3] |= np.uint8(128 >> (bit & 7))
+    return np.float64(max(ordered[33] - median, median - ordered[30]))

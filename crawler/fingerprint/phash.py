@@ -28,34 +28,52 @@ SIDE = 32
 LOBES = 3
 ROUGH_BLOCKS = 64
 EXACT_PIXELS = 160_000
+DOUBT = 45.0
+"""Coefficients this near to the median may lie on its other side in `phash`. In 1,049 crops of photographs at 500 to
+1,600 px those that differed in more than two bits were nearer than 38."""
 WHOLE_VECTORS = 64
 TABLES_KEPT = 128
 LARGEST_KEPT = 2048
 
 Uint8s = npt.NDArray[np.uint8]
+Int32s = npt.NDArray[np.int32]
 Float64s = npt.NDArray[np.float64]
 
 
-def taps(pixels: int, span: float) -> Taps:
-    """The weights for an axis of `pixels` that stand for `span` units (fewer when the last one is a partial block).
+def taps(pixels: int, block: int = 1) -> Taps:
+    """The weights for an axis of `pixels`, of which each `block` have been averaged (the last block may be shorter).
 
     Tables of the last TABLES_KEPT usual sizes are kept: they take up to 100 kB each.
     """
-    return kept_tables(pixels, span) if pixels <= LARGEST_KEPT else tables(pixels, span)
+    return kept_tables(pixels, block) if pixels <= LARGEST_KEPT else tables(pixels, block)
 
 
-def tables(pixels: int, span: float) -> Taps:
+def tables(pixels: int, block: int) -> Taps:
     """Build what `taps` describes."""
-    widest = 2 * math.ceil(LOBES * max(span / SIDE, 1.0)) + 1
+    widest = 2 * math.ceil(LOBES * max(pixels / SIDE, 1.0)) + 1
     widest = -(-widest // WHOLE_VECTORS) * WHOLE_VECTORS
     start = np.zeros(SIDE, dtype=np.int32)
     length = np.zeros(SIDE, dtype=np.int32)
     fixed = np.zeros((SIDE, widest), dtype=np.int32)
-    fill_lanczos(pixels, span, start, length, fixed)
+    fill_lanczos(pixels, start, length, fixed)
+    if block > 1:
+        start, length, fixed = in_blocks(start, length, fixed, block)
     weights = (fixed / 4194304.0).astype(np.float32)
     for array in (start, length, fixed, weights):
         array.flags.writeable = False
     return Taps(start, length, fixed, weights)
+
+
+def in_blocks(start: Int32s, length: Int32s, fixed: Int32s, block: int) -> tuple[Int32s, Int32s, Int32s]:
+    """The weights of blocks: each the sum of its pixels'. The kernel at the middle of a block would say something else
+    where it bends, which is what most of the difference to the plain resize came from."""
+    first = start // block
+    sums = np.zeros_like(fixed)
+    for output in range(SIDE):
+        pixels = start[output] + np.arange(length[output])
+        summed = np.bincount(pixels // block - first[output], weights=fixed[output, : length[output]])
+        sums[output, : summed.size] = summed
+    return first, (start + length - 1) // block - first + 1, sums
 
 
 kept_tables = lru_cache(maxsize=TABLES_KEPT)(tables)
@@ -81,28 +99,29 @@ def columns_first(height: int, width: int) -> bool:
 def resized(grey: Uint8s) -> Float64s:
     """(H, W) uint8 -> (32, 32) whole grey values, along the rows first."""
     height, width = grey.shape
-    across, down = taps(width, float(width)), taps(height, float(height))
+    across, down = taps(width), taps(height)
     small = np.empty((SIDE, SIDE), dtype=np.float64)
     resize_exactly(grey, across, down, small)
     return small
 
 
 def rough_phash(grey: Uint8s) -> bytes:
-    """As `phash`, but for large images blocks are averaged first: on photographs half a bit off on average.
+    """As `phash`, at a quarter of its cost for large images, and no more than two bits off on photographs.
 
-    It costs a fifth. What remains different comes from Pillow's rounding of each row, which is not repeated here.
-    Screening uses it; what is recorded comes from `phash`. Up to EXACT_PIXELS it is exact.
+    Blocks are averaged first; what remains different comes from Pillow's rounding of each row, which is not repeated
+    here. Where so many coefficients are near the median that this could change more than two bits, `phash` decides:
+    that is one photograph in ten. Screening uses it, what is recorded comes from `phash`; exact up to EXACT_PIXELS.
     """
     height, width = grey.shape
     if height * width <= EXACT_PIXELS:
         return phash(grey)
     high, wide = max(1, height // ROUGH_BLOCKS), max(1, width // ROUGH_BLOCKS)
-    down, across = taps(-(-height // high), height / high), taps(-(-width // wide), width / wide)
     averages = np.empty((-(-height // high), -(-width // wide)), dtype=np.float32)
     small = np.empty((SIDE, SIDE), dtype=np.float64)
     average_blocks(grey, high, wide, averages)
-    resize_averages(averages, across, down, small)
-    return bits(small)
+    resize_averages(averages, taps(width, wide), taps(height, high), small)
+    out = np.empty(8, dtype=np.uint8)
+    return phash(grey) if compare_with_median(small, out) < DOUBT else out.tobytes()
 
 
 def averaged(grey: Uint8s, by: int) -> Uint8s:
