@@ -66,11 +66,15 @@ class Matcher:
         return self.screen_many([codes])[0]
 
     def screen_many(self, images: Sequence[Sequence[Code]]) -> list[tuple[str, ...]]:
-        """`screen` for several images in one pass, which is faster than one by one."""
-        codes = [(number, code) for number, image in enumerate(images) for code in image]
+        """`screen` for several images in one pass, which is faster than one by one.
+
+        Codes of flat images, which `near` would not let match whatever is listed, are not looked up.
+        """
+        poorest = self.thresholds.min_quality - self.thresholds.quality_margin
+        codes = [(number, code) for number, image in enumerate(images) for code in image if code.quality >= poorest]
         passed: set[int] = set()
         queries = pack([code.value for _, code in codes])
-        for index in self.indexes:
+        for index in self.indexes if codes else ():
             near = search(index, queries, self.thresholds.screen_distance)
             if not len(near):
                 continue

@@ -13,7 +13,8 @@ class Thresholds:
     """Distances in bits, quality 0 to 100.
 
     screen_margin: how much further than `pdq_distance` a fast code may lie from an entry and still be looked at again:
-    more than the error of fast codes.
+    more than the error of fast codes.  quality_margin: how much poorer than `min_quality` a fast code may be and still be
+    looked up: more than qualities of a fast code and its evidence differ by. Poorer ones can match nothing.
     resemblance: pHash distance at which an image that PDQ has not found is tried once more with guesses at what was cut
     away from it; PDQ decides on these too. 0 to 11; below 0 it is never done.
     """
@@ -22,6 +23,7 @@ class Thresholds:
     phash_distance: int = 4
     min_quality: int = 50
     screen_margin: int = 10
+    quality_margin: int = 10
     resemblance: int = 8
 
     @property

@@ -84,6 +84,14 @@ def test_screening_reaches_further_and_names_transforms_once(matcher: Matcher) -
     assert matcher.screen([]) == ()
 
 
+def test_what_is_too_poor_to_match_is_not_looked_up(matcher: Matcher) -> None:
+    """Evidence is up to a few points better or worse than the fast code was; beyond that a search finds nothing."""
+    assert matcher.screen([Code(CODE, 40)]) == ("none",)
+    assert matcher.screen([Code(CODE, 39)]) == ()
+    images = [[Code(CODE, 39)], [Code(CODE, 39, "mirror"), Code(CODE, 100, "512")], [Code(CODE, 0)]]
+    assert matcher.screen_many(images) == [(), ("512",), ()]
+
+
 def test_screening_many_images_is_screening_each(matcher: Matcher) -> None:
     images = [
         [Code(CODE, 90, "mirror"), Code(OTHER, 90)],
