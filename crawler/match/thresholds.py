@@ -13,8 +13,9 @@ class Thresholds:
     """Distances in bits, quality 0 to 100.
 
     screen_margin: how much further than `pdq_distance` a fast code may lie from an entry and still be looked at again:
-    more than the error of fast codes.  quality_margin: how much poorer than `min_quality` a fast code may be and still be
-    looked up: more than qualities of a fast code and its evidence differ by. Poorer ones can match nothing.
+    more than the error of fast codes.
+    quality_margin: how much poorer than `min_quality` a fast code may be and still be looked up: more than a fast code
+    and its evidence differ by. Poorer ones can match nothing.
     resemblance: pHash distance at which an image that PDQ has not found is tried once more with guesses at what was cut
     away from it; PDQ decides on these too. 0 to 11; below 0 it is never done.
     """

@@ -78,7 +78,7 @@ def test_low_quality_is_not_evidence(matcher: Matcher) -> None:
 
 
 def test_screening_reaches_further_and_names_transforms_once(matcher: Matcher) -> None:
-    codes = [Code(off_by(CODE, 41), 0, "none"), Code(CODE, 0, "none"), Code(OTHER, 100, "512"), Code(CODE, 9, "mirror")]
+    codes = [Code(off_by(CODE, 41), 60), Code(CODE, 60), Code(OTHER, 100, "512"), Code(CODE, 45, "mirror")]
     assert matcher.screen(codes) == ("none", "mirror")
     assert matcher.screen([Code(off_by(off_by(CODE, 6), 48, 4), 100)]) == ()
     assert matcher.screen([]) == ()
