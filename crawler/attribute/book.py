@@ -149,7 +149,8 @@ def open_book(directory: Path | None, *, packaged: bool = True) -> AddressBook:
     hosters = _hosters(directory, packaged=packaged)
     registry = Registry(files)
     names = files.get("as-names")
-    systems = Systems(names if isinstance(names, Handles) else None, registry.system, hosters)
+    registered = registry.system if "aut-num" in files else None
+    systems = Systems(names if isinstance(names, Handles) else None, registered, hosters)
     return AddressBook(TableSet(tables, systems), registry, hosters, generation, domains)
 
 
