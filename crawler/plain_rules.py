@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from crawler.ranges import Address, Network, PrefixSet, Special, parse_address, special_range, subnet_of, unwrapped
+from crawler.ranges import (
+    SPECIAL_DATE,
+    Address,
+    Network,
+    PrefixSet,
+    Special,
+    parse_address,
+    special_range,
+    subnet_of,
+    unwrapped,
+)
 from crawler.records import Evidence, Rejected, ScopeVerdict
 from crawler.urls import parts
 
@@ -43,7 +53,7 @@ class PlainRules:
         address = unwrapped(given)
         special = special_range(address)
         if special is not None and not (self._allow_private and special.lab):
-            fact = Evidence(f"{special.name} range", "IANA special-purpose registry", None, str(special.network))
+            fact = Evidence(f"{special.name} range", special.source, SPECIAL_DATE, str(special.network))
             return ScopeVerdict(False, special.name, (fact,))
         excluded = self._excluded.around(address) or self._excluded.around(given)
         if excluded is not None:

@@ -26,6 +26,11 @@ class Special:
     network: Network
     lab: bool
 
+    @property
+    def source(self) -> str:
+        """Who says so."""
+        return "documentation of cloud providers" if self.name == "metadata" else "IANA special-purpose registry"
+
 
 _LAB_RANGES: Final = {
     "metadata": (
@@ -39,6 +44,9 @@ _LAB_RANGES: Final = {
     "documentation": "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20",
     "benchmarking": "198.18.0.0/15",
 }
+SPECIAL_DATE: Final = "2026-11-22"
+"""The day on which these ranges were last compared with their sources."""
+
 _NEVER: Final = {
     "unspecified": "0.0.0.0/8 ::/128",
     "multicast": "224.0.0.0/4 ff00::/8",

@@ -18,6 +18,7 @@ from crawler.attribute.hosters import FILE, NO_HOSTERS, Hosters, packaged_hoster
 from crawler.attribute.packed import PackedTable
 from crawler.attribute.registry import Registry
 from crawler.attribute.registry_file import Handles, Networks, open_registry_file
+from crawler.attribute.rows import TableInfo
 from crawler.attribute.said import LateEvidence
 from crawler.attribute.shelf import Entry, Generation, current
 from crawler.attribute.snapshot import NAMES, snapshot_bytes, snapshot_file
@@ -141,7 +142,7 @@ def open_book(directory: Path | None, *, packaged: bool = True) -> AddressBook:
         if entry.kind == ADDRESSES:
             tables.append(open_table(path, verify=False))
         elif entry.kind == SUFFIXES:
-            domains = DomainFinder(path)
+            domains = DomainFinder(path, TableInfo(entry.source, entry.date, entry.licence))
         else:
             files[entry.kind] = open_registry_file(path, entry.kind)
     if packaged:
@@ -149,7 +150,8 @@ def open_book(directory: Path | None, *, packaged: bool = True) -> AddressBook:
     hosters = _hosters(directory, packaged=packaged)
     registry = Registry(files)
     names = files.get("as-names")
-    systems = Systems(names if isinstance(names, Handles) else None, registry.system, hosters)
+    registered = registry.system if "aut-num" in files else None
+    systems = Systems(names if isinstance(names, Handles) else None, registered, hosters)
     return AddressBook(TableSet(tables, systems), registry, hosters, generation, domains)
 
 

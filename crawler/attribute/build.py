@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from crawler.attribute.builder import TableBuilder
 from crawler.attribute.container import Lazy, write_file
+from crawler.attribute.domain import LICENCE
 from crawler.attribute.formats import cdn, delegated, mmdb, routes, suffixes
 from crawler.attribute.formats.source import Source
 from crawler.attribute.registry_build import build_handles, build_networks
@@ -121,7 +122,7 @@ def _suffixes(job: _Job) -> list[Made]:
     found = suffixes.read(job.source)
     path = job.work / "suffixes.dat"
     path.write_text(found.text, "utf-8")
-    info = TableInfo("Public Suffix List", job.day(found.day), "MPL-2.0")
+    info = TableInfo("Public Suffix List", job.day(found.day), LICENCE)
     return [Made("public-suffixes", SUFFIXES, path, info, found.rules)]
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from crawler.attribute.domain import registered_domains
+from crawler.attribute.domain import DomainFinder, packaged_domains
 from crawler.records import AddressFacts, Attribution, Evidence
 from crawler.urls import parts
 
@@ -19,18 +19,22 @@ class Lookup(Protocol):
         ...
 
 
-def attribute(
-    url: str, address: str, table: Lookup, domains: Callable[[str], tuple[str, str]] = registered_domains
-) -> Attribution:
-    """Who is answerable for a canonical URL that was fetched from `address`. domains: as `DomainFinder`.
+def attribute(url: str, address: str, table: Lookup, domains: DomainFinder | None = None) -> Attribution:
+    """Who is answerable for a canonical URL that was fetched from `address`. domains: None for the packaged list.
 
     Raises InvalidInput when `url` is not canonical, ValueError when `address` is no IP address.
     """
     found = parts(url)
-    domain, icann_domain = (None, None) if found.is_address else domains(found.host)
     facts = table.lookup(address)
     # An attribution is stored as it is at this moment, so its evidence is made now.
-    return Attribution(domain, icann_domain, address, replace(facts, evidence=tuple(facts.evidence)))
+    evidence = tuple(facts.evidence)
+    domain, icann_domain = None, None
+    if not found.is_address:
+        finder = domains or packaged_domains()
+        domain, icann_domain = finder(found.host)
+        said = f"registered domain {domain}" + (f", in the registry {icann_domain}" if domain != icann_domain else "")
+        evidence = (*evidence, Evidence(said, finder.info.source, finder.info.date))
+    return Attribution(domain, icann_domain, address, replace(facts, evidence=evidence))
 
 
 def hoster_json(attribution: Attribution) -> dict[str, Any]:

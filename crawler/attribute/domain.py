@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import re
 from functools import cache, cached_property, lru_cache
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from crawler.attribute.rows import TableInfo
 
 if TYPE_CHECKING:
     from tldextract import TLDExtract
@@ -12,13 +17,22 @@ if TYPE_CHECKING:
 MAX_REMEMBERED: Final = 16_384
 
 
-class DomainFinder:
-    """path: a list that `formats/suffixes.py` checked; None for the one that tldextract ships."""
+LICENCE: Final = "MPL-2.0"
 
-    def __init__(self, path: Path | None = None) -> None:
+
+class DomainFinder:
+    """path: a list that `formats/suffixes.py` checked, of `info`; None for the one that tldextract ships."""
+
+    def __init__(self, path: Path | None = None, info: TableInfo | None = None) -> None:
+        self._info = info
         # Read at once: the file may be gone when it is first needed.
         self._rules = None if path is None else _Rules(path.read_text("utf-8"))
         self._found = lru_cache(MAX_REMEMBERED)(self._find)
+
+    @property
+    def info(self) -> TableInfo:
+        """Where the list comes from."""
+        return self._info or packaged_list()[0]
 
     def __call__(self, host: str) -> tuple[str, str]:
         """(registered domain, ICANN's registered domain) of a canonical DNS name; never call it with an address.
@@ -84,6 +98,17 @@ class _Rules:
 
 def _idna(label: str) -> str:
     return label if label.isascii() else f"xn--{label.lower().encode('punycode').decode('ascii')}"
+
+
+@cache
+def packaged_list() -> tuple[TableInfo, Path, int, int]:
+    """Where the list that tldextract ships comes from, its file, how many rules and bytes it has."""
+    path = Path(str(resources.files("tldextract").joinpath(".tld_set_snapshot")))
+    text = path.read_text("utf-8")
+    day = re.search(r"^// VERSION: (\d{4}-\d{2}-\d{2})", text, re.MULTILINE)
+    rules = sum(1 for line in text.splitlines() if line.strip() and not line.startswith("//"))
+    source = f"Public Suffix List in tldextract {importlib.metadata.version('tldextract')}"
+    return TableInfo(source, day[1] if day else "1970-01-01", LICENCE), path, rules, path.stat().st_size
 
 
 @cache

@@ -57,20 +57,27 @@ class Outcome:
 
 
 def load_files(
-    tables: Path, files: Sequence[Incoming], stated: Stated, *, now: datetime.datetime, all_or_none: bool = True
+    tables: Path,
+    files: Sequence[Incoming],
+    stated: Stated,
+    *,
+    now: datetime.datetime,
+    all_or_none: bool = True,
+    wait: bool = False,
 ) -> Outcome:
     """Load files into the tables of a home (its directory `tables`), in one step.
 
     all_or_none: a file that is refused keeps all others from being taken, and its error is raised; else they are taken
-    and the refused ones are told.
+    and the refused ones are told.  wait: for another load that is at work, instead of raising Unavailable.
     Raises AddressDataInvalid naming file, line and reason, HomeUnusable, Unavailable; the tables in use stay.
     """
     if not files:
         raise AddressDataInvalid("no file to load")
     fresh: dict[str, Entry] = {}
     refused: dict[str, AddressDataInvalid] = {}
-    before = current(tables)
-    with staging(tables) as place:
+    with staging(tables, wait=wait) as place:
+        # Not sooner: another load may just have put newer tables in use.
+        before = current(tables)
         for number, file in enumerate(files):
             try:
                 for entry in _load(place / str(number), file, stated, now):

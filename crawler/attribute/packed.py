@@ -170,7 +170,7 @@ class PackedTable:
 
     def _values(self, row: int) -> Values:
         country, asn, *others = self._flat[7 * row : 7 * row + 7]
-        as_name, network, holder, contact, cdn = (self._text(other) for other in others)
+        as_name, network, holder, contact, cdn = [self._text(other) if other else None for other in others]
         anycast = self._anycast is not None and bool(self._anycast[row])
         return Values(self._text(country), asn or None, as_name, network, holder, contact, cdn, anycast)
 

@@ -9,6 +9,9 @@ from ipaddress import IPv6Address
 from socket import inet_ntoa
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 NO_CDN: Final = "-"
 """Marks a range as no CDN's, against a wider one: Google's list holds its customers' machines too."""
 
@@ -122,6 +125,22 @@ def range_text(version: int, first: int, last: int) -> str:
     if size & (size - 1) == 0 and first & (size - 1) == 0:
         return f"{_address_text(version, first)}/{(33 if version == 4 else 129) - size.bit_length()}"
     return f"{_address_text(version, first)}-{_address_text(version, last)}"
+
+
+def range_texts(first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> list[str]:
+    """As `range_text`, of many IPv4 ranges."""
+    sizes = last - first + 1
+    lengths = 32 - np.log2(sizes).astype(np.int64)
+    texts = [f"{start}/{length}" for start, length in zip(_texts4(first), lengths.tolist(), strict=True)]
+    odd = np.flatnonzero((sizes & (sizes - 1)) | (first & (sizes - 1)))
+    for place, end in zip(odd.tolist(), _texts4(last[odd]), strict=True):
+        texts[place] = f"{texts[place].partition('/')[0]}-{end}"
+    return texts
+
+
+def _texts4(numbers: npt.NDArray[np.int64]) -> list[str]:
+    packed = numbers.astype(">u4").tobytes()
+    return [inet_ntoa(packed[place : place + 4]) for place in range(0, len(packed), 4)]
 
 
 def _address_text(version: int, number: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple, overload
+from typing import Final, overload
 
 from crawler.attribute.rows import NO_CDN, TableInfo, Values
 from crawler.attribute.systems import NO_SYSTEM, Systems
@@ -53,24 +53,12 @@ class LateEvidence(Sequence[Evidence]):
         return repr(self._all())
 
 
-class Joined(NamedTuple):
-    """One answer from several tables, wherever their ranges lie: for each fact the first table that has it."""
+def joined(said: Sequence[Values], systems: Systems) -> AddressFacts:
+    """One answer from several tables, wherever their ranges lie: for each fact the first table that has it.
 
-    country: str | None
-    asn: int | None
-    as_name: str | None
-    network: str | None
-    holder: str | None
-    abuse_contact: str | None
-    cdn: str | None
-    anycast: bool
-    hoster: str | None
-    hoster_country: str | None
-
-
-def joined(said: Sequence[Values], systems: Systems) -> Joined:
-    """said: in order of precedence. An AS name counts only with its own number; a mark against a CDN makes none."""
-    country = asn = network = holder = contact = cdn = None
+    said: in order of precedence. An AS name counts only with its own number; a mark against a CDN makes none.
+    """
+    country = asn = as_name = network = holder = contact = cdn = None
     anycast = False
     for each in said:
         if country is None and each.country and each.country not in NO_COUNTRY:
@@ -81,17 +69,14 @@ def joined(said: Sequence[Values], systems: Systems) -> Joined:
         contact = contact or each.abuse_contact
         cdn = cdn or each.cdn
         anycast = anycast or each.anycast
+    for each in said:
+        if as_name is None and each.as_name and each.asn == asn:
+            as_name = each.as_name
     system = NO_SYSTEM if asn is None else systems.get(asn)
-    as_name = next((each.as_name for each in said if each.as_name and each.asn == asn), None) or system.name
     brand, home = (system.hoster.name, system.hoster.country) if system.hoster else (None, None)
     front = None if cdn == NO_CDN else cdn
-    return Joined(country, asn, as_name, network, holder, contact, front, anycast, brand, home)
-
-
-def facts_of(prefix: str, found: Joined, evidence: Sequence[Evidence]) -> AddressFacts:
-    """What is said of an address. prefix: the smallest range around it that anything is said of."""
-    country, asn, as_name, network, holder, contact, cdn, anycast, hoster, home = found
-    return AddressFacts(country, prefix, asn, as_name, network, holder, contact, cdn, evidence, anycast, hoster, home)
+    as_name = as_name or system.name
+    return AddressFacts(country, None, asn, as_name, network, holder, contact, front, (), anycast, brand, home)
 
 
 def evidence_of(values: Values, info: TableInfo, prefix: str) -> list[Evidence]:

@@ -9,6 +9,7 @@ A process that has a generation open keeps its files, whatever comes after.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -26,7 +27,7 @@ LOADED: Final = "loaded"
 
 _CURRENT: Final = "current"
 _MANIFEST: Final = "manifest.json"
-_KEPT: Final = 2
+_NO_ROOM: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,11 @@ def current(tables: Path) -> Generation:
 
 
 @contextmanager
-def staging(tables: Path) -> Iterator[Path]:
+def staging(tables: Path, *, wait: bool = False) -> Iterator[Path]:
     """A directory for the tables of one load, which is removed at the end; one load at a time.
 
-    Raises Unavailable while another load is at work, HomeUnusable when the directory cannot be written.
+    wait: for a load that is at work, instead of raising Unavailable.
+    Raises HomeUnusable when the directory cannot be written, also by what stands in the block.
     """
     loaded = tables / LOADED
     try:
@@ -91,19 +93,51 @@ def staging(tables: Path) -> Iterator[Path]:
         raise HomeUnusable(f"{loaded}: cannot hold tables: {error.strerror}; mend it") from error
     try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
             raise Unavailable(f"{loaded}: tables are being loaded by another command; wait for it") from error
-        for stale in loaded.glob("incoming-*"):
-            shutil.rmtree(stale, ignore_errors=True)
+        _clear(loaded)
         place = loaded / f"incoming-{os.getpid()}"
-        place.mkdir(mode=0o700)
         try:
+            place.mkdir(mode=0o700)
             yield place
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            raise HomeUnusable(f"{loaded}: cannot hold the tables: {error.strerror}; make room or mend it") from error
         finally:
             shutil.rmtree(place, ignore_errors=True)
     finally:
         os.close(lock)
+
+
+def _clear(loaded: Path) -> None:
+    """Remove what loads left that were killed: half-made tables, links and generations that were never in use."""
+    for stale in loaded.glob("incoming-*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    for link in loaded.glob(f".{_CURRENT}-*"):
+        link.unlink(missing_ok=True)
+    if (loaded / _CURRENT).is_symlink():
+        used = _number((loaded / _CURRENT).readlink())
+        for made in loaded.glob("gen-*"):
+            if _number(made) > used:
+                shutil.rmtree(made, ignore_errors=True)
+
+
+def _number(generation: Path) -> int:
+    """Of a generation's directory; 0 for anything else."""
+    number = generation.name.removeprefix("gen-")
+    return int(number) if number.isdecimal() else 0
+
+
+def _to_disk(*paths: Path) -> None:
+    """Have the disk keep files and directories before anything says that they are there."""
+    for path in paths:
+        opened = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def swap(tables: Path, place: Path, fresh: Iterable[Entry]) -> Generation:
@@ -116,7 +150,7 @@ def swap(tables: Path, place: Path, fresh: Iterable[Entry]) -> Generation:
     before = current(tables)
     loaded = tables / LOADED
     entries = dict(before.entries)
-    number = max((int(path.name[4:]) for path in loaded.glob("gen-*") if path.name[4:].isdecimal()), default=0) + 1
+    number = max(map(_number, loaded.glob("gen-*")), default=0) + 1
     made = loaded / f"gen-{number:06d}"
     try:
         made.mkdir(mode=0o700)
@@ -130,12 +164,16 @@ def swap(tables: Path, place: Path, fresh: Iterable[Entry]) -> Generation:
         entries.update(replaced)
         manifest = {"entries": {name: asdict(entry) for name, entry in sorted(entries.items())}}
         (made / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+        _to_disk(*(made / replaced[entry.name].file for entry in staged), made / _MANIFEST, made)
         link = loaded / f".{_CURRENT}-{os.getpid()}"
         link.unlink(missing_ok=True)
         link.symlink_to(made.name)
         link.replace(loaded / _CURRENT)
+        _to_disk(loaded)
     except OSError as error:
         raise HomeUnusable(f"{loaded}: cannot hold the tables: {error.strerror}; make room or mend it") from error
-    for old in sorted(loaded.glob("gen-*"))[:-_KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+    kept = (made.name, before.directory.name if before.directory else "")
+    for old in loaded.glob("gen-*"):
+        if old.name not in kept:
+            shutil.rmtree(old, ignore_errors=True)
     return Generation(made, entries)

@@ -11,6 +11,7 @@ from typing import Final
 
 from crawler.attribute.book import SNAPSHOT, AddressBook
 from crawler.attribute.build import SUFFIXES
+from crawler.attribute.domain import packaged_list
 from crawler.attribute.packed import PackedTable
 from crawler.attribute.rows import TableInfo
 
@@ -89,6 +90,9 @@ def _rows(book: AddressBook) -> Iterator[tuple[str, str, str, TableInfo, int, in
         if entry.kind == SUFFIXES and book.generation.directory is not None:
             info = TableInfo(entry.source, entry.date, entry.licence)
             yield entry.name, "suffixes", str(book.generation.directory / entry.file), info, entry.rows, entry.bytes
+            return
+    info, path, rules, size = packaged_list()
+    yield "public-suffixes", "suffixes", str(path), info, rules, size
 
 
 def _name(table: PackedTable) -> str:

@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from crawler.attribute.merged import Merged4, Merged6
 from crawler.attribute.packed import PackedTable, pack
-from crawler.attribute.rows import range_text
-from crawler.attribute.said import NO_COUNTRY, Joined, LateEvidence, evidence_of, facts_of, joined
+from crawler.attribute.rows import range_text, range_texts
+from crawler.attribute.said import NO_COUNTRY, LateEvidence, evidence_of, joined
 from crawler.attribute.systems import Systems
 from crawler.attribute.text_table import read_text_table
 from crawler.errors import AddressDataInvalid
@@ -32,6 +32,9 @@ MAX_REMEMBERED: Final = 100_000
 
 _MAY_EMBED: Final = frozenset((0, 0x0064, 0x2002))
 """Upper 16 bits of the IPv6 addresses that may embed IPv4."""
+
+_NOWHERE: Final = 2**32
+"""Behind the last IPv4 address."""
 
 NOTHING: Final = AddressFacts()
 
@@ -56,7 +59,7 @@ class TableSet:
         self.systems = systems or Systems()
         self._remembered4: dict[int, AddressFacts] = {}
         self._remembered6: dict[int, AddressFacts] = {}
-        self._joined: dict[tuple[int, ...], Joined] = {}
+        self._joined: dict[tuple[int, ...], AddressFacts] = {}
 
     def lookup(self, address: str) -> AddressFacts:
         """The facts on an IP address in its usual text; addresses that embed IPv4 are looked up as that.
@@ -122,21 +125,24 @@ class TableSet:
 
     def _facts4(self, numbers: npt.NDArray[np.uint32]) -> list[AddressFacts]:
         """As `_facts`, of ascending IPv4 addresses, a table at a time."""
-        first, last = np.zeros(len(numbers), np.int64), np.full(len(numbers), 2**32, np.int64)
+        if not self.tables:
+            return [NOTHING] * len(numbers)
+        first, last = np.zeros(len(numbers), np.int64), np.full(len(numbers), _NOWHERE, np.int64)
         columns = []
         for table in self.tables:
             named, starts, ends = table.around4(numbers)
             columns.append(named.tolist())
             smaller = (named > 0) & (ends - starts < last - first)
             first[smaller], last[smaller] = starts[smaller], ends[smaller]
-        made = []
-        for number, start, end, *rows in zip(numbers.tolist(), first.tolist(), last.tolist(), *columns, strict=True):
-            if end == 2**32:
-                made.append(NOTHING)
-                continue
-            late = LateEvidence(self._evidence, 4, number)
-            made.append(facts_of(range_text(4, start, end), self._joined_of(tuple(rows)), late))
-        return made
+        rows = list(zip(*columns, strict=True))
+        # Most pieces of a large batch differ in nothing but where they are.
+        kinds = {each: self._joined_of(each) for each in set(rows)}
+        places = zip(rows, range_texts(first, last), numbers.tolist(), (last < _NOWHERE).tolist(), strict=True)
+        evidence = self._evidence
+        return [
+            kinds[row].at(prefix, LateEvidence(evidence, 4, number)) if known else NOTHING
+            for row, prefix, number, known in places
+        ]
 
     def columns(self, numbers: npt.NDArray[np.uint32]) -> Columns:
         """What scope is judged by, of many IPv4 addresses at once; they have to be ascending. Decides as `lookup`."""
@@ -185,7 +191,7 @@ class TableSet:
         if smallest is None:
             return NOTHING
         late = LateEvidence(self._evidence, version, number)
-        return facts_of(range_text(version, *smallest), self._joined_of(tuple(rows)), late)
+        return self._joined_of(tuple(rows)).at(range_text(version, *smallest), late)
 
     def _around(self, version: int, number: int) -> Iterator[tuple[PackedTable, int, int]]:
         """Per table: the segment around an address, and the range that has it, 0 for none."""
@@ -193,7 +199,7 @@ class TableSet:
             segment = table.segment(version, number)
             yield table, segment, table.row(version, segment)
 
-    def _joined_of(self, rows: tuple[int, ...]) -> Joined:
+    def _joined_of(self, rows: tuple[int, ...]) -> AddressFacts:
         """rows: of `facts`, per table, 0 for none. Many ranges of one AS differ in nothing but where they are."""
         found = self._joined.get(rows)
         if found is None:

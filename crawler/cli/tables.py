@@ -34,7 +34,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
 
 def _is_short_word(cell: str) -> bool:
     """Whether a cell is a number, a day or a range of addresses, which nobody could copy from two lines."""
-    return " " not in cell and len(cell) <= _WHOLE
+    return " " not in cell and "://" not in cell and cell[:1] != "/" and len(cell) <= _WHOLE
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Final
@@ -25,6 +26,7 @@ from crawler.records import Rejected
 _MAX_CHAIN: Final = 16
 _MAX_ADDRESSES: Final = 32
 _MAX_POINTERS: Final = 8
+_ADDRESS: Final = (pycares.ARecordData, pycares.AAAARecordData)
 _NAME: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\Z")
 _LITERAL: Final = re.compile(r":|[0-9]\]?\Z")
 """What no name has that is not also tried as an address: parsing every name as one costs as much as the cache."""
@@ -140,7 +142,8 @@ class Resolver:
         if task is None:
             task = asyncio.create_task(self._ask(name))
             self._asked[name] = task
-            task.add_done_callback(lambda _: self._asked.pop(name, None))
+            # Called with the task, which `pop` then takes as its default.
+            task.add_done_callback(partial(self._asked.pop, name))
         return await asyncio.shield(task)
 
     async def reverse(self, address: str) -> tuple[str, ...] | Rejected:
@@ -179,14 +182,18 @@ class Resolver:
     async def _ask(self, name: str) -> Resolved | Rejected:
         async with self._slots:
             # Both are on their way before the first is waited for; a task more for each would cost as much as reading.
-            questions = [self._dns.query_dns(name, "A"), self._dns.query_dns(name, "AAAA")]
+            questions = (self._dns.query_dns(name, "A"), self._dns.query_dns(name, "AAAA"))
+            found: list[Resolved] = []
+            reasons: set[str] = set()
             try:
-                answers = [await _answer(question) for question in questions]
+                for question in questions:
+                    try:
+                        found.append(_read(name, await question))
+                    except aiodns.error.DNSError as error:
+                        reasons.add(_REASONS.get(error.args[0], "dns-servfail"))
             finally:
                 for question in questions:
                     question.cancel()
-        found = [_read(name, answer) for answer in answers if not isinstance(answer, str)]
-        reasons = {answer for answer in answers if isinstance(answer, str)}
         result = self._joined(found, reasons)
         await self._cache.put(name, result, self._keep_for(result))
         return result
@@ -211,14 +218,6 @@ class Resolver:
         return self._times.negative if result.reason in LASTING else self._times.trouble
 
 
-async def _answer(question: asyncio.Future[pycares.DNSResult]) -> pycares.DNSResult | str:
-    """The answer to a question, or the reason why there is none."""
-    try:
-        return await question
-    except aiodns.error.DNSError as error:
-        return _REASONS.get(error.args[0], "dns-servfail")
-
-
 async def _close_later(dns: aiodns.DNSResolver, seconds: float) -> None:
     try:
         await asyncio.sleep(seconds)
@@ -232,7 +231,7 @@ def _read(name: str, answer: pycares.DNSResult) -> Resolved:
     records: dict[str, list[tuple[str, float]]] = {}
     for each in answer.answer:
         owner, data = _plain(each.name), each.data
-        if isinstance(data, pycares.ARecordData | pycares.AAAARecordData):
+        if isinstance(data, _ADDRESS):
             records.setdefault(owner, []).append((data.addr, float(each.ttl)))
         elif isinstance(data, pycares.CNAMERecordData):
             aliases[owner] = (_plain(data.cname), float(each.ttl))

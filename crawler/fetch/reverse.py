@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import aiodns
 
+from crawler.fetch.resolver import nameserver_text
 from crawler.ranges import special_range, unwrapped
 
 _MAX_NAME: Final = 253
@@ -24,12 +25,13 @@ class ReverseNames:
 
     nameservers: "192.0.2.53:53"; empty: the system's.  seconds: for all addresses of one question together.
     special: ask for private and other special addresses too, which only a lab has names for.
+    Raises OptionInvalid when a nameserver is no address.
     """
 
     def __init__(self, nameservers: Sequence[str] = (), *, seconds: float = 2.0, special: bool = False) -> None:
         self._dns = aiodns.DNSResolver(loop=asyncio.get_running_loop(), timeout=seconds / 2, tries=1)
         if nameservers:
-            self._dns.nameservers = list(nameservers)
+            self._dns.nameservers = [nameserver_text(each) for each in nameservers]
         self._seconds = seconds
         self._special = special
         self._known: dict[str, tuple[str | None, float]] = {}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,43 @@ class AddressFacts:
     hoster: str | None = None
     hoster_country: str | None = None
     sponsor: str | None = None
+
+    def at(self, prefix: str, evidence: Sequence[Evidence]) -> AddressFacts:
+        """The same of another range, on other evidence. Much quicker than `replace`, for batches of attributions."""
+        made: AddressFacts = _new(AddressFacts)
+        _country(made, self.country)
+        _prefix(made, prefix)
+        _asn(made, self.asn)
+        _as_name(made, self.as_name)
+        _network(made, self.network)
+        _holder(made, self.holder)
+        _abuse_contact(made, self.abuse_contact)
+        _cdn(made, self.cdn)
+        _evidence(made, evidence)
+        _anycast(made, self.anycast)
+        _hoster(made, self.hoster)
+        _hoster_country(made, self.hoster_country)
+        _sponsor(made, self.sponsor)
+        return made
+
+
+_new: Final = object.__new__
+# The slots' own setters: a frozen dataclass sets its fields in another way, which takes twice the time.
+(
+    _country,
+    _prefix,
+    _asn,
+    _as_name,
+    _network,
+    _holder,
+    _abuse_contact,
+    _cdn,
+    _evidence,
+    _anycast,
+    _hoster,
+    _hoster_country,
+    _sponsor,
+) = (getattr(AddressFacts, each.name).__set__ for each in fields(AddressFacts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ def attribute_target(
     with ExitStack() as stack:
         db = stack.enter_context(open_store(home)) if home.database.exists() else None
         neighbours = domains_at(db, address, most=COHOSTED) if db else ((), 0)
-        moment = (*of_moment(names, address, day), *_cohosted(db, address, day))
+        resolved = () if target.is_address else (_resolved(target.host, addresses, day),)
+        moment = (*resolved, *of_moment(names, address, day), *_cohosted(db, address, day))
     facts = replace(found.facts, evidence=(*found.facts.evidence, *moment))
     found = replace(found, facts=facts)
     return {
@@ -64,6 +65,10 @@ def attribute_target(
         "reverse_dns": names.get(address),
         "cohosted": {"domains": list(neighbours[0]), "total": neighbours[1]},
     }
+
+
+def _resolved(host: str, addresses: Sequence[str], day: str) -> Evidence:
+    return Evidence(f"{host} resolves to {', '.join(addresses)}", "DNS", day)
 
 
 def _countries(evidence: Sequence[Evidence]) -> list[dict[str, str | None]]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import fcntl
+import os
+import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from crawler.attribute.book import home_book
 from crawler.attribute.load import Incoming, Outcome, Stated, load_files
@@ -18,6 +22,8 @@ from crawler.service.actors import require
 from crawler.service.fetch_data import SOURCES, Fetched, download
 from crawler.service.session import Session
 from crawler.store import audit
+
+_FETCHED: Final = ".fetched-"
 
 
 def data_status(home: Home, *, today: datetime.date) -> dict[str, Any]:
@@ -55,14 +61,36 @@ def update(at: Session, addresses: Sequence[str], stated: Stated) -> dict[str, A
     require(at.db, at.actor, "data.update")
     tables = _tables(at)
     tables.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=tables, prefix=".fetched-") as place:
+    with _fetching(tables) as place:
         fetched = download(addresses or SOURCES, Path(place))
         refused = {each.shown: each.problem for each in fetched if each.problem}
         files = [Incoming(each.path, each.shown) for each in fetched if not each.problem]
         if not files:
             raise Unavailable(_no_network(fetched))
-        outcome = load_files(tables, files, stated, now=_now(), all_or_none=False)
+        outcome = load_files(tables, files, stated, now=_now(), all_or_none=False, wait=True)
     return _recorded(at, "data.update", outcome, refused)
+
+
+@contextmanager
+def _fetching(tables: Path) -> Iterator[str]:
+    """A directory for what is fetched. What an update left that was killed is removed; one that is at work holds a lock
+    on its own."""
+    for left in tables.glob(f"{_FETCHED}*"):
+        with suppress(OSError), _locked(left):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=tables, prefix=_FETCHED) as place, _locked(Path(place)):
+        yield place
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Raises OSError when somebody else has the lock."""
+    opened = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(opened)
 
 
 def _tables(at: Session) -> Path:

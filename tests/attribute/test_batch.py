@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from socket import inet_ntoa
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crawler.attribute import tables as module
 from crawler.attribute.book import AddressBook, Attributor, open_book
 from crawler.attribute.chain import attribute
 from crawler.attribute.load import Incoming, Stated, load_files
+from crawler.attribute.rows import range_text, range_texts
 from crawler.attribute.said import LateEvidence
 from crawler.records import AddressFacts, Evidence
 from tests.attribute.excerpts import write
@@ -92,11 +96,37 @@ def test_a_batch_larger_than_what_is_remembered(book: AddressBook, monkeypatch: 
         assert len(fresh._joined) <= 20
 
 
+@pytest.mark.parametrize("known", [{}, {"country": "NL", "asn": 64496, "cdn": "Lichtsnel", "anycast": True}])
+def test_the_facts_of_a_kind_of_address_are_put_in_their_place(known: dict[str, Any]) -> None:
+    names = {each.name for each in fields(AddressFacts)} - {"prefix", "evidence"}
+    kind = AddressFacts(**{name: f"its {name}" for name in names} | known)
+    evidence = (Evidence("country NL", "of the test"),)
+    assert kind.at("192.0.2.0/24", evidence) == replace(kind, prefix="192.0.2.0/24", evidence=evidence)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 32), st.booleans())))
+def test_ranges_are_written_in_bulk_as_one_by_one(cases: list[tuple[int, int, bool]]) -> None:
+    ranges = [(start >> size << size if whole else start, size) for start, size, whole in cases]
+    ranges = [(first, min(first + (1 << size) - 1, 2**32 - 1)) for first, size in ranges]
+    columns = np.array(ranges, dtype=np.int64).reshape(-1, 2).T
+    assert range_texts(*columns) == [range_text(4, first, last) for first, last in ranges]
+
+
 def test_an_attribution_holds_its_evidence_itself_so_that_it_can_be_stored(book: AddressBook) -> None:
     found = attribute("http://45.9.1.129/a", "45.9.1.129", Attributor(book), book.domains)
     stored = json.loads(json.dumps(asdict(found.facts)))
     assert [each["fact"] for each in stored["evidence"]] == [each.fact for each in book_facts(book).evidence]
     assert len(stored["evidence"]) > 5
+
+
+def test_a_registered_domain_is_a_fact_with_source_and_date(book: AddressBook) -> None:
+    found = attribute("http://a.b.polderpages.nl/a", "45.9.1.129", Attributor(book), book.domains)
+    said = "registered domain b.polderpages.nl, in the registry polderpages.nl"
+    assert found.facts.evidence[-1] == Evidence(said, "Public Suffix List", "2026-06-16")
+    packaged = attribute("http://a.example.nl/", "45.9.1.129", Attributor(book)).facts.evidence[-1]
+    assert packaged.fact == "registered domain example.nl"
+    assert packaged.source.startswith("Public Suffix List in tldextract ")
+    assert (packaged.date or "") > "2025-01-01"
 
 
 def book_facts(book: AddressBook) -> AddressFacts:

@@ -92,7 +92,7 @@ def test_a_bad_file_is_one_line_and_changes_nothing(run: Run, tmp_path: Path) ->
     assert ran.err == (
         f"vangnet: {bad}: line 2: is not 'origin<TAB>prefix<TAB>peers'; it is cut off or another format\n"
     )
-    assert run("data", "status", "--json").document()["tables"] == []
+    assert [row["kind"] for row in run("data", "status", "--json").document()["tables"]] == ["suffixes"]
     assert run("data", "load", tmp_path / "absent").err.endswith("cannot be read: No such file or directory\n")
     assert run("data", "load").code == 2
     assert run("data", "load", bad, "--as", "nonsense").code == 2

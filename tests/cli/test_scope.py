@@ -175,11 +175,18 @@ def test_attribution(run: Run, nameserver: int) -> None:
         "abuse_contact": "abuse@polder.example",
         "country": "NL",
     }
-    assert {each["source"] for each in evidence} == {"hosters of the test"}
+    *by_tables, domain, resolved = evidence
+    assert {each["source"] for each in by_tables} == {"hosters of the test"}
+    assert (domain["fact"], domain["source"][:18]) == ("registered domain polder.example", "Public Suffix List")
+    assert (resolved["fact"], resolved["source"]) == ("polder.example resolves to 127.10.0.1", "DNS")
+    assert all(each["date"] for each in evidence)
     cdn = run("attribute", "127.20.0.1", "--json").document()
     assert cdn["cdn"] == {"name": "Lichtsnel", "origin": "unknown"}
     shown = run("attribute", "127.20.0.1")
     assert "Lichtsnel, origin unknown" in shown.out
+    for target in ("127.20.0.1", "polder.example"):
+        wrong = run("attribute", target, "--nameserver", "nonsense")
+        assert (wrong.code, wrong.err.startswith("vangnet: nameserver 'nonsense' is no address")) == (2, True)
     gone = run("attribute", "absent.example", *nameservers)
     assert (gone.code, gone.out) == (3, "")
     assert gone.err == "vangnet: absent.example has no address now (dns-nxdomain); give the address that it had\n"
@@ -210,7 +217,9 @@ def test_mistakes_in_files_are_one_line(run: Run, campaign: Path, tmp_path: Path
 
 def test_the_status_of_the_data(run: Run) -> None:
     found = run("data", "status", "--json").document()
-    (row,) = found["tables"]
+    row, suffixes = found["tables"]
+    assert (suffixes["name"], suffixes["bytes"] > 100_000, suffixes["ranges"] > 5_000) == ("public-suffixes", True, True)
+    assert suffixes["age_days"] > 0
     assert (row["name"], row["source"], row["date"], row["bytes"] > 0) == (
         "lab",
         "hosters of the test",
@@ -225,4 +234,4 @@ def test_without_tables_a_warning_says_so(run: Run, tmp_path: Path) -> None:
     (tmp_path / "home" / "tables" / "lab.tbl").unlink()
     ran = run("data", "status", "--json")
     assert "warning: no address table in" in ran.err
-    assert ran.document()["tables"] == []
+    assert [row["kind"] for row in ran.document()["tables"]] == ["suffixes"]

@@ -55,8 +55,6 @@ def read(source: Source, builder: TableBuilder) -> tuple[str, TableInfo]:
                 builder.add(network.version, int(network.network_address), int(network.broadcast_address), values)
     except (maxminddb.InvalidDatabaseError, ValueError, OverflowError, UnicodeError, RecursionError) as error:
         raise source.wrong(f"is a damaged MaxMind database ({clean(str(error), 120)}); fetch it again") from error
-    except OSError as error:
-        raise AddressDataInvalid(f"{source.name}: cannot be read: {error.strerror or error}") from error
     if not said:
         raise source.wrong(f"is a MaxMind database of type {kind!r} without countries or AS numbers")
     name = "asn" if "asn" in kind.lower() and "country" not in kind.lower() else "geo"

@@ -66,7 +66,9 @@ def read_names(source: Source) -> dict[int, tuple[str, str | None]]:
         found = AS_NAME.fullmatch(_text(raw).strip())
         if found is None or not int(found[1]) < 2**32:
             raise source.wrong("is not 'NUMBER NAME, COUNTRY'; it is cut off or another format")
-        names[int(found[1])] = (clean(found[2], 120), found[3])
+        # "-Reserved AS-", "--No Registry Entry--": nobody's name.
+        if not found[2].startswith("-"):
+            names[int(found[1])] = (clean(found[2], 120), found[3])
     if not names:
         raise source.wrong("holds no name")
     return names
