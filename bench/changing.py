@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
+from subprocess import Popen
 from tempfile import TemporaryDirectory
 
 from bench.processes import Account
@@ -63,7 +64,7 @@ def values(first: int, last: int) -> Iterator[Entry]:
 
 @dataclass(slots=True)
 class Crawl:
-    """A crawl that goes on. logs: of its workers.  account: of recorder and workers.
+    """A crawl that goes on. logs: of its workers.  processes, account: of recorder and workers.
 
     took, spent: what was measured, in seconds of the clock, and of processor time of all three with what they crawl.
     """
@@ -71,6 +72,7 @@ class Crawl:
     db: Database
     ours: Product
     logs: tuple[Path, ...]
+    processes: tuple[Popen[str], ...]
     account: Account
     took: dict[str, list[float]] = field(default_factory=dict)
     spent: dict[str, list[float]] = field(default_factory=dict)
@@ -89,11 +91,22 @@ class Crawl:
 
     def _measure(self, what: str, over: Callable[[], object]) -> None:
         start, used = time.monotonic(), sum(self.account.spent().values())
-        until(over, what)
+        self.until(over, what)
         self.took.setdefault(what, []).append(time.monotonic() - start)
         self.spent.setdefault(what, []).append(sum(self.account.spent().values()) - used)
         progress(f"{what}: {self.took[what][-1]:.2f} s, {self.spent[what][-1]:.2f} s of processor time")
         time.sleep(1.0)  # what else that brings on its way should not be taken for an answer to the next act
+
+    def until(self, true: Callable[[], object], what: str) -> None:
+        """Wait for it, while everybody is there and the run goes on."""
+        deadline = time.monotonic() + PATIENCE
+        while not true():
+            ended = [process.args for process in self.processes if process.poll() is not None]
+            if ended or time.monotonic() > deadline:
+                why = f"ended: {ended}" if ended else f"the run: {self.ours.look('changing')}"
+                said = [log.read_text()[-1_000:] for log in self.ours.home.root.parent.glob("*.log")]
+                raise SystemExit("\n".join([f"waited in vain for: {what}; {why}", *said]))
+            time.sleep(0.05)
 
     def imported(self, first: int, last: int) -> None:
         """The next version of the list, by one person; it waits."""
@@ -136,14 +149,6 @@ def said(log: Path, sign: str) -> int:
     return log.read_text().count(sign)
 
 
-def until(true: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        if time.monotonic() > deadline:
-            raise SystemExit(f"waited in vain for: {what}")
-        time.sleep(0.05)
-
-
 @contextmanager
 def crawling(root: Path) -> Iterator[Crawl]:
     """Two workers at work on one short list."""
@@ -153,23 +158,24 @@ def crawling(root: Path) -> Iterator[Crawl]:
         short = root / "short.txt"
         short.write_text(f"sha256 {sha256(b'short').hexdigest()}\n")
         ours.run("hashes", "import", str(short), "--list", "short")
-        pages = [f"http://{addresses(1)[0]}:{port}/p/{number}" for number in range(3_000)]
+        # An hour and a half at this rate: there is work to the end.
+        pages = [f"http://{addresses(1)[0]}:{port}/p/{number}" for number in range(20_000)]
         ours.campaign("changing", pages, rate=40)
         ours.run("campaign", "start", "changing")
         logs = tuple(root / f"worker-{number}.log" for number in range(2))
-        pids = [stack.enter_context(logged(ours, "recorder", root / "recorder.log"))]
-        pids += [stack.enter_context(logged(ours, "worker", log)) for log in logs]
+        started = [stack.enter_context(logged(ours, "recorder", root / "recorder.log"))]
+        started += [stack.enter_context(logged(ours, "worker", log)) for log in logs]
         with open_store(ours.home) as db:
-            crawl = Crawl(db, ours, logs, Account(pids))
-            until(lambda: all("serving a run" in log.read_text() for log in logs), "both workers")
+            crawl = Crawl(db, ours, logs, tuple(started), Account(process.pid for process in started))
+            crawl.until(lambda: all("serving a run" in log.read_text() for log in logs), "both workers")
             yield crawl
 
 
 @contextmanager
-def logged(ours: Product, command: str, log: Path) -> Iterator[int]:
-    """A process of the product whose stderr is a file; its id."""
+def logged(ours: Product, command: str, log: Path) -> Iterator[Popen[str]]:
+    """A process of the product whose stderr is a file."""
     with log.open("w") as file, stopped(ours.start(command, log=file)) as process:
-        yield process.pid
+        yield process
 
 
 def run(quick: bool) -> Result:

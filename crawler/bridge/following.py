@@ -11,13 +11,16 @@ import structlog
 
 from crawler.bus.control import RunControl
 from crawler.bus.lists import ListFeed, Published, Unread
-from crawler.errors import NotAuthorised
+from crawler.errors import NotAuthorised, SandboxUnavailable
 from crawler.sandbox.generations import Generations
 from crawler.sandbox.protocol import Update
 from crawler.sandbox.settings import SandboxSettings
 
 PATIENCE = 60.0
 """Seconds for which a state that this worker cannot open is waited out: its recorder lets it in a moment later."""
+
+TRIES, AGAIN = 3, 10.0
+"""Starts of a sandbox on a new index file before the worker gives up, and seconds between them."""
 
 _log = structlog.get_logger()
 _FIRST = b"0-0"
@@ -37,6 +40,8 @@ class Follower:
     _latest: Published | None = None
     _unread_since: float | None = None
     _renewing: asyncio.Task[None] | None = None
+    _failed: int = 0
+    _renew_at: float = 0.0
 
     async def begin(self, control: RunControl) -> Generations:
         """The sandbox of a run, in the state in which the lists are now.
@@ -51,7 +56,8 @@ class Follower:
         """Bring a sandbox up to date; whether it is, so that images may be fetched for it.
 
         Another index file is gone over to beside the work; until that is done, what is masked is masked in the old one.
-        Raises as `begin` does; NotAuthorised when the state of the lists stays closed to this worker.
+        Raises as `begin` does, SandboxUnavailable when that fails again and again; NotAuthorised when the state of the
+        lists stays closed to this worker.
         """
         current = await self._look(control)
         update = self._update(sandbox.index)
@@ -60,12 +66,25 @@ class Follower:
             _log.info("the hash lists changed", run=str(control.run), state=update.number)
         if self._renewing is not None and self._renewing.done():
             task, self._renewing = self._renewing, None
-            task.result()
-            _log.info("a new index is in use", run=str(control.run), state=sandbox.number)
-        if control.index != sandbox.index and self._renewing is None:
+            self._gone_over(task, control, sandbox)
+        if control.index != sandbox.index and self._renewing is None and monotonic() >= self._renew_at:
             work = sandbox.renew(await self.settings(control), self._update(control.index))
             self._renewing = asyncio.create_task(work)
         return current
+
+    def _gone_over(self, task: asyncio.Task[None], control: RunControl, sandbox: Generations) -> None:
+        """A start that failed on a busy machine is tried again: the present generation goes on meanwhile."""
+        try:
+            task.result()
+        except SandboxUnavailable as error:
+            self._failed += 1
+            if self._failed == TRIES:
+                raise
+            self._renew_at = monotonic() + AGAIN
+            _log.error("the new index cannot be used yet; trying again", run=str(control.run), error=str(error))
+            return
+        self._failed = 0
+        _log.info("a new index is in use", run=str(control.run), state=sandbox.number)
 
     async def close(self) -> None:
         """Let go of a generation that is not ready yet."""

@@ -10,9 +10,10 @@ What counts is the served version of a list: one that waits for a second person 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from asyncio import FIRST_COMPLETED
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Any
 
 import structlog
 
@@ -45,7 +46,8 @@ class _Kept:
     stamp: of what was sent last.  workers: who can read that.  file: the index file, as it was when it was read.
     building: the file that will replace it.  built: that one's sha256, until it is sent.  before: the file that was
     replaced last.  build_at: monotonic time from which on one is built, None when none is wanted.  preparing, prepared:
-    files that may be wanted one day.  empty: no list that counts could raise a hit.
+    files that may be wanted one day.  prepare_at: monotonic time before which none is made.  empty: no list that counts
+    could raise a hit.
     """
 
     campaign: str
@@ -60,6 +62,7 @@ class _Kept:
     build_at: float | None = None
     preparing: asyncio.Task[None] | None = None
     prepared: set[object] = field(default_factory=set)
+    prepare_at: float = 0.0
     empty: bool = False
 
 
@@ -77,6 +80,7 @@ class ListKeeper:
     async def run(self, stop: asyncio.Event) -> None:
         """Keep the runs up to date until `stop` is set. What goes wrong is tried again, and keeps nobody from
         recording. Of several recorders of one home, one does so."""
+        stopped = asyncio.create_task(stop.wait())
         with (self.db.home.root / "lists.lock").open("w") as lock:
             while not stop.is_set():
                 try:
@@ -84,12 +88,15 @@ class ListKeeper:
                         await self.step()
                 except VangnetError as error:
                     _log.warning("telling workers of the hash lists delayed", error=str(error))
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), _PERIOD)
-        for kept in self._kept.values():
-            for task in (kept.building, kept.preparing):
-                if task is not None:
-                    task.cancel()
+                # A file that is ready is sent at once.
+                await asyncio.wait({stopped, *self._working()}, timeout=_PERIOD, return_when=FIRST_COMPLETED)
+        for task in (stopped, *self._working()):
+            task.cancel()
+
+    def _working(self) -> list[asyncio.Task[Any]]:
+        """What is being built."""
+        tasks = (task for kept in self._kept.values() for task in (kept.building, kept.preparing))
+        return [task for task in tasks if task is not None and not task.done()]
 
     async def step(self) -> None:
         """Bring all active runs of this recorder up to date."""
@@ -162,13 +169,18 @@ class ListKeeper:
         if kept.preparing is not None and not kept.preparing.done():
             return
         if kept.preparing is not None and kept.preparing.exception() is not None:
-            _log.warning("no index could be prepared", error=str(kept.preparing.exception()))
+            error = str(kept.preparing.exception())
+            _log.warning("no index could be prepared; trying again", error=error, after=_AGAIN)
+            kept.prepared.clear()
+            kept.prepare_at = monotonic() + _AGAIN
         kept.preparing = None
         if kept.building is not None:
             return
         if kept.build_at is not None:
             if monotonic() >= kept.build_at:
                 kept.building = asyncio.create_task(asyncio.to_thread(differences.rebuilt, self.db.home, kept.names))
+            return
+        if monotonic() < kept.prepare_at:
             return
         for chosen in differences.likely(self.db, kept.names):
             if (known := differences.stamp(self.db, chosen)) not in kept.prepared:

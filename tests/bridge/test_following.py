@@ -17,7 +17,7 @@ from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bus.control import RunControl, RunState
 from crawler.bus.lists import Published, Unread
 from crawler.bus.stops import Stops
-from crawler.errors import HomeUnusable, IndexCorrupt, NotAuthorised
+from crawler.errors import HomeUnusable, IndexCorrupt, NotAuthorised, SandboxUnavailable
 from crawler.records import RunId
 from crawler.sandbox.protocol import Update
 from tests.bridge.parts import RUN, served
@@ -52,6 +52,7 @@ class Box:
     number: int = 0
     said: list[tuple[str, int]] = field(default_factory=list)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
+    failing: int = 0
 
     def update(self, update: Update) -> None:
         self.number = update.number
@@ -59,6 +60,9 @@ class Box:
 
     async def renew(self, settings: str, update: Update | None) -> None:
         await self.ready.wait()
+        if self.failing:
+            self.failing -= 1
+            raise SandboxUnavailable("a child did not become ready")
         self.index, self.number = settings, update.number if update else 0
         self.said.append((settings[0], self.number))
 
@@ -95,6 +99,33 @@ async def test_a_new_file_is_gone_over_to_beside_the_work() -> None:
     await asyncio.sleep(0)
     assert await mine.follow(marker, box)
     assert box.said == [("update", 8), ("update", 10), ("b", 9), ("update", 11)]
+
+
+async def test_a_new_file_whose_sandbox_does_not_start_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "AGAIN", 0.0)
+    feed, box = Feed(), Box(failing=following.TRIES - 1)
+    box.ready.set()
+    mine: Any = follower(feed)
+    feed.put(Published(9, NEW, b"", Published(8, OLD, b"")))
+    marker = replace(MARKER, index=NEW)
+    for _ in range(following.TRIES):
+        assert await mine.follow(marker, box)  # the present generation goes on, with what is masked
+        assert box.said == [("update", 8)]
+        await asyncio.sleep(0)
+    assert await mine.follow(marker, box)
+    assert (box.said, box.index) == ([("update", 8), ("b", 9)], NEW)
+
+
+async def test_a_sandbox_that_never_starts_on_a_new_file_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "AGAIN", 0.0)
+    box = Box(failing=following.TRIES)
+    box.ready.set()
+    mine: Any = follower(Feed())
+    for _ in range(following.TRIES):
+        assert await mine.follow(replace(MARKER, index=NEW), box)
+        await asyncio.sleep(0)
+    with pytest.raises(SandboxUnavailable, match="did not become ready"):
+        await mine.follow(replace(MARKER, index=NEW), box)
 
 
 async def test_what_is_closed_is_waited_for_and_then_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

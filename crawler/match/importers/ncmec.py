@@ -57,38 +57,46 @@ class Reader:
 
     def __init__(self) -> None:
         self.path: list[str] = []
-        self.text: list[str] = []
-        self.length = 0
+        self.text = ""
+        self.names: dict[str, str] = {}
         self.record: Record | None = None
         self.done: list[Record] = []
         self.more_pages = False
         self.seen_set = False
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        name = tag.rpartition(":")[2].lower()
-        if not self.path and name != ROOT:
-            raise Refused(f"the XML's outermost element is no {ROOT}")
-        if len(self.path) >= MOST_DEPTH:
-            raise Refused("the XML is nested too deeply")
-        self.path.append(name)
-        self.text, self.length = [], 0
-        if len(self.path) == 2 and name in SETS:
-            self.seen_set = True
-        elif len(self.path) == 3 and self.path[1] in SETS and name in ENTRIES:
+        name = self.names.get(tag) or self.named(tag)
+        path = self.path
+        path.append(name)
+        self.text = ""
+        if len(path) > 3:
+            if len(path) > MOST_DEPTH:
+                raise Refused("the XML is nested too deeply")
+            if name == "member" and self.record is not None:
+                self.record.member = attributes.get("id")
+        elif len(path) == 3 and path[1] in SETS and name in ENTRIES:
             self.record = Record(name)
-        elif name == "member" and self.record is not None:
-            self.record.member = attributes.get("id")
+        elif len(path) == 2 and name in SETS:
+            self.seen_set = True
+        elif len(path) == 1 and name != ROOT:
+            raise Refused(f"the XML's outermost element is no {ROOT}")
+
+    def named(self, tag: str) -> str:
+        """The name without its prefix, in lower case; remembered, for there are few of them and they come often."""
+        name = tag.rpartition(":")[2].lower()
+        if len(self.names) < MOST_FIELDS:
+            self.names[tag] = name
+        return name
 
     def data(self, text: str) -> None:
-        self.length += len(text)
-        if self.length > MOST_TEXT:
+        self.text += text
+        if len(self.text) > MOST_TEXT:
             raise Refused(f"an element's text is longer than {MOST_TEXT} characters")
-        self.text.append(text)
 
     def end(self, _tag: str) -> None:
         name = self.path.pop()
-        text = "".join(self.text).strip()
-        self.text, self.length = [], 0
+        text = self.text.strip()
+        self.text = ""
         if self.record is None:
             self.more_pages |= name == "next" and bool(text)
         elif len(self.path) == 2:
