@@ -15,8 +15,11 @@ _NAME: Final = 210
 _NICE: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 
 
-def curve(steps: Sequence[dict[str, Any]], noticed: int, *, horizon: float) -> str:
-    """The share that remains, over hours; the pale boxes are where a removal lies between two visits."""
+def curve(steps: Sequence[dict[str, Any]], noticed: int, *, horizon: float, followed: float) -> str:
+    """The share that remains, over hours; the pale boxes are where a removal lies between two visits.
+
+    followed: hours after a delivery at which any hit was looked at last; the line ends there, for it knows no more.
+    """
     height = 320
     most: float = max([horizon * 1.25, *(float(step["to_hours"]) * 1.08 for step in steps)])
     wide, high = WIDTH - _LEFT - _RIGHT, height - _TOP - _BOTTOM
@@ -39,8 +42,12 @@ def curve(steps: Sequence[dict[str, Any]], noticed: int, *, horizon: float) -> s
         parts.append(_rect(left, y(share), max(right - left, 1.0), low - y(share), _DOUBT))
         path.append(f"H{right:.1f}V{low:.1f}")
         share, at = step["remaining"], step["to_hours"]
-    path.append(f"H{x(max(at, most)):.1f}")
+    end = min(max(at, followed), most)
+    path.append(f"H{x(end):.1f}")
     parts.append(f'<path d="{"".join(path)}" fill="none" stroke="{_INK}" stroke-width="2.5"/>')
+    if end < most:
+        parts.append(f'<circle cx="{x(end):.1f}" cy="{y(share):.1f}" r="4" fill="{_INK}"/>')
+        parts.append(_text(x(end) + 10, y(share) + 4, "no visit was later", "start", _SOFT))
     title = f"Share of {noticed} noticed hits that remains"
     return _svg(height, title, parts)
 

@@ -62,14 +62,16 @@ def make_report(db: Database, actor: Actor) -> dict[str, Any]:
     """The whole report as one JSON object.
 
     {"made_at", "horizon_hours", "totals", "hosters": [...], "domains": [...], "curve": [{"from_hours", "to_hours",
-    "remaining"}], "open_by_age": [{"age", "hits"}], "unmeasured": [{"hoster", "asn", "hits", "reason"}]}.
+    "remaining"}], "followed_hours", "open_by_age": [{"age", "hits"}], "unmeasured": [{"hoster", "asn", "hits", "reason"}]}.
     hosters, domains: {"name", "asn", "hits", "images", "matches", "notices", "noticed" (hits named in a delivered
     notice), "removed", "still_up", "moved", "unsettled", "within", "median_hours"}.
+    followed_hours: how long after its notice the hit was looked at that was followed longest.
     within: see `recheck.survival.Share`, and "pending": noticed less than the horizon ago.
     Raises NotAuthorised.
     """
     require(db, actor, "report.read")
     found, now = figures.hit_figures(db), db.clock()
+    durations = _durations(found)
     with db.write():
         audit.append(db, actor, "report.make", "", detail={"hits": len(found)})
     return {
@@ -80,8 +82,9 @@ def make_report(db: Database, actor: Actor) -> dict[str, Any]:
         "domains": _groups(found, now, lambda hit: (hit.domain, hit.asn)),
         "curve": [
             {"from_hours": step.start / HOUR, "to_hours": step.end / HOUR, "remaining": step.remaining}
-            for step in remaining(_durations(found))
+            for step in remaining(durations)
         ],
+        "followed_hours": max((_followed(each) for each in durations), default=0.0) / HOUR,
         "open_by_age": _ages(found, now),
         "unmeasured": _unmeasured(found),
     }
@@ -156,6 +159,11 @@ def _duration(hit: HitFigures, delivered_at: float) -> Duration:
     if hit.missing_from is None or hit.seen_until is None or hit.missing_from <= delivered_at:
         return Duration(max(hit.seen_up - delivered_at, 0.0))
     return Duration(max(hit.seen_until - delivered_at, 0.0), hit.missing_from - delivered_at)
+
+
+def _followed(duration: Duration) -> float:
+    """Seconds after delivery until which something is known."""
+    return duration.until if duration.until < inf else duration.after
 
 
 def _median(steps: list[Step]) -> float | None:

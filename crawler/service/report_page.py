@@ -28,7 +28,7 @@ def page(report: dict[str, Any]) -> str:
     noticed = [row for row in report["hosters"] if row["noticed"]][:_MOST_BARS]
     # What `plots` draws has its texts escaped already.
     drawn = {
-        "curve": plots.curve(report["curve"], totals["noticed"], horizon=horizon),
+        "curve": plots.curve(report["curve"], totals["noticed"], horizon=horizon, followed=report["followed_hours"]),
         "shares": plots.shares(noticed, horizon=horizon) if noticed else "",
         "ages": plots.ages(report["open_by_age"]),
     }
@@ -41,7 +41,9 @@ def page(report: dict[str, Any]) -> str:
             ("Notices delivered", totals["notices"]),
             ("Hits noticed", totals["noticed"]),
             ("Removed", totals["removed"]),
+            ("Moved", totals["moved"]),
             ("Still up", totals["still_up"]),
+            ("Not settled", totals["unsettled"]),
             (f"Removed in {horizon} h", _share(totals["within"])),
         ],
         share=_share,
@@ -56,4 +58,7 @@ def _share(within: dict[str, Any]) -> str:
 
 
 def _hours(hours: float | None) -> str:
-    return "–" if hours is None else f"{hours:.1f} h"
+    """Hours as people read them; a tenth of an hour says nothing of the first one."""
+    if hours is None or hours >= 1.0:
+        return "–" if hours is None else f"{hours:.1f} h"
+    return f"{hours * 60.0:.0f} min" if hours * 60.0 >= 1.0 else "< 1 min"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from crawler.service.texts import plain
+
+_DEEDS: Final = {"see-removed": "saw it gone", "see-up": "saw it up", "see-moved": "saw it moved"}
+"""Events of the table of states whose names say little to who reads what happened."""
 
 
 def render(template: str, status: int = 200, **values: Any) -> Response:
@@ -28,6 +31,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["minute"] = _minute
+    made.filters["deed"] = lambda event: _DEEDS.get(event, event)
     made.filters["lines"] = lambda text: str(text).splitlines()
     return made
 

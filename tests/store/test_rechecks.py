@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -197,6 +198,10 @@ def test_the_report_keeps_counts_apart_and_names_no_url(db: Database, tmp_path: 
     files = write_report(document, tmp_path / "report")
     text = "".join(path.read_text() for path in files)
     assert "secret" not in text and "://" not in text.replace("http://www.w3.org/2000/svg", "")
+    # Nobody knows what is there after the latest visit, three hours after the notices: 64 + 672 / 30 * 3.
+    assert document["followed_hours"] == pytest.approx(3.0)
+    path = re.search(r'<path d="([^"]+)"', files[0].read_text())
+    assert path is not None and path[1].endswith("H131.2") and "no visit was later" in text
     assert [path.name for path in files] == ["report.html", "report.json", "hosters.csv", "domains.csv"]
 
 
