@@ -128,7 +128,9 @@ def test_drawings_within_drawings_are_bounded() -> None:
 
 
 def test_half_a_pair_of_utf16_in_a_string_of_a_script_is_damage() -> None:
-    found = content(rb'["data:image/png;base64,\ud800", "data:image/png,\udc00", "/a.png"]', content_type="application/json")
+    found = content(
+        rb'["data:image/png;base64,\ud800", "data:image/png,\udc00", "/a.png"]', content_type="application/json"
+    )
     assert found.rejected == {"data-damaged": 1}
     assert [each.url for each in found.candidates] == ["http://site.example/a.png"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import struct
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -101,6 +103,112 @@ def test_images_are_taken_out_however_they_are_spelled(spelled: str) -> None:
     clean, images, _ = stripped(f"u('{spelled};base64,{base64.b64encode(body).decode()}') y".encode())
     assert [image.body for image in images] == [body]
     assert base64.b64encode(body)[10:60] not in clean
+
+
+IMAGE = encoded(picture(3, (50, 60)))
+CODED = base64.b64encode(IMAGE).decode()
+PERCENT = "".join(f"%{byte:02X}" for byte in IMAGE)
+SPARED = quote(IMAGE, safe="!*'()~")  # as encodeURIComponent of scripts writes it
+DRAWING = f'<svg xmlns="http://www.w3.org/2000/svg"><image href="data:image/jpeg;base64,{CODED}"/></svg>'
+URI = "data:image/jpeg;base64,"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f'a="data:image/jpeg,{PERCENT}";b', 'a="BLANK";b'),
+        (f'a="data:image/jpeg,{SPARED}";b', 'a="BLANK";b'),
+        (f"a=`data:image/jpeg,{SPARED}`;b", "a=`BLANK`;b"),
+        (f'{{\\"a\\":\\"data:image/jpeg,{SPARED}\\"}}', '{\\"a\\":\\"BLANK\\"}'),
+        (f"<i style=background:url(data:image/jpeg,{PERCENT})>", "<i style=background:url(BLANK)>"),
+        (f"<img src=data:image/jpeg,{PERCENT}>", "<img src=BLANK>"),
+        (
+            f"<i style='background:url(&quot;data:image/jpeg,{PERCENT}&quot;)'>",
+            "<i style='background:url(&quot;BLANK&quot;)'>",
+        ),
+        (f'"{URI}{CODED.replace("/", "%2F").replace("+", "%2b")}"', '"BLANK"'),
+        (f'"{URI}{CODED.replace("/", chr(92) + "u002f").replace("+", chr(92) + "x2B")}"', '"BLANK"'),
+        (f'<img src="{URI}{CODED.replace("/", "&#x2F;").replace("+", "&plus;")}">', '<img src="BLANK">'),
+        (f'"{URI}{CODED[:60]}\\n{CODED[60:]}"', '"BLANK"'),
+        (f'\\"{URI}{CODED}\\",', '\\"BLANK\\",'),
+        (f'<img srcset="{URI}{CODED} 1x, x.jpg 2x">', '<img srcset="BLANK 1x, x.jpg 2x">'),
+        (f'<img srcset="{URI}{CODED} 320w">', '<img srcset="BLANK 320w">'),
+        (f'"data:image/svg+xml,{quote(DRAWING)}"', '"BLANK"'),
+        (f"'data:image/svg+xml;utf8,{DRAWING}'", "'BLANK'"),
+        (f'"data:image/svg+xml;base64,{base64.b64encode(DRAWING.encode()).decode()}"', '"BLANK"'),
+        (f"url(data:image/svg+xml,{quote(DRAWING)})", "url(BLANK)"),
+        (f"x={json.dumps('data:image/svg+xml,' + DRAWING)}", f"x={json.dumps('data:image/svg+xml,' + DRAWING)}"),
+    ],
+    ids=range(19),
+)
+def test_images_are_taken_out_of_whatever_form_and_nothing_else_is(text: str, left: str) -> None:
+    clean, images, rejected = stripped(text.encode())
+    assert [image.body for image in images] == [IMAGE]
+    assert rejected == {}
+    blanked = "data:image/png;base64," + base64.b64encode(blank((50, 60))).decode()
+    assert clean.decode() == left.replace(f"{URI}{CODED}", "BLANK").replace("BLANK", blanked)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a='data:image/png;base64,'+b+'data:image/png,'+c",
+        "if(/^data:image\\/(png|gif);base64,/.test(u))",
+        '\'data:image/svg+xml;utf8,<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0L9 9z"/></svg>\'',
+        "url(data:image/svg+xml,%3Csvg%20xmlns='http://www.w3.org/2000/svg'%3E%3Cpath/%3E%3C/svg%3E)",
+    ],
+)
+def test_what_is_no_image_stays(text: str) -> None:
+    assert stripped(text.encode()) == (text.encode(), (), {})
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "data:image/png,",
+        '"data:image/svg+xml,',
+        "data:image/svg+xml,<",
+        "data:image/png;base64,",
+        "data:image/png;",
+        "data:   ",
+    ],
+)
+def test_time_to_strip_is_linear(unit: str) -> None:
+    text = (unit * (500_000 // len(unit))).encode()
+    before = time.process_time()
+    stripped(text)
+    assert time.process_time() - before < 2.0
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "data:image/",
+                "png",
+                "svg+xml",
+                ";base64",
+                ",",
+                '"',
+                "'",
+                "`",
+                "\\",
+                "%",
+                "A" * 40,
+                " ",
+                "&",
+                "<svg>",
+                "(",
+                ")",
+                "u0",
+            ]
+        )
+    )
+)
+def test_any_text_is_stripped_once(pieces: list[str]) -> None:
+    clean, images, _ = stripped("".join(pieces).encode())
+    assert all(image.body for image in images)
+    assert genuine(stripped(clean)[1]) == ()
 
 
 def test_many_images_of_many_sizes_take_little_time_and_are_counted() -> None:
