@@ -23,6 +23,7 @@ from crawler.discover.page import discover
 from crawler.render.blank import MAX_PIXELS, blank, size_of
 from crawler.render.clicks import Offer, chosen
 from crawler.render.launch import PID_FILE, arguments
+from crawler.render.leftovers import clear_up
 from crawler.render.machine import is_in_memory, unavailable
 from crawler.render.strip import genuine, stripped
 from crawler.render.wanted import wanted
@@ -307,14 +308,15 @@ def test_a_profile_on_a_disk_is_refused(tmp_path: Path) -> None:
 
 
 def test_profiles_that_killed_workers_left_are_removed(tmp_path: Path) -> None:
-    clear_up = pytest.importorskip("crawler.render.chromium", reason="the extra is not installed").clear_up
-    left, used, young = (tmp_path / f"vangnet-render-{name}" for name in ("left", "used", "young"))
+    left, used, young, old = (tmp_path / f"vangnet-render-{name}" for name in ("left", "used", "young", "old"))
     browser = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
     try:
-        for each, pid in ((left, 2**22 - 1), (used, browser.pid), (young, 2**22 - 1)):
+        for each in (left, used, young, old):
             each.mkdir()
-            (each / PID_FILE).write_text(str(pid))
-            os.utime(each, (0, 0) if each is not young else None)
+        (left / PID_FILE).write_text(str(2**22 - 1))
+        (used / PID_FILE).write_text(str(browser.pid))
+        for each in (used, old):
+            os.utime(each, (0, 0))
         clear_up(tmp_path)
     finally:
         browser.communicate(b"\n", timeout=30)
