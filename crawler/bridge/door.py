@@ -53,15 +53,19 @@ class Seen:
 
 
 class PageDoor:
-    """One per rendering; a `render.page.Door`. failure: why an image in an answer could not be looked at."""
+    """One per rendering; a `render.page.Door`. failure: why an image in an answer could not be looked at.
 
-    def __init__(self, means: Means, served: ServedRun, tenure: Tenure) -> None:
+    most: requests for parts, of which each hop of a redirect is one.
+    """
+
+    def __init__(self, means: Means, served: ServedRun, tenure: Tenure, most: int) -> None:
         self._frontier = means.frontier
         self._errands = means.errands
         self._sizes = means.sizes
         self._cache = means.cache
         self._served = served
         self._tenure = tenure
+        self._left = most
         self.seen = Seen()
         self.failure: SandboxUnavailable | None = None
 
@@ -104,6 +108,9 @@ class PageDoor:
             target = self._target(url, base)
             if isinstance(target, Rejected):
                 return target
+            if self._left <= 0:
+                return Rejected("render-parts")
+            self._left -= 1
             fetched = await self._errands.get(self._served, self._tenure, target, kind)
             if isinstance(fetched, Rejected):
                 return fetched

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from time import time
 from typing import Final
+from weakref import WeakValueDictionary
 
 from crawler.bridge.answers import Answered, Sent, Unsent
 from crawler.bridge.courier import Courier
@@ -31,6 +32,8 @@ _ROBOTS_LIFE: Final = 3_600.0
 _BUSY_PAUSE: Final = 0.1
 _SPARE: Final = 10.0
 """Seconds of a lease that are kept for what comes after the rendering."""
+_Key = tuple[RunId, str]
+"""A run and an origin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ class Errands:
         self._frontier = frontier
         self._courier = courier
         self._places = places
-        self._robots: OrderedDict[tuple[RunId, str], tuple[float, bytes]] = OrderedDict()
+        self._robots: OrderedDict[_Key, tuple[float, bytes]] = OrderedDict()
+        self._asking: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
 
     async def get(self, served: ServedRun, tenure: Tenure, url: str, kind: Kind) -> Fetched | Rejected:
         """The answer to a GET request for a canonical URL. Raises RedisUnavailable."""
@@ -105,22 +109,35 @@ class Errands:
         return crawl_delay(rules, served.campaign) if isinstance(rules, RobotsRules) else 0.0
 
     async def _rules(self, served: ServedRun, tenure: Tenure, origin: str, address: str) -> bytes | Rejected:
-        """What another host permits, as `rules.py` packs it, remembered for an hour."""
-        key, now = (served.run, origin), asyncio.get_running_loop().time()
-        known = self._robots.get(key)
-        if known is None or known[0] < now:
-            sent = await self._send(served, tenure, _Errand(f"{origin}/robots.txt", Kind.ROBOTS, address, None))
-            if isinstance(sent, Rejected):
-                return sent
-            if isinstance(sent, Unsent | Skipped | Failed):
-                return Rejected("render-unsent")
-            known = self._robots[key] = now + _ROBOTS_LIFE, _packed(sent)
-            while len(self._robots) > _ROBOTS_KEPT:
-                self._robots.popitem(last=False)
-        rules = unpack_rules(known[1])
+        """What another host permits, as `rules.py` packs it, remembered for an hour. One part asks for all that wait
+        for it; when it cannot, the next one does."""
+        key = served.run, origin
+        packed = self._known(key)
+        if packed is None:
+            async with self._asking.setdefault(key, asyncio.Lock()):
+                packed = self._known(key) or await self._asked(served, tenure, origin, address)
+        if isinstance(packed, Rejected):
+            return packed
+        rules = unpack_rules(packed)
         if isinstance(rules, RobotsRules) and crawl_delay(rules, served.campaign) > 0:
             return Rejected("render-crawl-delay")
-        return known[1]
+        return packed
+
+    def _known(self, key: _Key) -> bytes | None:
+        ends, packed = self._robots.get(key, (0.0, b""))
+        return packed if ends > asyncio.get_running_loop().time() else None
+
+    async def _asked(self, served: ServedRun, tenure: Tenure, origin: str, address: str) -> bytes | Rejected:
+        sent = await self._send(served, tenure, _Errand(f"{origin}/robots.txt", Kind.ROBOTS, address, None))
+        if isinstance(sent, Rejected):
+            return sent
+        if isinstance(sent, Unsent | Skipped | Failed):
+            return Rejected("render-unsent")
+        packed = _packed(sent)
+        self._robots[served.run, origin] = asyncio.get_running_loop().time() + _ROBOTS_LIFE, packed
+        while len(self._robots) > _ROBOTS_KEPT:
+            self._robots.popitem(last=False)
+        return packed
 
     async def _ask(self, served: ServedRun, tenure: Tenure, errand: _Errand) -> Fetched | Rejected:
         sent = await self._send(served, tenure, errand)

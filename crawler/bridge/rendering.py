@@ -22,6 +22,7 @@ from crawler.errors import RedisUnavailable
 from crawler.fetch.budget import Hold
 from crawler.frontier.base import Frontier
 from crawler.records import Candidate, Fetched, Kind, Lease, PageContent, Retry
+from crawler.render.leftovers import clear_up
 from crawler.render.machine import unavailable
 from crawler.render.page import Bounds, Opened, Shown
 from crawler.render.strip import genuine, stripped
@@ -68,7 +69,7 @@ class Rendered:
 
 
 class Renderer:
-    """One per worker. The first page that wants it starts a browser."""
+    """One per worker. The first page that wants it starts a browser; what killed workers left is removed at once."""
 
     def __init__(
         self, frontier: Frontier, runs: RunBook, errands: Errands, sizes: SizeBoard, settings: RenderSettings
@@ -80,6 +81,7 @@ class Renderer:
         self._pool: Pool | None = None
         self._told = False
         self._stopped = False
+        clear_up(settings.directory)
 
     def stop(self) -> None:
         """Begin no rendering any more: pages that wait for a browser are put off."""
@@ -152,7 +154,7 @@ class Renderer:
         self, pool: Pool, served: ServedRun, tenure: Tenure, fetched: Fetched, content: PageContent
     ) -> Rendered:
         tenure.ends = asyncio.get_running_loop().time() + _STARTING + self._settings.bounds.seconds
-        door = PageDoor(self._means, served, tenure)
+        door = PageDoor(self._means, served, tenure, self._settings.bounds.parts)
         # The images in the page itself are among its content, and looked at with it.
         body, _, _ = await asyncio.to_thread(stripped, fetched.body)
         opened = Opened(fetched.url, served.campaign.identity.user_agent, fetched.headers, body)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import binascii
+import re
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from crawler.discover import tokens
 from crawler.records import DataImage
 
 MAX_IMAGES: Final = 64  # of one document
 MAX_BYTES: Final = 1_048_576  # of one image, decoded
 MAX_TOTAL_BYTES: Final = 8_388_608  # of all images of one document
+_MAX_DEPTH: Final = 3  # of drawings within drawings
+_EMBEDDED: Final = re.compile(r"data:\s*+image/[^\"'()<>]++", re.I)  # in the text of a drawing
 
 
 class DataImages:
@@ -22,27 +26,35 @@ class DataImages:
         self._total = 0
 
     def add(self, url: str) -> None:
-        """Take a `data:` URL; what is no image, damaged or beyond the bounds is counted and left."""
-        reason = self._take(url)
+        """Take a `data:` URL; what is no image, damaged or beyond the bounds is counted and left.
+
+        A drawing (SVG) is no image itself, but the images that it embeds are shown with it, and taken.
+        """
+        self._add(url, 0)
+
+    def _add(self, url: str, depth: int) -> None:
+        reason = self._take(url, depth)
         if reason is not None:
             self.rejected[reason] = self.rejected.get(reason, 0) + 1
 
     def found(self) -> tuple[DataImage, ...]:
         return tuple(DataImage(number, body) for number, body in enumerate(self._bodies))
 
-    def _take(self, url: str) -> str | None:
+    def _take(self, url: str, depth: int) -> str | None:
         header, comma, data = url.partition(",")
         kind, _, parameters = header[5:].lower().partition(";")
         kind = kind.strip()
         if not comma:
             return "data-damaged"
-        if not kind.startswith("image/") or kind.startswith("image/svg"):
+        if not kind.startswith("image/"):
             return "data-not-image"
         if len(self._bodies) >= MAX_IMAGES or len(data) > 3 * MAX_BYTES:
             return "data-cut"
         body = _decoded(data, base64=parameters.rpartition(";")[2].strip() == "base64")
         if not body:
             return "data-damaged"
+        if kind.startswith("image/svg"):
+            return self._drawing(body, depth + 1)
         if len(body) > MAX_BYTES or self._total + len(body) > MAX_TOTAL_BYTES:
             return "data-cut"
         if body not in self._bodies:
@@ -50,10 +62,19 @@ class DataImages:
             self._total += len(body)
         return None
 
+    def _drawing(self, body: bytes, depth: int) -> str | None:
+        if depth > _MAX_DEPTH:
+            return "data-cut"
+        embedded = _EMBEDDED.findall(tokens.unescape_text(body.decode("utf-8", "replace")))
+        for url in embedded:
+            self._add(url, depth)
+        return None if embedded else "data-not-image"
+
 
 def _decoded(data: str, *, base64: bool) -> bytes | None:
     """The bytes, None when damaged. Follows the "forgiving-base64 decode" of the Infra Standard."""
-    raw = unquote_to_bytes(data.partition("#")[0])
+    # Strings of scripts may hold half a pair of UTF-16, which no byte stands for.
+    raw = unquote_to_bytes(data.partition("#")[0].encode("utf-8", "replace"))
     if not base64:
         return raw
     text = raw.translate(None, b" \t\n\r\x0c")

@@ -26,6 +26,7 @@ FILE_ENDINGS: Final = frozenset(_FILE_ENDINGS.split())
 PAGE_ENDINGS: Final = frozenset(("html", "htm", "xhtml", "shtml"))
 _LONGEST: Final = 4_096  # characters of a string in data that may be a URL
 _UNFIT: Final = re.compile(r"[\s{}<>\"]")
+_MARKUP: Final = re.compile(r"src|href|url\(|poster|background|data:image", re.I)
 
 
 def ending_of(url: str) -> str:
@@ -51,3 +52,8 @@ def looks_like_image(text: str) -> bool:
     # Some servers take a size behind the ending: "photo.jpg:large", "photo.jpg!thumb".
     ending = ending.partition(":")[0].partition("!")[0].lower()
     return ending in IMAGE_ENDINGS and stem != "" and stem[-1] not in "/.="
+
+
+def holds_references(markup: str) -> bool:
+    """Whether a string with a "<" in it could be markup that names something."""
+    return _MARKUP.search(markup) is not None

@@ -256,10 +256,11 @@ def _object(page: _Page, attributes: dict[str, str], _: str) -> None:
 
 
 def _svg_image(page: _Page, attributes: dict[str, str], _: str) -> None:
-    raw = attributes.get("href") or attributes.get("xlink:href") or attributes.get("src")
-    if not raw:  # XML may call the namespace of XLink anything
-        raw = next((value for key, value in attributes.items() if key.endswith(":href")), "")
-    page.image(raw, "svg")
+    for key, value in attributes.items():
+        # XML may call the namespace of XLink anything. Outside of drawings HTML takes an `image` for an `img`.
+        if key in ("href", "src") or key.endswith(":href"):
+            page.image(value, "svg")
+    page.images(attributes.get("srcset", ""))
 
 
 def _video(page: _Page, attributes: dict[str, str], _: str) -> None:

@@ -12,7 +12,7 @@ from crawler.discover.tokens import unescape
 
 _MAX_HEADER: Final = 65_536  # characters of one header that are read
 _LINK: Final = re.compile(
-    r"""<([^>]*+)>((?:[ \t]*+;[ \t]*+[^\s=;,"<>]*+(?:[ \t]*+=[ \t]*+(?:"(?:[^"\\]++|\\.)*+"?|[^\s;,"]*+))?+)*+)"""
+    r"""<([^<>]*+)>((?:[ \t]*+;[ \t]*+[^\s=;,"<>]*+(?:[ \t]*+=[ \t]*+(?:"(?:[^"\\]++|\\.)*+"?|[^\s;,"]*+))?+)*+)"""
 )
 _PARAMETER: Final = re.compile(r""";[ \t]*+([^\s=;,"<>]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]++|\\.)*+)"?|([^\s;,"]*+))""")
 # HTML Standard 4.2.5.3, "shared declarative refresh steps".

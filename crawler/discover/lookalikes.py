@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from crawler.discover.endings import BINARY_ENDINGS, looks_like_image
+from crawler.discover.endings import BINARY_ENDINGS, holds_references, looks_like_image
 
 _NO_REFERENCES: Final = """
     class id alt title width height rel target type name lang role loading decoding accesskey tabindex summary
@@ -64,7 +64,7 @@ def _form_by_value(key: str, value: str) -> str | None:
     if value.lstrip()[:1] in ("{", "["):
         return "data"
     if "<" in value:
-        return "markup" if "src" in value or "href" in value else None
+        return "markup" if holds_references(value) else None
     return "css" if "url(" in value or "image-set(" in value else None
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 S: Final = r"[ \t\n\r\f]"
 """White space of HTML, as a pattern."""
-_ASIDE: Final = r'(?:id|title|target|name|accesskey|alt|border|align)="[^"]*+"|style="[^"(@\\]*+"'
+_ASIDE: Final = r'(?:id|title|target|name|accesskey|alt|border|align)="[^"]*+"|style="[^"(@\\&]*+"'
 _OF_LINK: Final = rf'(?:{S}++(?:{_ASIDE}|class="([^"]*+)"))*+'
 # No pixel, which is declared to be as large as one.
 _OF_IMAGE: Final = rf'(?:{S}++(?:{_ASIDE}|class="[^"]*+"|(?:width|height)="(?![01]")[^"]*+"))*+'

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from crawler.discover.endings import IMAGE_ENDINGS, looks_like_image
+from crawler.discover.endings import IMAGE_ENDINGS, holds_references, looks_like_image
 from crawler.records import Rejected
 
 _MAX_JSON: Final = 2_097_152  # characters that are parsed as JSON; a value takes up to ten times its text
@@ -72,8 +72,14 @@ def from_value(value: object) -> Iterator[tuple[str, str]]:
         elif isinstance(item, list):
             stack.extend((key, of_image, each) for each in reversed(item))
         elif isinstance(item, dict):
-            about_image = _IMAGE_KEY.search(key) is not None or "ImageObject" in str(item.get("@type", ""))[:200]
+            about_image = _IMAGE_KEY.search(key) is not None or _is_image_object(item.get("@type"))
             stack.extend((str(name), about_image, each) for name, each in reversed(item.items()))
+
+
+def _is_image_object(kind: object) -> bool:
+    """Whether that is the type, or one of the types, that an object says it has (https://schema.org/ImageObject)."""
+    kinds = kind[:8] if isinstance(kind, list) else (kind,)
+    return any(isinstance(each, str) and "ImageObject" in each[-200:] for each in kinds)
 
 
 def _judged(key: str, text: str, *, of_image: bool) -> Iterator[tuple[str, str]]:
@@ -81,7 +87,7 @@ def _judged(key: str, text: str, *, of_image: bool) -> Iterator[tuple[str, str]]
     if not text or (len(text) > _MAX_STRING and not text.startswith("data:image/")):
         return
     if "<" in text:
-        if "src" in text or "href" in text:
+        if holds_references(text):
             yield text, "markup"
         return
     image_key = of_image or _IMAGE_KEY.search(key) is not None

@@ -25,6 +25,7 @@ _BINARY: Final = (
     *(b"\x1aE\xdf\xa3", b"OggS", b"ID3", b"\x00\x00\x01\x00", b"MZ", b"wOF", b"\x00asm"),
 )
 _GZIP: Final = b"\x1f\x8b"
+_MAX_MEMBERS: Final = 1_000
 _ROOT: Final = re.compile(
     r"(?:[\s\ufeff]++|<\?[^>]*+>|<!--.*?-->|<![^>]*+>|\]\s*+>)*+<(?:[A-Za-z][\w.-]*+:)?([A-Za-z][\w.-]*+)", re.S
 )
@@ -55,17 +56,32 @@ def readable(body: bytes) -> tuple[bytes, str | None]:
     "body-cut": longer than MAX_BODY bytes.  "body-binary": nothing that holds references.  "body-damaged": bad gzip.
     """
     if body.startswith(_GZIP):
-        unpacker = zlib.decompressobj(wbits=31)
-        try:
-            unpacked = unpacker.decompress(body, MAX_BODY)
-        except zlib.error:
-            return b"", "body-damaged"
-        if unpacked.startswith((_GZIP, *_BINARY)):
-            return b"", "body-binary"
-        return unpacked, "body-cut" if unpacker.unconsumed_tail else None
+        unpacked, problem = _unpacked(body)
+        return (b"", "body-binary") if unpacked.startswith((_GZIP, *_BINARY)) else (unpacked, problem)
     if body.startswith(_BINARY):
         return b"", "body-binary"
     return (body[:MAX_BODY], "body-cut") if len(body) > MAX_BODY else (body, None)
+
+
+def _unpacked(packed: bytes) -> tuple[bytes, str | None]:
+    """As far as it goes, as browsers do. A gzip file may have several members (RFC 1952, 2.2)."""
+    pieces: list[bytes] = []
+    left = MAX_BODY
+    for _ in range(_MAX_MEMBERS):
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            pieces.append(unpacker.decompress(packed, left))
+        except zlib.error:
+            return b"".join(pieces), "body-damaged"
+        left -= len(pieces[-1])
+        packed = unpacker.unused_data
+        if unpacker.unconsumed_tail or (left <= 0 and packed):
+            return b"".join(pieces), "body-cut"
+        if not unpacker.eof:
+            return b"".join(pieces), "body-damaged"
+        if not packed.startswith(_GZIP):
+            return b"".join(pieces), None
+    return b"".join(pieces), "body-cut"
 
 
 def form_of(text: str, content_type: str | None, url: str) -> str:

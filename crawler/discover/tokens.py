@@ -23,11 +23,12 @@ _TELLING: Final = (
     "a|img|area|link|meta|base|image|feimage|use|i?frame|fencedframe|portal|object|embed|input|option|param|source|video|amp-[a-z]+"
     "|script|style|title|textarea|xmp|noembed|noframes|noscript"
 )
-# Attributes that hold no reference whatever their value is, and values that none of the others could mean one with.
+# Attributes that hold no reference whatever their value is, and values that none of the others could mean one with. A
+# character reference ("&") may stand for anything.
 _DULL_ATTRIBUTE: Final = (
     r"""(?:(?:class|id|align|valign|width|height|colspan|rowspan|border|lang|name|role|title|type|scope|xmlns(?::[a-z]++)?+)="[^"]*+"|"""
-    r"""style="[^"(@\\]*+"|on[a-z]++="(?:[^".&l]++|l(?!ocation))*+"|"""
-    r"""(?!(?i:background))[^ \t\n\r\f/>="']++(?:="[^"./<({\[]*+"|=[^ \t\n\r\f"'>./<({\[]++|(?!=)))"""
+    r"""style="[^"(@\\&]*+"|on[a-z]++="(?:[^".&l]++|l(?!ocation))*+"|"""
+    r"""(?!(?i:background))[^ \t\n\r\f/>="']++(?:="[^"./<({\[&]*+"|=[^ \t\n\r\f"'>./<({\[&]++|(?!=)))"""
 )
 # Anchors that lead nowhere, and what most pages say of themselves.
 _DULL_TELLING: Final = (

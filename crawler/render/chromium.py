@@ -11,8 +11,6 @@ import os
 import shutil
 import signal
 import tempfile
-import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +20,11 @@ from playwright.async_api import Browser, Error, Playwright, async_playwright
 
 from crawler.errors import RenderUnavailable
 from crawler.render.launch import BINARY, LONGEST_FILE, PID_FILE, PROFILE
+from crawler.render.leftovers import PREFIX, clear_up, members
 from crawler.render.machine import launcher, program
 
-_PREFIX: Final = "vangnet-render-"
 STARTING_SECONDS: Final = 15.0
 """In which a browser must have come up."""
-_STARTING: Final = 120.0
-"""Seconds after which a profile without a process is left over."""
 _LONGEST_FILE: Final = 268_435_456
 _GONE: Final = 5.0
 SWITCHES: Final = (
@@ -52,34 +48,6 @@ SWITCHES: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Process:
-    pid: int
-    zombie: bool
-    private: int
-    shared: int
-
-
-def members(session: int) -> Iterator[_Process]:
-    """The processes of a session: number, whether it is dead, bytes of memory that it shares with nobody, and of shared
-    memory that it has mapped, such as canvases."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with suppress(OSError, ValueError, IndexError):
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                if int(fields[3]) == session:
-                    yield _Process(int(entry.name), fields[0] == "Z", *_memory(entry))
-
-
-def _memory(entry: Path) -> tuple[int, int]:
-    found = {"RssAnon:": 0, "RssShmem:": 0}
-    for line in (entry / "status").read_text().splitlines():
-        name, _, value = line.partition("	")
-        if name in found:
-            found[name] = int(value.split()[0]) << 10
-    return found["RssAnon:"], found["RssShmem:"]
-
-
 @dataclass(slots=True)
 class Chromium:
     """A running browser. profile: its directory.  session: the number of its first process.  pages: opened so far."""
@@ -97,7 +65,7 @@ class Chromium:
         if found is None:
             raise RenderUnavailable("there is no Chromium on this machine; install Debian's package chromium")
         await asyncio.to_thread(clear_up, directory)
-        profile = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=directory))
+        profile = Path(tempfile.mkdtemp(prefix=PREFIX, dir=directory))
         driver: Playwright | None = None
         try:
             driver = await async_playwright().start()
@@ -147,16 +115,6 @@ class Chromium:
         for each in members(self.session):
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(each.pid, signal.SIGKILL)
-
-
-def clear_up(directory: Path) -> None:
-    """Remove the profiles of browsers whose workers were killed; those of other accounts stay."""
-    for profile in directory.glob(f"{_PREFIX}*"):
-        with suppress(OSError, ValueError):
-            started = profile.stat().st_mtime
-            pid = (profile / PID_FILE).read_text() if (profile / PID_FILE).exists() else "0"
-            if time.time() - started > _STARTING and not (int(pid) and any(members(int(pid)))):
-                shutil.rmtree(profile, ignore_errors=True)
 
 
 async def _discard(driver: Playwright | None, profile: Path) -> None:

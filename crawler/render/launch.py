@@ -1,9 +1,9 @@
 """What Playwright starts in place of Chromium: gives up what the browser must not have, starts it, buries its dead.
 
 Before the browser's first instruction its process is nobody (when it was root), can make no socket that leaves the
-machine, dumps no core, is the first to go when memory is short, and dies with the driver that started it. It has none
-of the worker's environment, which may name servers and passwords. All of that holds for every process of the browser,
-and none of it can be undone.
+machine, nor one that reaches another program on it, dumps no core, is the first to go when memory is short, and dies
+with the driver that started it. It has none of the worker's environment, which may name servers and passwords. All of
+that holds for every process of the browser, and none of it can be undone.
 
 Chromium's own sandbox, which keeps its renderers apart from its other processes, stays on top of that where the kernel
 gives an ordinary account a user namespace.
@@ -21,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from crawler.render import alone
 from crawler.sandbox.seccomp import install_offline
 
 NOBODY: Final = 65534
@@ -74,6 +75,7 @@ def _give_up(profile: Path, longest_file: int) -> None:
     os.umask(0o077)
     os.nice(_NICER)
     install_offline()
+    alone.install()
 
 
 def _become(command: list[str], profile: str) -> None:

@@ -8,50 +8,106 @@ from collections.abc import Iterable
 from typing import Final
 
 from crawler.discover.dataimages import MAX_IMAGES, DataImages
+from crawler.discover.tokens import unescape_text
 from crawler.records import DataImage
 from crawler.render.blank import DEFAULT, Size, blank, size_of
 
-_DATA: Final = re.compile(
-    rb"data:image\\?/(?!svg)[\w.+-]{1,40}(?:; *[\w.= \"\\-]{0,40}){0,4}; *base64 *,[A-Za-z0-9+/=\\%\s]{32}"
-    rb"(?:[A-Za-z0-9+/=\\%]++|\s(?!data:))*+",
+_HEAD: Final = re.compile(rb"data: *+image\\*+/([\w.+-]{1,40}+)((?:;[\w.= \"\\-]{0,60}+){0,5}) *+,", re.IGNORECASE)
+"""Browsers do not mind capitals, blanks and quotes there. In strings of scripts and JSON slashes may be escaped."""
+_BASE64: Final = re.compile(
+    rb"(?:[A-Za-z0-9+/=%]++|\\++(?![\"'`\\])|&(?:#x?[0-9a-f]{1,7}|[a-z]{2,8});"
+    rb"|\s++(?!data:|[\d.]++[wx](?:[\s,\"']|\Z)))*+",
     re.IGNORECASE,
 )
-"""As it stands in markup, in style sheets and in strings of scripts and JSON, where slashes may be escaped. What
-is parted from the next one by white space alone ends before that one begins."""
-_LOOSE: Final = re.compile(rb"[\s\"\\]+")
+"""As it stands in markup, in style sheets and in strings. What is parted from the next one, or from its size in a set,
+by white space alone ends before that."""
+_QUOTES: Final = (b'"', b"'", b"`")
+_OTHER: Final = {mark: re.compile(rb"(?:[^\\\s<>%b]++|\\++(?!%b))*+" % (mark, mark)) for mark in _QUOTES}
+_BARE: Final = re.compile(rb"(?:[^\s\"'`<>()&\\]++|\\++(?![\"'`]))*+")
+"""In any other form than base64, up to the end of the string, by the quotation mark before it; without one."""
+_DRAWN: Final = {mark: re.compile(rb"(?:[^\\%b]++|\\++(?!%b))*+" % (mark, mark)) for mark in _QUOTES}
+"""The same for drawings, which may be written out."""
+_ESCAPE: Final = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrtf]))?")
+_LOOSE: Final = re.compile(r"[\s\"\\]+")
+_SHORT: Final = 32
+"""Bytes of data below which there is no image in it: scripts put some together from nothing."""
 _REPLACED: Final = 1_000
 """Images of one text that are replaced by blank ones; the rest by nothing."""
 
 
 def stripped(body: bytes) -> tuple[bytes, tuple[DataImage, ...], dict[str, int]]:
     """The text, the images that were in it, in their order and within the bounds of `dataimages.py`, and how many
-    were not, by reason."""
-    if b"data:image" not in body.lower():
+    were not, by reason. Drawings that embed an image are taken out whole, others stay."""
+    strip = _Strip()
+    pieces: list[bytes] = []
+    done = looked_at = 0
+    for head in _HEAD.finditer(body):
+        if head.start() < looked_at:
+            continue
+        looked_at = _end(body, head)
+        blanked = strip.replaced(head, body[head.end() : looked_at])
+        if blanked is not None:
+            pieces += body[done : head.start()], blanked
+            done = looked_at
+    if not pieces:
         return body, (), {}
-    found = DataImages()
-    sizes: set[Size] = set()
-    seen = 0
+    return b"".join((*pieces, body[done:])), strip.found.found(), strip.found.rejected
 
-    def replaced(match: re.Match[bytes]) -> bytes:
-        nonlocal seen
-        seen += 1
-        if seen > _REPLACED:
-            found.rejected["data-cut"] = found.rejected.get("data-cut", 0) + 1
+
+def _end(body: bytes, head: re.Match[bytes]) -> int:
+    before = body[head.start() - 1 : head.start()]
+    if head[1][:3].lower() == b"svg":
+        pattern = _DRAWN.get(before, _BARE)
+    else:
+        pattern = _BASE64 if _is_base64(head) else _OTHER.get(before, _BARE)
+    match = pattern.match(body, head.end())
+    return match.end() if match else head.end()
+
+
+def _is_base64(head: re.Match[bytes]) -> bool:
+    return head[2].lower().rstrip(b' "\\').endswith(b"base64")
+
+
+class _Strip:
+    """Replaces the images of one text. found: all of them."""
+
+    def __init__(self) -> None:
+        self.found = DataImages()
+        self._sizes: set[Size] = set()
+        self._seen = 0
+
+    def replaced(self, head: re.Match[bytes], data: bytes) -> bytes | None:
+        """What is put in the place of a `data:` URL; None when it may stay."""
+        if len(data) < _SHORT:
+            return None
+        self._seen += 1
+        if self._seen > _REPLACED:
+            self.found.rejected["data-cut"] = self.found.rejected.get("data-cut", 0) + 1
             return b"data:,"
-        head, _, data = match[0].replace(b"\\/", b"/").partition(b",")
-        # Browsers do not mind capitals, blanks and quotes there.
-        url = (_LOOSE.sub(b"", head).lower() + b"," + data).decode("latin-1")
+        url = f"data:image/{_LOOSE.sub('', (head[1] + head[2]).decode('latin-1')).lower()},{_plain(data)}"
         one = DataImages()
         one.add(url)
-        found.add(url)
+        if one.rejected == {"data-not-image": 1}:
+            self._seen -= 1
+            return None
+        self.found.add(url)
         images = one.found()
         size = (size_of(images[0].body) if images else None) or DEFAULT
         # A blank one of a new size costs milliseconds to make.
-        size = size if size in sizes or len(sizes) < MAX_IMAGES else DEFAULT
-        sizes.add(size)
+        size = size if size in self._sizes or len(self._sizes) < MAX_IMAGES else DEFAULT
+        self._sizes.add(size)
         return b"data:image/png;base64," + base64.b64encode(blank(size))
 
-    return _DATA.sub(replaced, body), found.found(), found.rejected
+
+def _plain(data: bytes) -> str:
+    """The data without what strings of scripts, and markup, put in the place of a character."""
+    text = data.decode("utf-8", "replace")
+    return unescape_text(_ESCAPE.sub(_meant, text) if "\\" in text else text)
+
+
+def _meant(match: re.Match[str]) -> str:
+    long, short, space = match.groups()
+    return chr(int(long or short, 16)) if long or short else " " if space else ""
 
 
 def genuine(images: Iterable[DataImage]) -> tuple[DataImage, ...]:

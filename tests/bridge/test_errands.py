@@ -85,6 +85,7 @@ class Bench:
         rules: bytes = ROBOTS,
         web: Callable[[FetchOrder], Fetched | FetchFailed] = site,
         full: int = 0,
+        most: int = 100,
     ) -> None:
         self.web = Web(web)
         self.frontier = Slots(HostFacts(pack_rules(parse_robots(rules, 200))), full=full)
@@ -96,7 +97,7 @@ class Bench:
         self.tenure = Tenure(lease(f"{HOST}/page"), asyncio.get_running_loop().time() + 30.0)
         sizes = SizeBoard(Sizes())
         means = Means(self.frontier, self.errands, sizes, PartCache(1_000_000))
-        self.door = PageDoor(means, self.served, self.tenure)
+        self.door = PageDoor(means, self.served, self.tenure, most)
 
     async def get(self, url: str, what: For = For.DATA) -> Part | Rejected:
         return await self.door.part(url, what)
@@ -186,6 +187,46 @@ async def test_what_may_not_be_asked_for_is_not(url: str, reason: str) -> None:
     assert await bench.get(url) == Rejected(reason)
     assert all(order.url.startswith((HOST, OTHER)) for order in bench.web.sent)
     assert not any("/no/" in order.url or "logout" in order.url for order in bench.web.sent)
+
+
+async def test_parts_at_once_ask_for_one_robots_txt() -> None:
+    bench = Bench()
+    inner = bench.web.fetch
+
+    async def slow(order: FetchOrder, hold: object = None) -> Fetched | FetchFailed:
+        await asyncio.sleep(0.01)
+        return await inner(order, hold)
+
+    bench.web.fetch = slow
+    parts = await asyncio.gather(*(bench.get(f"{OTHER}/api?{n}") for n in range(5)))
+    assert all(isinstance(part, Part | Rejected) for part in parts)
+    assert sorted(bench.asked) == [*(f"{OTHER}/api?{n}" for n in range(5)), f"{OTHER}/robots.txt"]
+    assert bench.asked[0] == f"{OTHER}/robots.txt"
+
+
+async def test_who_waited_for_a_robots_txt_asks_for_it_when_the_first_broke_off() -> None:
+    bench = Bench()
+    inner, asked = bench.web.fetch, asyncio.Event()
+
+    async def stuck(order: FetchOrder, hold: object = None) -> Fetched | FetchFailed:
+        if not asked.is_set():
+            asked.set()
+            await asyncio.sleep(60)
+        return await inner(order, hold)
+
+    bench.web.fetch = stuck
+    first, second = (asyncio.ensure_future(bench.get(f"{OTHER}/api")) for _ in range(2))
+    await asked.wait()
+    first.cancel()
+    assert isinstance(await second, Part)
+    assert bench.asked == [f"{OTHER}/robots.txt", f"{OTHER}/api"]
+
+
+async def test_each_hop_of_a_redirect_is_a_request_of_the_page() -> None:
+    bench = Bench(most=3)
+    assert isinstance(await bench.get(f"{HOST}/moved"), Part)
+    assert await bench.get(f"{HOST}/moved") == Rejected("render-parts")
+    assert [url for url in bench.asked if "robots" not in url] == [f"{HOST}/moved", f"{OTHER}/api", f"{HOST}/moved"]
 
 
 async def test_a_redirect_is_judged_anew_where_it_leads() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -97,12 +98,49 @@ def test_images_of_a_page_wherever_they_stand() -> None:
     assert found.rejected == {}
 
 
+INNER = "data:image/png;base64,QUJD"
+DRAWN = f'<svg><image href="{INNER}"/></svg>'
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"data:image/svg+xml,<svg><image href='{INNER}'/></svg>",
+        "data:image/svg+xml;base64," + base64.b64encode(f"<svg><image href='{INNER}'/></svg>".encode()).decode(),
+        f"data:image/svg+xml;utf8,<svg><style>p{{background:url({INNER})}}</style></svg>",
+        "data:image/svg+xml," + quote(f'<svg><image xlink:href="{INNER}"/></svg>'),
+        "data:image/svg+xml," + quote(f'<svg><image href="{INNER.replace("Q", "&#81;")}"/></svg>'),
+        "data:image/svg+xml," + quote(f"<svg><image href='data:image/svg+xml,{quote(DRAWN)}'/></svg>"),
+    ],
+)
+def test_images_that_a_drawing_embeds_are_taken(url: str) -> None:
+    assert taken(url) == [b"ABC"]
+    assert [each.body for each in content(f'<img src="{url.replace(chr(34), "&quot;")}">').data_images] == [b"ABC"]
+
+
+def test_drawings_within_drawings_are_bounded() -> None:
+    url = INNER
+    for _ in range(4):
+        url = "data:image/svg+xml," + quote(f"<image href='{url}'/>")
+    images = DataImages()
+    images.add(url)
+    assert images.rejected == {"data-cut": 1}
+
+
+def test_half_a_pair_of_utf16_in_a_string_of_a_script_is_damage() -> None:
+    found = content(
+        rb'["data:image/png;base64,\ud800", "data:image/png,\udc00", "/a.png"]', content_type="application/json"
+    )
+    assert found.rejected == {"data-damaged": 1}
+    assert [each.url for each in found.candidates] == ["http://site.example/a.png"]
+
+
 def test_bodies_stay_out_of_representations() -> None:
     image = content("<img src='data:image/png,secret'>").data_images[0]
     assert "secret" not in repr(image)
 
 
-@given(st.text("data:image/png;base64,QUJD=%20\n#x", max_size=60))
+@given(st.text("data:image/png;base64,QUJD=%20\n#x\ud800\u20ac", max_size=60))
 def test_any_url_is_judged(url: str) -> None:
     images = DataImages()
     images.add(url)

@@ -300,3 +300,33 @@ def test_control_characters_around_a_reference_are_no_part_of_it() -> None:
 @pytest.mark.parametrize("start", ["{", "[gallery]", "{{ title }}"])
 def test_markup_behind_what_a_template_left_is_no_json(start: str) -> None:
     assert "/dir/a.png" in by_url(f"{start}<p><img src=a.png>")
+
+
+def test_an_image_outside_of_drawings_is_an_img() -> None:
+    assert set(by_url("<image href=a.png src=b.png srcset='c.png 1x, d.png 2x'>")) == {f"/dir/{x}.png" for x in "abcd"}
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        '<p style="background:url&#40;a.png)">',
+        '<p style="background:url&lpar;a.png&rpar;">',
+        "<p style=background:url&lpar;a.png&rpar;>",
+        '<p style="@import &quot;a.png&quot;">'.replace("@import", "background:image-set&#x28;"),
+        '<p data-src="&#47;dir&sol;a&period;png">',
+        "<p data-src=&#47;dir&sol;a&period;png>",
+        '<img src="a.png" style="background:url&#40;a.png)">',
+        '<a href="x" style="background:url&#40;a.png)">',
+    ],
+)
+def test_references_may_stand_for_what_tells(tag: str) -> None:
+    assert "/dir/a.png" in by_url(tag)
+
+
+@pytest.mark.parametrize(
+    "markup",
+    ["<IMG SRC='/a.png'>", "<p style='background:URL(/a.png)'>", "<video poster='/a.png'>", "<td background='/a.png'>"],
+)
+def test_markup_in_data_is_known_by_whatever_it_may_name(markup: str) -> None:
+    assert "/a.png" in by_url(f'<p data-html="{markup}">')
+    assert "/a.png" in by_url(f'<script type="application/json">["{markup}"]</script>')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +65,14 @@ def test_headers_of_an_answer_count_like_its_elements() -> None:
         ("http://site.example/a.jpg", Kind.IMAGE),
         ("http://site.example/p", Kind.PAGE),
     ]
+
+
+@pytest.mark.parametrize("unit", ["<", "<a;", '<a>;b="', "<a>;b", "; =", '\\"'])
+def test_time_is_linear(unit: str) -> None:
+    value = unit * (65_536 // len(unit))
+    started = time.process_time()
+    list(from_headers([("Link", value), ("Refresh", value)]))
+    assert time.process_time() - started < 0.5
 
 
 @given(st.text('<>;=", \\arel/next', max_size=80))

@@ -152,6 +152,7 @@ HOSTILE = {
     "thumbnails": ("<img src=/1_s.jpg?w=1>", "", ""),
     "listings": ("<pre><a ", "<title>index of /</title>", ""),
     "data images": ("<img src=data:image/png;base64,AAAA>", "", ""),
+    "types within types": ('{"@type":', "", "[" + "1," * 200_000 + "1]" + "}" * 990),
     "header of nothing": ("\x00", "", ""),
     "surrogates": ("\ud800", "", ""),
 }
@@ -160,7 +161,8 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_time_and_memory_are_bounded(name: str) -> None:
     unit, before, after = HOSTILE[name]
-    body = (before + unit * (400_000 // len(unit)) + after).encode("utf-8", "surrogatepass")
+    repeats = 990 if unit == '{"@type":' else 400_000 // len(unit)  # deeper, and it is no JSON
+    body = (before + unit * repeats + after).encode("utf-8", "surrogatepass")
     started = time.process_time()
     found = content(body, content_type=None)
     # A quadratic way would take minutes; the slowest of these takes a tenth of a second on an idle machine.

@@ -57,9 +57,20 @@ def test_gzip_by_its_content() -> None:
     assert set(by_url(body, URL, "application/octet-stream")) == set(by_url(URLSET, URL))
 
 
+def test_gzip_of_several_members_is_read_to_its_end() -> None:
+    half = len(URLSET) // 2
+    members = [gzip.compress(part.encode()) for part in (URLSET[:half], URLSET[half:])]
+    assert content(b"".join(members), URL) == content(URLSET, URL)
+    assert content(b"".join(members) + b"\0" * 9, URL) == content(URLSET, URL)
+    assert content(b"".join(members)[:-12], URL).rejected == {"body-damaged": 1}
+    many = gzip.compress(URLSET.encode()) + gzip.compress(b" ") * 2_000
+    assert content(many, URL).rejected == {"body-cut": 1}
+
+
 def test_gzip_that_is_damaged_or_cut() -> None:
     body = gzip.compress(URLSET.encode(), mtime=0)
     assert len(content(body[:-12], URL).candidates) > 0
+    assert content(body[:-12], URL).rejected == {"body-damaged": 1}
     assert content(body[:3] + b"\xff" + body[4:40] + b"\xff" * 20, URL).candidates == ()
     assert content(b"\x1f\x8b\x08" + b"\xff" * 30, URL).rejected == {"body-damaged": 1}
 

@@ -10,7 +10,7 @@ import pytest
 
 from crawler.records import Rejected
 from crawler.render.blank import Size
-from crawler.render.chromium import members
+from crawler.render.leftovers import members
 from crawler.render.machine import MEMORY, unavailable
 from crawler.render.page import For, Opened, Part
 

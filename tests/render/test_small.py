@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import struct
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -21,6 +23,7 @@ from crawler.discover.page import discover
 from crawler.render.blank import MAX_PIXELS, blank, size_of
 from crawler.render.clicks import Offer, chosen
 from crawler.render.launch import PID_FILE, arguments
+from crawler.render.leftovers import clear_up
 from crawler.render.machine import is_in_memory, unavailable
 from crawler.render.strip import genuine, stripped
 from crawler.render.wanted import wanted
@@ -101,6 +104,112 @@ def test_images_are_taken_out_however_they_are_spelled(spelled: str) -> None:
     clean, images, _ = stripped(f"u('{spelled};base64,{base64.b64encode(body).decode()}') y".encode())
     assert [image.body for image in images] == [body]
     assert base64.b64encode(body)[10:60] not in clean
+
+
+IMAGE = encoded(picture(3, (50, 60)))
+CODED = base64.b64encode(IMAGE).decode()
+PERCENT = "".join(f"%{byte:02X}" for byte in IMAGE)
+SPARED = quote(IMAGE, safe="!*'()~")  # as encodeURIComponent of scripts writes it
+DRAWING = f'<svg xmlns="http://www.w3.org/2000/svg"><image href="data:image/jpeg;base64,{CODED}"/></svg>'
+URI = "data:image/jpeg;base64,"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f'a="data:image/jpeg,{PERCENT}";b', 'a="BLANK";b'),
+        (f'a="data:image/jpeg,{SPARED}";b', 'a="BLANK";b'),
+        (f"a=`data:image/jpeg,{SPARED}`;b", "a=`BLANK`;b"),
+        (f'{{\\"a\\":\\"data:image/jpeg,{SPARED}\\"}}', '{\\"a\\":\\"BLANK\\"}'),
+        (f"<i style=background:url(data:image/jpeg,{PERCENT})>", "<i style=background:url(BLANK)>"),
+        (f"<img src=data:image/jpeg,{PERCENT}>", "<img src=BLANK>"),
+        (
+            f"<i style='background:url(&quot;data:image/jpeg,{PERCENT}&quot;)'>",
+            "<i style='background:url(&quot;BLANK&quot;)'>",
+        ),
+        (f'"{URI}{CODED.replace("/", "%2F").replace("+", "%2b")}"', '"BLANK"'),
+        (f'"{URI}{CODED.replace("/", chr(92) + "u002f").replace("+", chr(92) + "x2B")}"', '"BLANK"'),
+        (f'<img src="{URI}{CODED.replace("/", "&#x2F;").replace("+", "&plus;")}">', '<img src="BLANK">'),
+        (f'"{URI}{CODED[:60]}\\n{CODED[60:]}"', '"BLANK"'),
+        (f'\\"{URI}{CODED}\\",', '\\"BLANK\\",'),
+        (f'<img srcset="{URI}{CODED} 1x, x.jpg 2x">', '<img srcset="BLANK 1x, x.jpg 2x">'),
+        (f'<img srcset="{URI}{CODED} 320w">', '<img srcset="BLANK 320w">'),
+        (f'"data:image/svg+xml,{quote(DRAWING)}"', '"BLANK"'),
+        (f"'data:image/svg+xml;utf8,{DRAWING}'", "'BLANK'"),
+        (f'"data:image/svg+xml;base64,{base64.b64encode(DRAWING.encode()).decode()}"', '"BLANK"'),
+        (f"url(data:image/svg+xml,{quote(DRAWING)})", "url(BLANK)"),
+        (f"x={json.dumps('data:image/svg+xml,' + DRAWING)}", f"x={json.dumps('data:image/svg+xml,' + DRAWING)}"),
+    ],
+    ids=range(19),
+)
+def test_images_are_taken_out_of_whatever_form_and_nothing_else_is(text: str, left: str) -> None:
+    clean, images, rejected = stripped(text.encode())
+    assert [image.body for image in images] == [IMAGE]
+    assert rejected == {}
+    blanked = "data:image/png;base64," + base64.b64encode(blank((50, 60))).decode()
+    assert clean.decode() == left.replace(f"{URI}{CODED}", "BLANK").replace("BLANK", blanked)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a='data:image/png;base64,'+b+'data:image/png,'+c",
+        "if(/^data:image\\/(png|gif);base64,/.test(u))",
+        '\'data:image/svg+xml;utf8,<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0L9 9z"/></svg>\'',
+        "url(data:image/svg+xml,%3Csvg%20xmlns='http://www.w3.org/2000/svg'%3E%3Cpath/%3E%3C/svg%3E)",
+    ],
+)
+def test_what_is_no_image_stays(text: str) -> None:
+    assert stripped(text.encode()) == (text.encode(), (), {})
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "data:image/png,",
+        '"data:image/svg+xml,',
+        "data:image/svg+xml,<",
+        "data:image/png;base64,",
+        "data:image/png;",
+        "data:   ",
+    ],
+)
+def test_time_to_strip_is_linear(unit: str) -> None:
+    text = (unit * (500_000 // len(unit))).encode()
+    before = time.process_time()
+    stripped(text)
+    assert time.process_time() - before < 2.0
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "data:image/",
+                "png",
+                "svg+xml",
+                ";base64",
+                ",",
+                '"',
+                "'",
+                "`",
+                "\\",
+                "%",
+                "A" * 40,
+                " ",
+                "&",
+                "<svg>",
+                "(",
+                ")",
+                "u0",
+            ]
+        )
+    )
+)
+def test_any_text_is_stripped_once(pieces: list[str]) -> None:
+    clean, images, _ = stripped("".join(pieces).encode())
+    assert all(image.body for image in images)
+    assert genuine(stripped(clean)[1]) == ()
 
 
 def test_many_images_of_many_sizes_take_little_time_and_are_counted() -> None:
@@ -199,14 +308,15 @@ def test_a_profile_on_a_disk_is_refused(tmp_path: Path) -> None:
 
 
 def test_profiles_that_killed_workers_left_are_removed(tmp_path: Path) -> None:
-    clear_up = pytest.importorskip("crawler.render.chromium", reason="the extra is not installed").clear_up
-    left, used, young = (tmp_path / f"vangnet-render-{name}" for name in ("left", "used", "young"))
+    left, used, young, old = (tmp_path / f"vangnet-render-{name}" for name in ("left", "used", "young", "old"))
     browser = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
     try:
-        for each, pid in ((left, 2**22 - 1), (used, browser.pid), (young, 2**22 - 1)):
+        for each in (left, used, young, old):
             each.mkdir()
-            (each / PID_FILE).write_text(str(pid))
-            os.utime(each, (0, 0) if each is not young else None)
+        (left / PID_FILE).write_text(str(2**22 - 1))
+        (used / PID_FILE).write_text(str(browser.pid))
+        for each in (used, old):
+            os.utime(each, (0, 0))
         clear_up(tmp_path)
     finally:
         browser.communicate(b"\n", timeout=30)
