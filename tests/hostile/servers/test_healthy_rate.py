@@ -26,7 +26,9 @@ from .test_hostile_crawl import seeded
 
 HEALTHY, RATE, COUNTED, SITE = 4, 2.0, 12, 60
 """Servers, requests a second at each, how many of them are timed, and URLs of a site: it never runs dry."""
-DEADLINES = {"CONNECT_TIMEOUT": "1", "HEADER_TIMEOUT": "2", "IDLE_TIMEOUT": "2", "TOTAL_TIMEOUT": "6", "ATTEMPTS": "2"}
+DEADLINES = {"CONNECT_TIMEOUT": "3", "HEADER_TIMEOUT": "5", "IDLE_TIMEOUT": "5", "TOTAL_TIMEOUT": "15", "ATTEMPTS": "2"}
+LANES = {"PAGE_CONCURRENCY": "16", "IMAGE_CONCURRENCY": "32"}
+"""Half of the usual ones: fewer than there are servers that say nothing."""
 LIMITS = 'robots = "record"\nrobots_basis = "a test"\nmax_image_bytes = 2000000'
 PLANTED = encoded(picture(1, (120, 90)))
 
@@ -90,7 +92,7 @@ def test_healthy_servers_beside_all_hostile_ones_keep_their_rate(tmp_path: Path)
     ):
         shown = "".join(f'<img src="{url}{n}.jpg">' for url in bad for n in range(2))
         with receive(lambda visit: html(shown), "127.0.10.1") as lure:
-            environment = {f"VANGNET_{name}": value for name, value in DEADLINES.items()}
+            environment = {f"VANGNET_{name}": value for name, value in (DEADLINES | LANES).items()}
             vangnet = Vangnet(tmp_path / "home", environment={"REDIS_URL": redis.url, **environment})
             vangnet.hash_list(sha256(PLANTED))
             for name, found in (("alone", alone), ("beside", [lure, *beside])):
