@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 
 import uvloop
+from redis import Redis
 
 from bench.processes import Account, Counts, TooSlow, Window
 from bench.product import SETTINGS, Product, import_codes, product, random_codes, stopped
@@ -86,8 +87,14 @@ class Filler:
             entries = await self._frontier.discoveries(len(found))
             while len(entries) < len(found):
                 entries += await self._frontier.discoveries(len(found) - len(entries))
-            for entry, discovered, judged in zip(entries, found, pages, strict=True):
-                await self._frontier.admit([Admission(entry, discovered, judged, lambda _: LIMITS, 10**9, True)])
+            together = zip(entries, found, pages, strict=True)
+            # At once, so that the next one is packed while the server is at this one.
+            await asyncio.gather(
+                *(
+                    self._frontier.admit([Admission(entry, discovered, judged, lambda _: LIMITS, 10**9, True)])
+                    for entry, discovered, judged in together
+                )
+            )
             waiting += sum(sizes)
 
     async def offer_pages(self, count: int) -> None:
@@ -98,6 +105,23 @@ class Filler:
         await self._frontier.offer(RUN, [Discovered(tuple(Candidate(url, Kind.PAGE, "a", 5) for url in urls))])
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A window, and what the server's scripts took in it. calls, micros: of them, for each image."""
+
+    window: Window
+    calls: float
+    micros: float
+
+
+def scripts(redis_url: str) -> tuple[int, int]:
+    """Scripts that a server has run, and microseconds that they took."""
+    with Redis.from_url(redis_url) as client:
+        stats = client.info("commandstats")
+    asked = [stats[f"cmdstat_{name}"] for name in ("eval", "evalsha") if f"cmdstat_{name}" in stats]
+    return sum(each["calls"] for each in asked), sum(each["usec"] for each in asked)
+
+
 @dataclass(slots=True)
 class Crawl:
     """The run, its processes, and what fills it."""
@@ -105,14 +129,15 @@ class Crawl:
     deployment: Deployment
     filler: Filler
     account: Account
+    redis_url: str
 
     async def look(self) -> Counts:
         tally = (await self.deployment.frontier.counts(RUN)).tally
         return Counts(tally.get("images", 0), tally.get("pages", 0))
 
-    async def work(self, seconds: float) -> Window:
+    async def work(self, seconds: float) -> Turn:
         """Let it work for so long, and keep the frontier as full as it is."""
-        begun, before, start = monotonic(), self.account.spent(), await self.look()
+        begun, before, start, asked = monotonic(), self.account.spent(), await self.look(), scripts(self.redis_url)
         offered, end = 0, start
         while monotonic() - begun < seconds:
             await asyncio.sleep(0.1)
@@ -125,7 +150,9 @@ class Crawl:
         if end.images == start.images:
             raise TooSlow(f"no image in {taken:.0f} s")
         spent = {name: total - before.get(name, 0.0) for name, total in after.items()}
-        return Window(taken, end.images - start.images, end.pages - start.pages, spent)
+        window = Window(taken, end.images - start.images, end.pages - start.pages, spent)
+        calls, micros = (new - old for new, old in zip(scripts(self.redis_url), asked, strict=True))
+        return Turn(window, calls / window.images, micros / window.images)
 
 
 @asynccontextmanager
@@ -135,15 +162,17 @@ async def crawling(ours: Product, port: int, server: int, level: int) -> AsyncIt
         filler = Filler(deployment.frontier, port, await deployment.control.number_key())
         await filler.fill(level)
         with stopped(ours.start("recorder")) as recorder, stopped(ours.start("worker")) as worker:
-            crawl = Crawl(deployment, filler, Account([recorder.pid, worker.pid, ours.redis_pid, server]))
+            crawl = Crawl(
+                deployment, filler, Account([recorder.pid, worker.pid, ours.redis_pid, server]), ours.redis_url
+            )
             await begun(crawl)
             await deployment.control.set_state(RUN, RunState.PAUSED)
             yield crawl
 
 
-async def measured(products: Sequence[Product], port: int, server: int, sizes: Sizes) -> list[list[Window]]:
-    """The windows of each level. Levels take turns, so that what else the machine does meets all of them."""
-    windows: list[list[Window]] = [[] for _ in sizes.levels]
+async def measured(products: Sequence[Product], port: int, server: int, sizes: Sizes) -> list[list[Turn]]:
+    """The turns of each level. Levels take turns, so that what else the machine does meets all of them."""
+    windows: list[list[Turn]] = [[] for _ in sizes.levels]
     async with AsyncExitStack() as stack:
         crawls = [
             await stack.enter_async_context(crawling(ours, port, server, level))
@@ -157,7 +186,9 @@ async def measured(products: Sequence[Product], port: int, server: int, sizes: S
                 found.append(await crawl.work(sizes.seconds))
                 await crawl.deployment.control.set_state(RUN, RunState.PAUSED)
                 await asyncio.sleep(PAUSED)
-                progress(f"turn {turn + 1}, {level:,} URLs: {found[-1].rate:.0f} images/s; {found[-1].budget}")
+                last = found[-1]
+                asked = f"{last.calls:.2f} scripts of {last.micros / last.calls:.0f} us an image"
+                progress(f"turn {turn + 1}, {level:,} URLs: {last.window.rate:.0f}/s; {asked}; {last.window.budget}")
     return windows
 
 
@@ -170,21 +201,23 @@ async def begun(crawl: Crawl) -> None:
         await asyncio.sleep(0.2)
 
 
-def rows_of(sizes: Sizes, windows: list[list[Window]]) -> list[Row]:
+def rows_of(sizes: Sizes, windows: list[list[Turn]]) -> list[Row]:
     """Each level against the smallest one in the same turn; the median of the turns."""
     rows = []
     for level, found in zip(sizes.levels, windows, strict=True):
         what = f"one worker, small images, {level:,} URLs queued, {sizes.turns} turns of {sizes.seconds:.0f} s"
         goal = 0.9 if found is not windows[0] else None
-        ratio = median(each.rate / first.rate for each, first in zip(found, windows[0], strict=True))
-        rate = median(each.rate for each in found)
+        ratio = median(each.window.rate / first.window.rate for each, first in zip(found, windows[0], strict=True))
+        rate = median(each.window.rate for each in found)
         rows.append(
             row(f"{what}; ratio to {sizes.levels[0]:,}", rate, "images/s", ratio=ratio, at_least=goal),
         )
         for name in ("worker", "redis"):
-            spent = median(each.micros(name) for each in found)
-            base = median(each.micros(name) for each in windows[0])
+            spent = median(each.window.micros(name) for each in found)
+            base = median(each.window.micros(name) for each in windows[0])
             rows.append(row(f"{what}: processor time per image, {name}", spent, "us", ratio=spent / base))
+        spent, base = median(each.micros for each in found), median(each.micros for each in windows[0])
+        rows.append(row(f"{what}: scripts of the server, per image", spent, "us", ratio=spent / base))
     return rows
 
 
@@ -204,7 +237,7 @@ def run(quick: bool) -> Result:
             products.append(ours)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             windows = runner.run(measured(products, port, server, sizes))
-    return Result(tuple(rows_of(sizes, windows)), f"The processors: {windows[-1][-1].budget}.")
+    return Result(tuple(rows_of(sizes, windows)), f"The processors: {windows[-1][-1].window.budget}.")
 
 
 if __name__ == "__main__":

@@ -60,8 +60,8 @@ class Options:
     backlog_limit: int = _option(5_000, "entries", "Unread discoveries or results above which claims pause.")
     max_discoveries: int = _option(5_000, "URLs", "Candidates taken from one page; the rest is counted as cut.")
 
-    page_concurrency: int = _option(32, "requests", "Pages in flight in one worker process.")
-    image_concurrency: int = _option(64, "requests", "Images in flight in one worker process.")
+    page_concurrency: int = _option(32, "requests", "Pages in flight in one worker, beside those of silent servers.")
+    image_concurrency: int = _option(64, "requests", "Images in flight in one worker, beside those of silent servers.")
     sweep_concurrency: int = _option(256, "requests", "Swept addresses in flight in one worker process.")
     image_memory_mib: int = _option(256, "MiB", "Bytes of images and pages in flight in one worker process.")
 

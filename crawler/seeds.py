@@ -74,7 +74,7 @@ def _explain(reason: str) -> str:
         "credentials": "holds a user name or password",
         "host": "has no valid host",
         "idna": "has a host name that is no valid IDNA",
-        "port": "has an invalid port",
+        "port": "has a port that is no number from 1 to 65535",
         "relative": "is not absolute; begin with https:// or http://",
         "scheme": "is not http or https",
         "too-long": "is too long",

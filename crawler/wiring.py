@@ -118,7 +118,10 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
         await renderer.close()
         await client.aclose()
 
-    completer = Completer(frontier)
+    def busy() -> bool:
+        return not images.hungry
+
+    completer = Completer(frontier, busy)
     revisits = Revisits(client, options.key_prefix, options.unchanged_mib << 20, options.unchanged_ttl)
     revisiting = Revisiting(revisits, number_key)
     book = HostBook(
@@ -128,7 +131,7 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
     courier = Courier(frontier, runs, places, options.max_page_bytes, revisiting)
     memory = ByteBudget(options.image_memory_mib << 20)
     traps = TrapBook(client, options.key_prefix, number_key)
-    admitter = Admitter(frontier, runs, places, number_key, patience=options.dns_patience, traps=traps)
+    admitter = Admitter(frontier, runs, places, number_key, patience=options.dns_patience, traps=traps, busy=busy)
     digger, bell = Digger(frontier, runs), admitter.admitted
     pages = PageLane(completer, digger, bell=bell, concurrency=options.page_concurrency, memory=memory)
     sizes = SizeBoard(SizeBook(client, options.key_prefix, number_key))

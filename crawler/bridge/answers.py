@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from crawler.bridge.outcomes import failed_fetch
@@ -72,8 +71,10 @@ def concluded(completion: Completion, answered: Answered) -> Completion:
     else:
         if answered.session is not None:
             outcome = _led_back(outcome)
-        marks = {"robots:disallowed": answered.disallowed, "cloaked?": answered.cloaked}
-        outcome = _tallied(outcome, {name: 1 for name, holds in marks.items() if holds})
+        if answered.disallowed:
+            outcome = _tallied(outcome, "robots:disallowed")
+        if answered.cloaked:
+            outcome = _tallied(outcome, "cloaked?")
     return replace(
         completion,
         outcome=outcome,
@@ -97,8 +98,8 @@ def _leads_to_itself(item: FrontierUrl, fetched: Fetched) -> bool:
     return canonical(fetched.location) == item.url
 
 
-def _tallied(outcome: Outcome | None, more: Mapping[str, int]) -> Outcome | None:
-    """With further counters, where the outcome is the URL's last."""
+def _tallied(outcome: Outcome | None, mark: str) -> Outcome | None:
+    """With one more counter, where the outcome is the URL's last."""
     if isinstance(outcome, Done | Failed | Skipped):
-        return replace(outcome, tally={**outcome.tally, **more})
+        return replace(outcome, tally={**outcome.tally, mark: 1})
     return outcome

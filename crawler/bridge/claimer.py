@@ -24,8 +24,9 @@ _SPACING = 0.005
 """Seconds between two claims at the least."""
 _IDLE = 0.05
 """At the most, while there is room: what other workers admit or free rings no bell here."""
-_TOP_UP = 0.02
-"""Until a lane is filled up that has less room than a batch, or of which nothing more was due."""
+_TOP_UP, _BUSY_TOP_UP = 0.02, 0.05
+"""Until a lane is filled up that has less room than a batch, or of which nothing more was due: soon, or, while nearly
+all of the image lane is at work, once there is more than one image to ask for."""
 _BACKLOG_AGE = 0.25
 _HELD, _PAUSE = 0.1, 0.5
 _log = structlog.get_logger()
@@ -85,11 +86,18 @@ class Claimer:
             self._idle.set()
 
     async def _rest(self, seconds: float) -> None:
+        """For so long, or until the bell rings and a claim may give a batch; what ends without that costs no claim."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
         await asyncio.sleep(min(seconds, _SPACING))
-        if seconds > _SPACING:
-            timer = asyncio.get_running_loop().call_later(seconds - _SPACING, self._bell.set)
+        while (left := end - loop.time()) > 0:
+            timer = loop.call_later(left, self._bell.set)
             await self._bell.wait()
             timer.cancel()
+            if self._stopped or self._is_worth_it():
+                return
+            self._bell.clear()
+            end = min(end, self._claimed_at + self._top_up)
 
     async def _step(self) -> float:
         """Claim once, where that may give something; seconds until the next time that it may."""
@@ -107,8 +115,8 @@ class Claimer:
         if pages <= 0 and images <= 0:
             return _IDLE
         now = asyncio.get_running_loop().time()
-        if not self._is_worth_it() and now < self._claimed_at + _TOP_UP:
-            return self._claimed_at + _TOP_UP - now
+        if not self._is_worth_it() and now < self._claimed_at + self._top_up:
+            return self._claimed_at + self._top_up - now
         self._claimed_at = now
         claimed = await self._frontier.claim(max(pages, 0), max(images, 0))
         found = sum(lease.item.kind.on_image_lane for lease in claimed.leases)
@@ -119,6 +127,10 @@ class Claimer:
             elif self._sweeps is None or not self._sweeps.takes(lease):
                 self._pages.take(lease, self._request(lease))
         return self._until_due(claimed)
+
+    @property
+    def _top_up(self) -> float:
+        return _TOP_UP if self._images.hungry else _BUSY_TOP_UP
 
     def _is_worth_it(self) -> bool:
         """Whether a claim may give a batch: where the last one gave less than a lane took, there was nothing more.

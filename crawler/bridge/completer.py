@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -15,9 +16,9 @@ from crawler.records import Done
 _LONGEST = 256
 _CANDIDATES = 50_000
 _PAUSE = 0.5
-_LINGER, _BATCH = 0.02, 32
-"""Seconds between two sendings, unless so many wait: the first after a rest leaves at once, those of a busy worker
-gather."""
+_LINGER, _BUSY_LINGER, _BATCH = 0.02, 0.05, 32
+"""Seconds between two sendings, unless so many wait: the first after a rest leaves at once, those that follow gather,
+and those of a worker that has no room for more anyway for longer."""
 _log = structlog.get_logger()
 
 
@@ -29,10 +30,14 @@ class _Waiting:
 
 class Completer:
     """One per worker. A completion that Redis did not take is tried again until it does, or until its lease is over:
-    then the URL is somebody else's, and nothing of it was recorded here."""
+    then the URL is somebody else's, and nothing of it was recorded here.
 
-    def __init__(self, frontier: Frontier) -> None:
+    busy: whether the worker has work at hand, so that nothing waits for a completion to make room.
+    """
+
+    def __init__(self, frontier: Frontier, busy: Callable[[], bool] = lambda: False) -> None:
         self._frontier = frontier
+        self._busy = busy
         self._waiting: list[_Waiting] = []
         self._arrived = asyncio.Event()
         self._closed = False
@@ -54,7 +59,8 @@ class Completer:
         loop, sent = asyncio.get_running_loop(), 0.0
         while self._waiting or not self._closed:
             await self._arrived.wait()
-            await self._gather(sent + _LINGER - loop.time())
+            linger = _BUSY_LINGER if self._busy() else _LINGER
+            await self._gather(sent + linger - loop.time())
             sent = loop.time()
             most = _fitting(self._waiting)
             batch, self._waiting = self._waiting[:most], self._waiting[most:]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from time import time
+from itertools import takewhile
+from time import monotonic, time
 
 from crawler.bridge.answers import Answered, Sent, Unsent
 from crawler.bridge.cloaking import looks_refused, shows_more
@@ -39,9 +40,11 @@ STOPPED_PAUSE = 1.0
 
 @dataclass(slots=True)
 class _Flight:
-    """A lease between being taken up and its answer. sent: its request may have left.  aborted: by a stop."""
+    """A lease between being taken up and its answer. since: monotonic seconds.  sent: its request may have left.
+    aborted: by a stop."""
 
     lease: Lease
+    since: float
     sent: bool = False
     aborted: bool = False
 
@@ -117,7 +120,7 @@ class Courier:
             return await self._stopped(lease, stop)
         task = asyncio.current_task()
         assert task is not None, "a request is sent from a task"
-        flight = self._flights[task] = _Flight(lease)
+        flight = self._flights[task] = _Flight(lease, monotonic())
         try:
             return await self._send(flight, hold)
         except asyncio.CancelledError:
@@ -130,6 +133,12 @@ class Courier:
         if flight.sent:
             await self._use_up_slot(lease)
         return Unsent(park=STOPPED_PAUSE)
+
+    def stalled(self, seconds: float) -> int:
+        """Images that have been under way for so long."""
+        since = monotonic() - seconds
+        old = takewhile(lambda flight: flight.since < since, self._flights.values())
+        return sum(flight.lease.item.kind.on_image_lane for flight in old)
 
     def abort_stopped(self) -> None:
         """End what is under way and forbidden by a stop by now: connections close, and the URLs are given back."""

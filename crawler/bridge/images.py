@@ -12,7 +12,7 @@ from crawler.bridge.completer import Completer
 from crawler.bridge.courier import Courier
 from crawler.bridge.digging import Digger
 from crawler.bridge.ending import Ending
-from crawler.bridge.lanes import TOP_UP
+from crawler.bridge.lanes import STALLED, TOP_UP, room_beside
 from crawler.bridge.outcomes import SANDBOX_PAUSE, broken_off, unsupported, unusable
 from crawler.bridge.pages import examine_lease, image_completion
 from crawler.bridge.revisiting import CleanLook, Revisiting
@@ -61,7 +61,8 @@ class ImageLane:
     @property
     def room(self) -> int:
         """How many more leases may be taken now."""
-        return 0 if self._memory.spent else self._concurrency - len(self._tasks)
+        stalled = self._courier.stalled(STALLED)
+        return 0 if self._memory.spent else room_beside(stalled, len(self._tasks), self._concurrency)
 
     @property
     def idle(self) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import takewhile
+from time import monotonic
 from typing import Any
 
 from scrapy import Request
@@ -19,10 +21,22 @@ TOP_UP = 8
 """A lane is filled up once an eighth of it is free, so that a busy worker does not claim for every single request."""
 
 
+STALLED = 1.0
+"""Seconds after which a request that has no answer counts as one that waits for its server, which needs a socket and
+nothing else of a worker. Without room for others beside them, a few dozen servers that say nothing would hold a lane
+from everybody else for as long as they are waited for."""
+
+
+def room_beside(stalled: int, taken: int, concurrency: int) -> int:
+    """Leases that a lane may take beside those that it has. stalled: of them; as many again as usual may be."""
+    return concurrency + min(stalled, concurrency) - taken
+
+
 class LeasedRequest(Request):
     """A request that holds a lease; `answered` is its answer, once there is one.
 
     hold: the share that the answer, and the images in it, have in the budget of bytes; None before the lane took it.
+    taken: monotonic seconds when it did.
     """
 
     def __init__(self, lease: Lease, **kwargs: Any) -> None:
@@ -30,10 +44,12 @@ class LeasedRequest(Request):
         self.lease = lease
         self.answered: Answered | None = None
         self.hold: Hold | None = None
+        self.taken = 0.0
 
 
 class PageLane:
-    """One per worker. concurrency: leases between claim and completion.  bell: rung whenever one ended.
+    """One per worker. concurrency: leases between claim and completion, beside those that wait for a server.
+    bell: rung whenever one ended.
 
     memory: bytes of bodies, above which nothing is claimed or read.
     """
@@ -47,7 +63,7 @@ class PageLane:
         self._bell = bell
         self._concurrency = concurrency
         self._engine: ExecutionEngine | None = None
-        self._out: dict[tuple[int, int], Hold] = {}
+        self._out: dict[tuple[int, int], LeasedRequest] = {}
         self._empty = asyncio.Event()
 
     def open(self, engine: ExecutionEngine) -> None:
@@ -57,7 +73,7 @@ class PageLane:
     @property
     def room(self) -> int:
         """How many more leases may be taken now."""
-        return 0 if self._memory.spent else self._concurrency - len(self._out)
+        return 0 if self._memory.spent else room_beside(self._stalled(), len(self._out), self._concurrency)
 
     @property
     def idle(self) -> bool:
@@ -72,9 +88,15 @@ class PageLane:
     def take(self, lease: Lease, request: LeasedRequest) -> None:
         """Give a lease to the engine."""
         assert self._engine is not None
-        request.hold = self._out[lease.partition, lease.token] = self._memory.hold()
+        request.hold, request.taken = self._memory.hold(), monotonic()
+        self._out[lease.partition, lease.token] = request
         self._empty.clear()
         self._engine.crawl(request)
+
+    def _stalled(self) -> int:
+        since = monotonic() - STALLED
+        old = takewhile(lambda request: request.taken < since, self._out.values())
+        return sum(request.answered is None for request in old)
 
     async def complete(self, completion: Completion) -> None:
         """End a lease that was taken."""
@@ -82,9 +104,9 @@ class PageLane:
             if await self._completer.complete(completion):
                 self._digger.accepted(completion)
         finally:
-            hold = self._out.pop((completion.lease.partition, completion.lease.token), None)
-            if hold is not None:
-                hold.leave()
+            request = self._out.pop((completion.lease.partition, completion.lease.token), None)
+            if request is not None and request.hold is not None:
+                request.hold.leave()
             self._bell.set()
             if not self._out:
                 self._empty.set()

@@ -16,10 +16,12 @@ from crawler.errors import RedisUnavailable
 from crawler.fetch.failures import FAILURES
 from crawler.frontier.base import Frontier
 from crawler.ranges import politeness_key
-from crawler.records import Rejected
+from crawler.records import Rejected, RunId
 
 NOBODY_THERE: Final = frozenset({"address-changed", "connect-refused", "connect-timeout", "unreachable"})
 """Failures after which a host may lie elsewhere."""
+SILENT: Final = frozenset({"dns-timeout", "dns-unreachable"})
+"""Failures that are the nameserver's and not the name's."""
 _SLOW = 2.0
 _DOUBTED = 10_000
 _log = structlog.get_logger()
@@ -55,6 +57,7 @@ class Places:
         self._frontier = frontier
         self._hosts = hosts
         self._doubted: OrderedDict[str, float] = OrderedDict()
+        self._complained: set[RunId] = set()
 
     async def place(self, served: ServedRun, host: str, port: int, *, last: bool) -> Placed:
         """Resolve and judge. last: an answer that is late is waited for, and a passing trouble is final."""
@@ -67,6 +70,7 @@ class Places:
         except TimeoutError:
             return Placed(passing=True)
         if isinstance(resolved, Rejected):
+            self._complain(served, resolved.reason)
             return Placed(skip=resolved.reason, passing=FAILURES[resolved.reason].retry and not last)
         usable = _usable(served, host, resolved.addresses)
         if not usable.addresses:
@@ -76,6 +80,20 @@ class Places:
         if usable.pointer:
             return Placed(skip="out-of-scope", pointer=address)
         return Placed(address, politeness_key(address))
+
+    def _complain(self, served: ServedRun, reason: str) -> None:
+        """Say once for a run that its nameserver is silent: until its names have failed, nothing else tells."""
+        if reason not in SILENT or served.run in self._complained:
+            return
+        self._complained.add(served.run)
+        servers = ", ".join(served.campaign.network.nameservers)
+        _log.warning(
+            "a name could not be looked up, and is asked for again for some minutes; if all names fail, correct "
+            + ("network.nameservers of the campaign" if servers else "/etc/resolv.conf"),
+            run=str(served.run),
+            reason=reason,
+            nameservers=servers or "the system's",
+        )
 
     async def doubt(self, served: ServedRun, host: str, address: str) -> None:
         """Nobody answers at the address where a host is queued: look whether it lies elsewhere now.

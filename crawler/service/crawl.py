@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from crawler.service.campaigns import keep_file, require_absolute_seeds, require
 from crawler.service.deployment import Deployment, Server, joined
 from crawler.service.indexing import ensure_index
 from crawler.service.launch import Launch, alone
+from crawler.service.machine import silent_nameservers
 from crawler.service.processes import Crew
 from crawler.service.session import Session
 from crawler.store.actors import Actor
@@ -74,7 +75,7 @@ def crawl_campaign(
 ) -> CrawlSummary:
     """Create or resume the campaign's run, crawl until it is finished and recorded, and report.
 
-    say: is told in a line what had to be mended before.
+    say: is told in a line what had to be mended before, and which nameserver does not answer.
     Ctrl-C and `stop_campaign` end it cleanly; the summary is then `interrupted`, and the next call resumes the run.
     While the campaign is paused, it waits.
     Raises CampaignInvalid, CampaignExpired, NothingToMatch, NotAuthorised, Refused, RedisUnavailable, FrontierLost.
@@ -87,7 +88,7 @@ def crawl_campaign(
     keep_file(db, actor, order.file, campaign.name, replace=order.replace)
     require_approval(db, options, campaign.name)
     with alone(home, campaign.name):
-        return asyncio.run(_Crawl(home, options, db, actor, campaign, index.sha256, order).run(progress))
+        return asyncio.run(_Crawl(home, options, db, actor, campaign, index.sha256, order, say).run(progress))
 
 
 def crawl_kept(
@@ -116,7 +117,7 @@ def crawl_kept(
 
 @dataclass(frozen=True, slots=True)
 class _Crawl:
-    """One call of `crawl_campaign`, everything checked. index: sha256 of the index file."""
+    """One call of `crawl_campaign`, everything checked. index: sha256 of the index file.  say: see there."""
 
     home: Home
     options: Options
@@ -125,6 +126,7 @@ class _Crawl:
     campaign: Campaign
     index: str
     order: CrawlOrder
+    say: Callable[[str], None] | None = None
 
     async def run(self, progress: Callable[[Progress], None]) -> CrawlSummary:
         async with joined(Server(self.options, self.order.redis_url)) as deployment:
@@ -133,12 +135,28 @@ class _Crawl:
             watched = _Watched(deployment, run, _Filling(launch, run, self.options.backlog_limit // _SHARE))
             started = time.monotonic()
             with Crew(self.home, self.order.settings, self.order.redis_url, self.order.workers) as crew:
-                async with watched.filling:
+                async with watched.filling, self._nameservers_asked():
                     finished = await _watch(watched, crew, started, progress)
             seconds = time.monotonic() - started
             if finished is None:
                 return await self._stopped(watched, seconds)
             return await self._ended(deployment, run, finished, seconds)
+
+    @asynccontextmanager
+    async def _nameservers_asked(self) -> AsyncIterator[None]:
+        """Ask them while the crawl begins: names that nobody tells are asked for again for minutes, without a word."""
+
+        async def ask(say: Callable[[str], None]) -> None:
+            for line in await silent_nameservers(self.campaign, lab=self.options.lab):
+                say(line)
+
+        task = None if self.say is None else asyncio.create_task(ask(self.say))
+        try:
+            yield
+        finally:
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
 
     async def _stopped(self, watched: _Watched, seconds: float) -> CrawlSummary:
         """After Ctrl-C: nothing of the run goes on, on no machine, until somebody resumes it."""

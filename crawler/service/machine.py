@@ -43,6 +43,13 @@ def check_nameservers(look: Look) -> list[Finding]:
     return [finding for told in asked for each in told for finding in _told("nameserver", each)]
 
 
+async def silent_nameservers(campaign: Campaign, *, lab: bool) -> tuple[str, ...]:
+    """A line for each nameserver of a campaign that does not answer; of the system's too, but in a lab."""
+    servers = campaign.network.nameservers
+    asked = () if lab and not servers else await surroundings.nameservers(servers)
+    return tuple(found.line for found in asked if not found.ok)
+
+
 def _asked(look: Look) -> list[tuple[str, ...]]:
     """Lists of nameservers, () for the system's."""
     lab = look.options.lab

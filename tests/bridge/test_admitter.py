@@ -128,7 +128,8 @@ def bench(campaign: Campaign) -> Callable[..., Bench]:
     def make(zone: Zone = here) -> Bench:
         stream, names = Stream(), Names(zone)
         pointers = Pointers(campaign, names, Mock())
-        served = SimpleNamespace(campaign=campaign, scope=Scope(campaign, NoTable()), resolver=names, pointers=pointers)
+        scope = Scope(campaign, NoTable())
+        served = SimpleNamespace(run=RUN, campaign=campaign, scope=scope, resolver=names, pointers=pointers)
         runs = SimpleNamespace(get={RUN: served}.get)
         return Bench(stream, names, Admitter(stream, runs, places_in(stream), KEY))
 

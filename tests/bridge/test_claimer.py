@@ -96,7 +96,7 @@ async def turns() -> None:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No rest ends by itself, so that what ends one shows."""
-    for name in ("_IDLE", "_TOP_UP", "_BACKLOG_AGE", "_HELD"):
+    for name in ("_IDLE", "_TOP_UP", "_BUSY_TOP_UP", "_BACKLOG_AGE", "_HELD"):
         monkeypatch.setattr(claimer, name, NEVER)
 
 
@@ -155,6 +155,14 @@ async def test_a_busy_lane_is_filled_up_in_batches(monkeypatch: pytest.MonkeyPat
         bench.bell.set()
         await bench.source.another()
         bench.images.hungry = False
+        monkeypatch.setattr(claimer, "_BUSY_TOP_UP", 0.03)
+        bench.bell.set()
+        await bench.source.another()
+
+
+async def test_a_lane_that_nothing_more_was_due_for_is_topped_up_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with claiming() as bench:
+        bench.pages.idle = bench.images.idle = False
         monkeypatch.setattr(claimer, "_TOP_UP", 0.03)
         bench.bell.set()
         await bench.source.another()

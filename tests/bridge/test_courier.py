@@ -15,7 +15,7 @@ from crawler.fetch.cookies import Cookie, pack_jar
 from crawler.fetch.failures import failure
 from crawler.fetch.robots import parse_robots
 from crawler.frontier.base import HostFacts
-from crawler.records import Failed, Fetched, FetchOrder, Kind, Skipped
+from crawler.records import Failed, Fetched, FetchFailed, FetchOrder, Kind, Skipped
 from tests.bridge.parts import ADDRESS, HOST, Frontier, Runs, Web, answer, lease, page, places_in, served
 
 RULES = pack_rules(parse_robots(b"User-agent: vangnet\nDisallow: /no/\nUser-agent: *\nDisallow: /", 200))
@@ -169,3 +169,19 @@ async def test_a_lost_run_ends_its_urls_and_a_paused_one_does_not() -> None:
     assert await bench.courier.send(YES) == Unsent()
     bench.runs.served, bench.runs.known = None, False
     assert await bench.courier.send(YES) == Failed("run-lost")
+
+
+async def test_images_that_wait_for_a_silent_server_are_counted() -> None:
+    class Silent(Web):
+        async def fetch(self, order: FetchOrder, hold: object = None) -> Fetched | FetchFailed:
+            return await asyncio.get_running_loop().create_future()
+
+    bench = Bench(web=Silent(page))
+    image = replace(YES, item=replace(YES.item, kind=Kind.IMAGE))
+    waiting = [asyncio.create_task(bench.courier.send(each)) for each in (YES, image, image)]
+    await asyncio.sleep(0.01)
+    assert (bench.courier.stalled(0.0), bench.courier.stalled(60.0)) == (2, 0)
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
+    assert bench.courier.stalled(0.0) == 0

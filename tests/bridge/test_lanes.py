@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
+from typing import Any
 
 from crawler.bridge.completer import Completer
 from crawler.bridge.digging import Digger
-from crawler.bridge.lanes import LeasedRequest, PageLane
+from crawler.bridge.lanes import STALLED, LeasedRequest, PageLane
 from crawler.fetch.budget import ByteBudget
 from crawler.frontier.base import Completion
 from crawler.records import Done
@@ -69,6 +70,25 @@ async def test_a_lane_is_counted_until_its_leases_end() -> None:
         await asyncio.wait_for(draining, SOON)
         await asyncio.wait_for(bench.lane.drain(), SOON)
         assert len(bench.frontier.finds) == 1
+
+
+async def test_what_waits_for_a_silent_server_leaves_room_for_as_many_others() -> None:
+    async with working(Frontier()) as bench:
+        for number in range(16):
+            bench.take(number)
+        for request in bench.crawled[:10]:
+            request.taken -= STALLED
+        assert (bench.lane.room, bench.lane.hungry) == (10, True)
+        answered: Any = object()
+        bench.crawled[0].answered = answered  # what is at work here leaves none
+        assert bench.lane.room == 9
+        for number in range(16, 32):
+            bench.take(number)
+        for request in bench.crawled:
+            request.taken -= STALLED
+        assert bench.lane.room == 0  # as many again, and no more
+        await bench.end(*range(32))
+        assert bench.lane.room == 16
 
 
 async def test_what_the_frontier_did_not_take_is_no_find() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from crawler.bridge.courier import Courier
 from crawler.bridge.places import Placed, Places
 from crawler.bridge.runs import ServedRun
-from crawler.records import FetchFailed, FetchOrder
+from crawler.records import FetchFailed, FetchOrder, Rejected
 from tests.bridge.parts import HOST, Agreeable, Frontier, Names, Runs, Web, lease, served
 
 NAME = "a.example.nl"
@@ -87,3 +88,18 @@ async def test_an_address_that_the_name_still_has_is_waited_for() -> None:
     places = Places(frontier, book)
     await places.doubt(run_at(NEW, OLD), NAME, OLD)
     assert (frontier.moved, book.asked) == ([], [(NAME, True)])
+
+
+async def test_a_nameserver_that_is_silent_is_said_once_for_a_run() -> None:
+    class Silent(Names):
+        async def resolve(self, host: str, *, fresh: bool = False) -> Rejected:
+            return Rejected("dns-unreachable")
+
+    places, run = Places(Moving(), Agreeable()), served(names=Silent())
+    with capture_logs() as said:
+        for _ in range(2):
+            assert (await places.place(run, NAME, 80, last=False)).passing
+        await places.place(served(names=Names()), NAME, 80, last=False)  # a name that does not exist is its own trouble
+    (line,) = said
+    assert (line["run"], line["nameservers"]) == (str(run.run), "the system's")
+    assert "/etc/resolv.conf" in line["event"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import socket
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from crawler.fetch import surroundings
 from crawler.home import open_home
 from crawler.service import machine
 from crawler.service.actors import identify
+from crawler.service.campaigns import stored_campaign
 from crawler.service.doctor import (
     CHECKS,
     check_files,
@@ -219,5 +221,7 @@ def test_a_campaigns_nameserver_that_is_down_is_a_problem(db: Database) -> None:
         actor = identify(db, None)
         campaigns.save(db, actor, "n", text, "0" * 64)
         (found,) = machine.check_nameservers(look(db))
+        (line,) = asyncio.run(machine.silent_nameservers(stored_campaign(db, "n", lab=True), lab=True))
+    assert silent in line and "network.nameservers" in line  # what `vangnet crawl` says while it begins
     assert (found.check, found.level.value) == ("nameserver", "problem")
     assert silent in found.what and "network.nameservers" in found.mend

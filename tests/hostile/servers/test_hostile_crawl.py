@@ -27,7 +27,7 @@ def gallery(planted: bytes) -> dict[str, Answer]:
     return {"/": html(shown)} | {f"/{number}.jpg": image(planted + bytes([number])) for number in range(IMAGES)}
 
 
-async def _seed(stack: AsyncExitStack, hostile: Hostile, number: int, authority: Authority) -> str:
+async def seeded(stack: AsyncExitStack, hostile: Hostile, number: int, authority: Authority) -> str:
     """Start one of them, at an address of its own; where it is."""
     context = None if hostile.context is None else hostile.context(authority)
     server = await stack.enter_async_context(serving(hostile.script, tls=context, address=f"127.0.9.{number + 1}"))
@@ -44,7 +44,7 @@ async def test_a_crawl_over_all_of_them_ends(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     async with AsyncExitStack() as stack:
         site = stack.enter_context(serve({**gallery(planted)}))
-        seeds = [await _seed(stack, hostile, number, authority) for number, hostile in enumerate(CATALOGUE)]
+        seeds = [await seeded(stack, hostile, number, authority) for number, hostile in enumerate(CATALOGUE)]
         file = vangnet.campaign(site.root + "/", *seeds, limits='robots = "record"\nrobots_basis = "a test"')
         with vangnet.start("crawl", file, "--json") as crawl:
             out, err = await asyncio.to_thread(crawl.communicate, timeout=240)
