@@ -21,7 +21,9 @@
 --   aging         zset  queues by the time of their robots.txt
 --   damaged       set   what could not be read, for mend.lua: "a" and the address, "q" queue, "l" lease, …
 --   disc, res     stream  discoveries and results    cnt:RUN  hash  counters    dead:RUN  list
---   mark:M        what was answered for an entry that is not acknowledged yet; mark+:M, mark-:M  that it was queued, kept
+--   mark:M        what was answered for an entry that is not acknowledged yet, and mark=:M the same; mark+:M, mark-:M
+--                 that it was queued, kept
+--   seen:RUN:N    set   numbers of what a run has seen; seen:RUN:shape  how many buckets: see seen.lua
 --   done:P:T      set   entries that were acknowledged, of a partition and two seconds
 local P = KEYS[1] .. ':'
 local QUEUED = P .. 'q:'

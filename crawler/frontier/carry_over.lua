@@ -5,19 +5,24 @@ local cover, offered = P .. 'cover:' .. campaign, 0
 
 local function offer(host, record)
   local kept, numbers = P .. 'carry:' .. campaign .. ':' .. host, P .. 'carried:' .. campaign .. ':' .. host
-  local taken = 0
+  local taken, lost = 0, 0
   while true do
-    local part = call('LINDEX', kept, 0)
-    part = part and (opened(part) or {{}, ''})
-    if not part or (taken > 0 and taken + #part[1] > share) then break end
+    local packed = call('LINDEX', kept, 0)
+    local piece = packed and kept_piece(packed)
+    if not packed or (piece and taken > 0 and taken + #piece[1] > share) then break end
     call('LPOP', kept)
-    if part[2] ~= '' then
-      call('XADD', P .. 'disc', '*', 'run', run, 'd', part[2])
+    if piece then
+      call('XADD', P .. 'disc', '*', 'run', run, 'd', piece[2])
       count(run, 'disc', 1)
+      in_parts(piece[1], 'SREM', numbers)
+      taken = taken + #piece[1]
+    else
+      lost = lost + 1
     end
-    in_parts(part[1], 'SREM', numbers)
-    taken = taken + #part[1]
   end
+  count(run, 't:corrupt-record', lost)
+  -- The numbers of a piece that is damaged wait for nothing.
+  if lost > 0 and call('EXISTS', kept) == 0 then call('DEL', numbers) end
   record[2] = run
   call('HSET', cover, host, cmsgpack.pack(record))
   offered = offered + taken
@@ -25,7 +30,7 @@ end
 
 local found = call('HSCAN', cover, ARGV[4], 'COUNT', tonumber(ARGV[5]))
 for i = 1, #found[2], 2 do
-  local record = opened(found[2][i + 1]) or {0, '', ''}
+  local record = cover_record(found[2][i + 1], run)
   -- What the run itself left out it has seen, and would not look at again.
   if record[2] ~= run and record[3] ~= run then offer(found[2][i], record) end
 end

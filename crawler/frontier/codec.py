@@ -65,7 +65,7 @@ def unpack_url(element: bytes, run: RunId, origin: str, address: str) -> Frontie
             int(depth),
             int(priority),
             origin + referrer if referrer is not None and referrer.startswith("/") else referrer,
-            tuple(via),
+            tuple(map(_text, via)),
             int(context),
             element[0],
         )
@@ -101,15 +101,25 @@ def unpack_discovered(payload: bytes) -> Discovered:
     depth, referrer, via, candidates, tries, moved = _unpack(payload, 6)
     try:
         return Discovered(
-            tuple(Candidate(url, _KINDS[code], source, priority) for url, code, source, priority in candidates),
+            tuple(
+                Candidate(_text(url), _KINDS[code], _text(source), int(priority))
+                for url, code, source, priority in candidates
+            ),
             int(depth),
-            referrer,
-            tuple(via),
+            None if referrer is None else _text(referrer),
+            tuple(map(_text, via)),
             int(tries),
             bool(moved),
         )
     except (TypeError, ValueError, IndexError) as error:
         raise RecordCorrupt("a discoveries entry has fields of the wrong type") from error
+
+
+def _text(value: Any) -> str:
+    """The value, when it is text. Raises TypeError."""
+    if type(value) is not str:
+        raise TypeError(f"{type(value).__name__} in place of text")
+    return value
 
 
 @lru_cache(64)

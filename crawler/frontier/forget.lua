@@ -20,18 +20,18 @@ for i = 1, #found, 2 do
   if call('HDEL', P .. 'lim', key .. '|' .. (number or '')) == 1 then tighten(address(key)) end
 end
 local left = call('HLEN', P .. 'qi:' .. run)
-local seen = P .. 'seen:' .. run .. ':'
-local meta = call('HMGET', seen .. 'meta', 'size', 'split', 'gone')
-if left == 0 and meta[1] then
-  local buckets, gone = meta[1] + meta[2], tonumber(meta[3] or 0)
-  local last = min(gone + most, buckets)
-  for bucket = gone, last - 1 do call('UNLINK', seen .. format('%d', bucket)) end
-  call('HSET', seen .. 'meta', 'gone', last)
+local seen, shape = P .. 'seen:' .. run .. ':', left == 0 and shape_of(run)
+if shape then
+  local buckets = shape.size + shape.split
+  local last = min(shape.gone + most, buckets)
+  for bucket = shape.gone, last - 1 do call('UNLINK', seen .. format('%d', bucket)) end
+  shape.gone = last
+  write_shape(run, shape, 86400)
   left = buckets - last
 end
 save()
 if left == 0 then
-  call('UNLINK', seen .. 'meta', P .. 'host:' .. run, P .. 'lift:' .. run)
+  call('UNLINK', seen .. 'shape', P .. 'host:' .. run, P .. 'lift:' .. run)
   call('UNLINK', P .. 'qi:' .. run, P .. 'cnt:' .. run, P .. 'dead:' .. run)
   call('HDEL', P .. 'runs', run)
 end

@@ -33,6 +33,9 @@ _BEFORE = {
     "backlog": (),
     "claim": ("handing", ("common", "tend", "turns")),
     "complete": ("ending", ("common", "endings")),
+    "reserve": ("seen", "marks", "cover"),
+    "carry_over": ("cover",),
+    "forget": ("common", "seen"),
     "wake": ("common", "tend"),
     "relocate": ("common", "tend"),
 }

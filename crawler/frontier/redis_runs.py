@@ -102,7 +102,7 @@ class Runs:
                 name = host.decode()
                 waiting = await self._link.length(f"{prefix}:carried:{campaign}:{name}")
                 if waiting:
-                    rows.append(Coverage(name, int(msgpack.unpackb(record, raw=True)[0]), waiting))
+                    rows.append(Coverage(name, _covered(record), waiting))
         return sorted(rows, key=lambda row: (-row.waiting, row.host))
 
     async def state(self) -> FrontierState:
@@ -147,6 +147,14 @@ def _lifted(find: Find) -> dict[str, list[str]]:
         domain = next((name for name in find.domains if host == name or host.endswith("." + name)), host)
         names.setdefault(domain, ["." + domain]).append(host)
     return names
+
+
+def _covered(record: bytes) -> int:
+    """0 for a damaged record: its round is begun anew at the next URL that is left out."""
+    try:
+        return int(msgpack.unpackb(record, raw=True)[0])
+    except (ValueError, TypeError, IndexError, KeyError, OverflowError, msgpack.UnpackException):
+        return 0
 
 
 def _dead_letter(packed: bytes, run: RunId) -> tuple[float, DeadLetter]:

@@ -14,35 +14,35 @@ for _, entry in ipairs(entries) do
   assert(type(entry.m) == 'string' and type(entry.r) == 'string' and type(entry.u) == 'table', 'malformed entry')
 end
 
--- Seen numbers lie in intsets that grow by linear hashing: `fill` numbers a bucket on average, one bucket split when an
--- insertion overflows that. Numbers are decimal strings below 2^63, of which Lua's doubles hold the last 15 digits
--- exactly; 10^15 is a multiple of 2^15, which bounds the number of buckets.
-local FILL, MOST = 256, 15
-local function bucket_of(low, meta)
-  local b = low % meta.size
-  return b < meta.split and low % (2 * meta.size) or b
-end
-
-local function grow(base, meta)
-  local from, to, moving = base .. meta.split, base .. meta.split + meta.size, {}
+-- Split a bucket. What does not belong there is no number of a URL any more, and goes; what it was may be asked for again.
+local function grow(run, base, meta)
+  local from, to, moving, damage = base .. meta.split, base .. meta.split + meta.size, {}, {}
   for _, number in ipairs(call('SMEMBERS', from)) do
-    if tonumber(sub(number, -15)) % (2 * meta.size) ~= meta.split then moving[#moving + 1] = number end
+    local low = tonumber(sub(number, -15))
+    if not low or low % meta.size ~= meta.split then
+      damage[#damage + 1] = number
+    elseif low % (2 * meta.size) ~= meta.split then
+      moving[#moving + 1] = number
+    end
   end
   in_parts(moving, 'SREM', from)
   in_parts(moving, 'SADD', to)
+  in_parts(damage, 'SREM', from)
+  meta.n = meta.n - #damage
+  count(run, 't:corrupt-record', #damage)
   call('EXPIRE', to, keep)
   meta.split = meta.split + 1
   if meta.split == meta.size then meta.split, meta.size = 0, 2 * meta.size end
 end
 
 -- A bucket's life is prolonged at every sixteenth number or so: it is of weeks, and one command less for the others.
-local function remember(base, meta, number)
+local function remember(run, base, meta, number)
   local low = tonumber(sub(number, -15))
   local bucket = base .. bucket_of(low, meta)
   if call('SADD', bucket, number) == 0 then return false end
   if meta.n == 0 or low % 16 == 0 then call('EXPIRE', bucket, keep) end
   meta.n = meta.n + 1
-  if meta.n > FILL * (meta.size + meta.split) and meta.size < 2 ^ MOST then grow(base, meta) end
+  if meta.n > FILL * (meta.size + meta.split) and meta.size < 2 ^ MOST then grow(run, base, meta) end
   return true
 end
 
@@ -50,9 +50,7 @@ end
 local runs = {}
 local function state_of_run(run)
   if not runs[run] then
-    local state = call('HMGET', P .. 'seen:' .. run .. ':meta', 'size', 'split', 'n')
-    local meta = {size = tonumber(state[1]) or 1, split = tonumber(state[2]) or 0, n = tonumber(state[3]) or 0}
-    runs[run] = {meta = meta, counts = {}}
+    runs[run] = {meta = shape_of(run) or {size = 1, split = 0, n = 0, gone = 0}, counts = {}}
   end
   return runs[run]
 end
@@ -68,7 +66,11 @@ local function read_counts(run, counts, urls)
       end
     end
   end
-  for i, n in ipairs(in_parts(wanted, 'HMGET', P .. 'host:' .. run)) do counts[wanted[i]] = tonumber(n) or 0 end
+  for i, n in ipairs(in_parts(wanted, 'HMGET', P .. 'host:' .. run)) do
+    local known = n and tonumber(string.match(n, '^%d+$'))
+    if n and not known then count(run, 't:corrupt-record', 1) end
+    counts[wanted[i]] = known or 0
+  end
 end
 
 -- Whether a budget is used up; hits lift it.
@@ -76,12 +78,10 @@ local function used_up(run, name, n, budget)
   return n >= budget and n >= budget + (tonumber(call('HGET', P .. 'lift:' .. run, name)) or 0)
 end
 
--- The record of a host of which something was left out: {URLs that had their turn since the round began, the run that was
--- last offered what waited, the run that last used its budget up}. With nothing left of the last round a new one begins.
+-- Note that something of a host is left out; where its numbers are kept. With nothing left of the last round a new one begins.
 local function left_out(entry, host, over)
   local cover, kept = P .. 'cover:' .. entry.c, P .. 'carried:' .. entry.c .. ':' .. host
-  local known = call('HGET', cover, host)
-  local record = opened(known) or {0, '', ''}
+  local record, known = cover_record(call('HGET', cover, host), entry.r)
   if over and record[3] ~= entry.r then
     record[1] = call('EXISTS', kept) == 1 and record[1] + entry.b or entry.b
     record[3] = entry.r
@@ -111,9 +111,8 @@ end
 
 local function write_runs()
   for run, state in pairs(runs) do
-    local seen, budget, values = P .. 'seen:' .. run .. ':meta', P .. 'host:' .. run, {}
-    call('HSET', seen, 'size', state.meta.size, 'split', state.meta.split, 'n', state.meta.n)
-    call('EXPIRE', seen, keep)
+    local budget, values = P .. 'host:' .. run, {}
+    write_shape(run, state.meta, keep)
     for name, n in pairs(state.counts) do
       values[#values + 1] = name
       values[#values + 1] = n
@@ -142,7 +141,7 @@ local function judge(entry)
   for i, url in ipairs(entry.u) do
     if url[3] == 'later' then
       flags[i] = '4'
-    elseif not remember(base, meta, url[1]) then
+    elseif not remember(entry.r, base, meta, url[1]) then
       flags[i] = '0'
     else
       fresh = fresh + 1
@@ -163,16 +162,16 @@ end
 
 local out = {}
 for i, entry in ipairs(entries) do
-  local marker = P .. 'mark:' .. entry.m
-  local known = call('GET', marker)
-  if not known and is_done(entry.m) then
+  out[i] = answer_of(entry)
+  if out[i] then
+    -- A copy that was damaged is good again.
+    keep_answer(entry, out[i], keep)
+  elseif is_done(entry.m) then
     -- Somebody else admitted and acknowledged it meanwhile: nothing in it is new.
     out[i] = {string.rep('0', #entry.u), entry.p}
-  elseif known then
-    out[i] = opened(known) or {string.rep('0', #entry.u), entry.p}
   else
     out[i] = {(entry.v == 1 and judge_moved or judge)(entry), entry.p}
-    call('SET', marker, cmsgpack.pack(out[i]), 'EX', keep)
+    keep_answer(entry, out[i], keep)
   end
 end
 write_runs()

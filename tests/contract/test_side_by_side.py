@@ -302,7 +302,10 @@ def runner() -> Any:
         yield loop
 
 
-def test_redis_does_what_the_reference_does(server: str, runner: asyncio.Runner) -> None:
+def test_redis_does_what_the_reference_does(
+    server: str, runner: asyncio.Runner, pytestconfig: pytest.Config
+) -> None:
+    """The same examples each time; others with --hypothesis-seed."""
     client: Redis = Redis.from_url(server)
 
     class Machine(SideBySide):
@@ -311,7 +314,7 @@ def test_redis_does_what_the_reference_does(server: str, runner: asyncio.Runner)
             self.client, self.run = client, runner.run
 
     chosen = settings(
-        derandomize=True,
+        derandomize=pytestconfig.getoption("--hypothesis-seed") is None,
         database=None,
         deadline=None,
         # To shrink a failure takes minutes; add Phase.shrink to look at one.
