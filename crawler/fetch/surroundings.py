@@ -11,16 +11,10 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Final
 
-import aiodns
-from aiodns import error as ares
-
 from crawler.errors import OptionInvalid
 from crawler.fetch.proxies import is_proxy_variable
-from crawler.fetch.resolver import nameserver_text
-from crawler.fetch.tls import system_roots
 
 _ROUTED: Final = {"IPv4": (socket.AF_INET, "192.0.2.1"), "IPv6": (socket.AF_INET6, "2001:db8::1")}
-_SILENT: Final = frozenset((ares.ARES_ETIMEOUT, ares.ARES_ECONNREFUSED, ares.ARES_ECANCELLED))
 _SPARE: Final = 128
 """Descriptors of a worker beside its connections to servers: Redis, sandbox, logs, name resolution."""
 
@@ -96,9 +90,14 @@ def _is_routed(family: int, address: str) -> bool:
     return True
 
 
-def certificate_store(roots: Callable[[], Collection[object]] = system_roots) -> Finding:
-    """The root certificates by which servers' certificates are judged; they are recorded, never refused."""
-    count = len(roots())
+def certificate_store(roots: Callable[[], Collection[object]] | None = None) -> Finding:
+    """The root certificates by which servers' certificates are judged; they are recorded, never refused.
+
+    roots: replaces the question to the system.
+    """
+    from crawler.fetch.tls import system_roots
+
+    count = len((roots or system_roots)())
     if count:
         return Finding("certificates", True, f"{count} root certificates")
     return Finding(
@@ -118,6 +117,12 @@ async def nameservers(servers: Sequence[str], patience: float = 2.0) -> tuple[Fi
 
 
 async def _nameserver(server: str, patience: float) -> Finding:
+    # Who asks no nameserver, as the command of a crawl, need not wait for the libraries that do.
+    import aiodns
+    from aiodns import error as ares
+
+    from crawler.fetch.resolver import nameserver_text
+
     what = f"nameserver {server}" if server else "the system's nameserver"
     try:
         asked = [nameserver_text(server)] if server else None
@@ -128,7 +133,7 @@ async def _nameserver(server: str, patience: float) -> Finding:
         with suppress(UnicodeError):
             await resolver.query_dns(".", "NS")
     except aiodns.error.DNSError as error:
-        if error.args[0] in _SILENT:
+        if error.args[0] in (ares.ARES_ETIMEOUT, ares.ARES_ECONNREFUSED, ares.ARES_ECANCELLED):
             line = f"{what} does not answer: hosts that only it knows fail as dns-timeout or dns-unreachable; "
             mend = "correct network.nameservers of the campaign" if server else "correct /etc/resolv.conf"
             return Finding("nameserver", False, line + mend, needed=True)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crawler.errors import IndexCorrupt
-from crawler.match import short
+from crawler.match import short_tables
 from crawler.match.container import REBUILD, SUFFIX, in_memory, map_file, sections_of, write_file
 from crawler.match.contents import IndexInfo, IndexRow
 from crawler.match.entries import CODE_BYTES, DIGEST_BYTES, KEPT_BYTES
@@ -188,7 +188,7 @@ def sound(sections: Mapping[str, Array], table: str, algorithm: str) -> bool:
     if any((part(name).shape, part(name).dtype.str) != shape for name, shape in wanted.items()):
         return False
     many_short = algorithm == "phash" and count >= LINEAR_BELOW
-    if many_short and not short.sound(part("order"), part("by_word"), count):
+    if many_short and not short_tables.sound(part("order"), part("by_word"), count):
         return False
     if "rows" in wanted and np.any(part("rows") & np.uint32((1 << item_bits(count)) - 1) >= count):
         return False

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crawler.match import short
+from crawler.match import short_tables
 
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
@@ -86,7 +86,7 @@ def digest_sections(values: U8, entries: U64) -> dict[str, npt.NDArray[Any]]:
 
 def code_sections(values: U8, entries: U64) -> dict[str, npt.NDArray[Any]]:
     """values: (n, 32) uint8 PDQ codes, or (n, 8) pHashes. Returns `entries` and `shared`, and either `codes`, for
-    pHashes and small sets, or the tables; for many pHashes `codes` and the tables of `short.py`."""
+    pHashes and small sets, or the tables; for many pHashes `codes` and those of `short_tables.py`."""
     values, named, shared = distinct(values, entries)
     found: dict[str, npt.NDArray[Any]] = {"entries": named, "shared": shared}
     if values.shape[1] == 32 and len(values) >= LINEAR_BELOW:
@@ -95,7 +95,7 @@ def code_sections(values: U8, entries: U64) -> dict[str, npt.NDArray[Any]]:
         codes: U64 = np.ascontiguousarray(np.stack(big_endian(values), axis=1))
         found["codes"] = codes
         if codes.shape[1] == 1 and len(codes) >= LINEAR_BELOW:
-            found.update(short.tables(codes))
+            found.update(short_tables.tables(codes))
     return found
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from crawler.match.index import IndexRow, index_in_memory
 from crawler.match.search import pack, search
-from crawler.match.short import FARTHEST, radii, sound, tables
+from crawler.match.short import FARTHEST, radii
+from crawler.match.short_tables import sound, tables
 from crawler.match.tables import LINEAR_BELOW
 
 Words = npt.NDArray[np.uint64]
