@@ -115,7 +115,7 @@ class Turn:
 
 
 def scripts(redis_url: str) -> tuple[int, int]:
-    """Scripts that a server has run, and microseconds that they took."""
+    """Scripts that a server has run, and microseconds by the clock that they took, waits for a core included."""
     with Redis.from_url(redis_url) as client:
         stats = client.info("commandstats")
     asked = [stats[f"cmdstat_{name}"] for name in ("eval", "evalsha") if f"cmdstat_{name}" in stats]

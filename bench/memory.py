@@ -56,10 +56,11 @@ class Sample:
 
 
 def kind_of(number: int) -> str:
-    """What the image with a number is like."""
-    if number % 50 == 7:
+    """What the image with a number is like. Every host has some of each: slow ones at a few would take half an hour."""
+    turn = number + number // len(HOSTS)
+    if turn % 50 == 7:
         return "large"
-    return "slow" if number % 20 == 3 else "i"
+    return "slow" if turn % 20 == 3 else "i"
 
 
 def sample(worker: int, images: int) -> Sample:
