@@ -156,7 +156,7 @@ def test_without_a_campaign_the_netherlands_are_in_scope(
     assert production("scope", "8.8.8.8", "--json").code == 3
     assert production("scope", "127.0.0.1", "--json").code == 3
     status = production("data", "status", "--json").document()
-    assert [row["name"] for row in status["tables"]] == ["country", "origin-as", "hosters"]
+    assert [row["name"] for row in status["tables"]] == ["country", "origin-as", "hosters", "public-suffixes"]
     who = production("attribute", "http://145.97.39.155/x", "--no-reverse", "--json").document()
     assert (who["domain"], who["ip"], who["hoster"]["asn"], who["cdn"]) == (None, "145.97.39.155", 1145, None)
 
