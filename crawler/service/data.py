@@ -24,6 +24,8 @@ from crawler.service.fetch_data import SOURCES, Fetched, download
 from crawler.service.session import Session
 from crawler.store import audit
 
+_MEND: Final = "load current data"
+_MENDS: Final = {"hosters": "look it over, and keep your own in tables/hosters.txt of the home"}
 _FETCHED: Final = ".fetched-"
 
 
@@ -33,7 +35,7 @@ def data_status(home: Home, *, today: datetime.date) -> dict[str, Any]:
     book = home_book(home)
     rows = [asdict(row) for row in status(book, today)]
     warnings = [
-        f"{row['name']} is {row['age_days']} days old (more than {OLD_DAYS}); load current data"
+        f"{row['name']} is {row['age_days']} days old (more than {OLD_DAYS}); {_MENDS.get(row['kind'], _MEND)}"
         for row in rows
         if row["old"]
     ]
