@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -56,6 +56,14 @@ class Outcome:
     refused: Mapping[str, AddressDataInvalid]
 
 
+Record = Callable[[Sequence[Entry], Mapping[str, AddressDataInvalid]], None]
+"""Takes the tables that are about to be used, and the files that were refused, by name."""
+
+
+def _unrecorded(fresh: Sequence[Entry], refused: Mapping[str, AddressDataInvalid]) -> None:
+    pass
+
+
 def load_files(
     tables: Path,
     files: Sequence[Incoming],
@@ -64,11 +72,13 @@ def load_files(
     now: datetime.datetime,
     all_or_none: bool = True,
     wait: bool = False,
+    record: Record = _unrecorded,
 ) -> Outcome:
     """Load files into the tables of a home (its directory `tables`), in one step.
 
     all_or_none: a file that is refused keeps all others from being taken, and its error is raised; else they are taken
     and the refused ones are told.  wait: for another load that is at work, instead of raising Unavailable.
+    record: called before anything is put in use; what it raises keeps everything as it is.
     Raises AddressDataInvalid naming file, line and reason, HomeUnusable, Unavailable; the tables in use stay.
     """
     if not files:
@@ -90,6 +100,7 @@ def load_files(
                     raise
                 refused[file.name] = error
                 fresh = {name: entry for name, entry in fresh.items() if entry.origin != file.name}
+        record(tuple(fresh.values()), refused)
         generation = swap(tables, place, fresh.values()) if fresh else before
     return Outcome(generation, tuple(generation.entries[name] for name in fresh), refused)
 

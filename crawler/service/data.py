@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from crawler.attribute.book import home_book
-from crawler.attribute.load import Incoming, Outcome, Stated, load_files
+from crawler.attribute.load import Incoming, Outcome, Record, Stated, load_files
+from crawler.attribute.shelf import Entry
 from crawler.attribute.table_status import OLD_DAYS, status, suffix_status
-from crawler.errors import Unavailable
+from crawler.errors import AddressDataInvalid, Unavailable
 from crawler.home import Home
 from crawler.service.actors import require
 from crawler.service.fetch_data import SOURCES, Fetched, download
 from crawler.service.session import Session
 from crawler.store import audit
 
+_MEND: Final = "load current data"
+_MENDS: Final = {"hosters": "look it over, and keep your own in tables/hosters.txt of the home"}
 _FETCHED: Final = ".fetched-"
 
 
@@ -32,7 +35,7 @@ def data_status(home: Home, *, today: datetime.date) -> dict[str, Any]:
     book = home_book(home)
     rows = [asdict(row) for row in status(book, today)]
     warnings = [
-        f"{row['name']} is {row['age_days']} days old (more than {OLD_DAYS}); load current data"
+        f"{row['name']} is {row['age_days']} days old (more than {OLD_DAYS}); {_MENDS.get(row['kind'], _MEND)}"
         for row in rows
         if row["old"]
     ]
@@ -48,8 +51,8 @@ def load(at: Session, paths: Sequence[Path], stated: Stated) -> dict[str, Any]:
     """
     require(at.db, at.actor, "data.load")
     files = [Incoming(path, str(path)) for path in paths]
-    outcome = load_files(_tables(at), files, stated, now=_now())
-    return _recorded(at, "data.load", outcome, {})
+    outcome = load_files(_tables(at), files, stated, now=_now(), record=_recording(at, "data.load"))
+    return _shown(outcome, {})
 
 
 def update(at: Session, addresses: Sequence[str], stated: Stated) -> dict[str, Any]:
@@ -67,8 +70,9 @@ def update(at: Session, addresses: Sequence[str], stated: Stated) -> dict[str, A
         files = [Incoming(each.path, each.shown) for each in fetched if not each.problem]
         if not files:
             raise Unavailable(_no_network(fetched))
-        outcome = load_files(tables, files, stated, now=_now(), all_or_none=False, wait=True)
-    return _recorded(at, "data.update", outcome, refused)
+        record = _recording(at, "data.update", len(refused))
+        outcome = load_files(tables, files, stated, now=_now(), all_or_none=False, wait=True, record=record)
+    return _shown(outcome, refused)
 
 
 @contextmanager
@@ -97,14 +101,21 @@ def _tables(at: Session) -> Path:
     return at.db.home.root / "tables"
 
 
-def _recorded(at: Session, act: str, outcome: Outcome, refused: Mapping[str, str]) -> dict[str, Any]:
-    loaded = [asdict(entry) for entry in outcome.fresh]
-    kept = ("name", "date", "rows", "sha256")
-    not_taken = {**refused, **{name: str(error) for name, error in outcome.refused.items()}}
-    with at.db.write():
-        detail = {"tables": [{key: row[key] for key in kept} for row in loaded], "refused": len(not_taken)}
-        audit.append(at.db, at.actor, act, "tables", detail=detail)
-    return {"loaded": loaded, "refused": not_taken}
+def _recording(at: Session, act: str, unfetched: int = 0) -> Record:
+    """Writes the audit event, before the tables are in use: what cannot be recorded is not done."""
+
+    def record(fresh: Sequence[Entry], refused: Mapping[str, AddressDataInvalid]) -> None:
+        kept = [{"name": row.name, "date": row.date, "rows": row.rows, "sha256": row.sha256} for row in fresh]
+        with at.db.write():
+            detail = {"tables": kept, "refused": unfetched + len(refused)}
+            audit.append(at.db, at.actor, act, "tables", detail=detail)
+
+    return record
+
+
+def _shown(outcome: Outcome, unfetched: Mapping[str, str]) -> dict[str, Any]:
+    refused = {name: str(error) for name, error in outcome.refused.items()}
+    return {"loaded": [asdict(entry) for entry in outcome.fresh], "refused": {**unfetched, **refused}}
 
 
 def _no_network(fetched: Sequence[Fetched]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.attribute import tables as module
@@ -104,6 +104,7 @@ def test_the_facts_of_a_kind_of_address_are_put_in_their_place(known: dict[str, 
     assert kind.at("192.0.2.0/24", evidence) == replace(kind, prefix="192.0.2.0/24", evidence=evidence)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 32), st.booleans())))
 def test_ranges_are_written_in_bulk_as_one_by_one(cases: list[tuple[int, int, bool]]) -> None:
     ranges = [(start >> size << size if whole else start, size) for start, size, whole in cases]

@@ -54,7 +54,11 @@ def test_a_hit_behind_a_cdn() -> None:
     found = attribute("https://a.b.co.nl/x", "192.0.2.1", Table())
     assert (found.domain, found.icann_domain, found.address) == ("b.co.nl", "co.nl", "192.0.2.1")
     assert cdn_json(found) == {"name": "Edge", "origin": "unknown"}
-    assert hoster_json(found) == {
+    hoster = hoster_json(found)
+    domain = hoster["evidence"].pop()
+    assert domain["fact"] == "registered domain b.co.nl, in the registry co.nl"
+    assert domain["source"].startswith("Public Suffix List in tldextract")
+    assert hoster == {
         "asn": 64496,
         "as_name": "Polder",
         "network": "192.0.2.0/24",

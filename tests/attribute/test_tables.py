@@ -281,6 +281,7 @@ def test_the_tables_of_a_home_come_in_the_order_of_their_names(tmp_path: Path) -
     assert [row.name for row in status(open_book(directory, packaged=False), datetime.date(2026, 6, 18))] == [
         "10-a",
         "20-b",
+        "public-suffixes",
     ]
     assert found.lookup("192.0.2.1").country == "BE"
     assert open_tables(tmp_path / "absent", snapshot=False).tables == ()
@@ -289,6 +290,7 @@ def test_the_tables_of_a_home_come_in_the_order_of_their_names(tmp_path: Path) -
 def test_the_status_tells_age(tmp_path: Path) -> None:
     (tmp_path / "a.tbl").write_text(HEADER + "192.0.2.0/24 | NL\n")
     found = open_book(tmp_path, packaged=False)
-    (row,) = status(found, datetime.date(2026, 6, 27))
+    row, suffixes = status(found, datetime.date(2026, 6, 27))
+    assert (suffixes.kind, suffixes.old) == ("suffixes", True), "the list that ships is no younger than its package"
     assert (row.source, row.date, row.licence, row.age_days, row.old) == ("test", "2026-06-17", "CC0-1.0", 10, False)
     assert status(found, datetime.date(2026, 9, 1))[0].old

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,6 +15,7 @@ from threading import Thread
 
 import pytest
 
+from crawler.errors import StoreUnavailable
 from tests.attribute.excerpts import TEXTS, write
 from tests.cli.running import Run, runner
 
@@ -96,6 +102,57 @@ def test_a_bad_file_is_one_line_and_changes_nothing(run: Run, tmp_path: Path) ->
     assert run("data", "load", tmp_path / "absent").err.endswith("cannot be read: No such file or directory\n")
     assert run("data", "load").code == 2
     assert run("data", "load", bad, "--as", "nonsense").code == 2
+
+
+def test_what_cannot_be_recorded_is_not_loaded(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object, **named: object) -> None:
+        raise StoreUnavailable("the disk fails or is full")
+
+    monkeypatch.setattr("crawler.service.data.audit.append", full)
+    ran = run("data", "load", *write(tmp_path / "files", "delegated"))
+    assert (ran.code, ran.err) == (1, "vangnet: the disk fails or is full\n")
+    assert [row["kind"] for row in run("data", "status", "--json").document()["tables"]] == ["suffixes"]
+
+
+def test_no_room_for_tables_is_one_line_and_changes_nothing(run: Run, home: Path, tmp_path: Path) -> None:
+    run("data", "load", *write(tmp_path / "files", "delegated"))
+    lines = "".join(f"64496\t45.{n >> 8}.{n & 255}.0/24\t300\n" for n in range(4_000))
+    (tmp_path / "routes").write_text(lines)
+    before = sorted(path.name for path in (home / "tables" / "loaded").iterdir())
+    options = ("--home", home, "--settings", "settings.lab")
+    ended = subprocess.run(
+        [sys.executable, "-m", "crawler", *options, "data", "load", tmp_path / "routes"],
+        # The kernel refuses to let a file grow beyond this; to a program that is what a full disk is.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (40 << 10, 40 << 10)),
+        # Compiled modules would be cut off as well, and stay.
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert "cannot hold the tables: File too large; make room or mend it" in ended.stderr
+    assert sorted(path.name for path in (home / "tables" / "loaded").iterdir()) == before
+    (row, _) = run("data", "status", "--json").document()["tables"]
+    assert row["name"] == "country-ripencc"
+
+
+def test_what_a_killed_update_fetched_is_removed_by_the_next(
+    run: Run, home: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = home / "tables" / ".fetched-left"
+    left.mkdir(parents=True)
+    (left / "0").write_text("half")
+    at_work = home / "tables" / ".fetched-at-work"
+    at_work.mkdir()
+    monkeypatch.setenv("VANGNET_DATA_SOURCES", f"{server}/delegated")
+    opened = os.open(at_work, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        assert run("data", "update").code == 0
+    finally:
+        os.close(opened)
+    assert [path.name for path in (home / "tables").glob(".fetched*")] == [".fetched-at-work"]
 
 
 def test_update_takes_what_is_published(run: Run, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
