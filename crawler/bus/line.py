@@ -155,7 +155,7 @@ class LineClient(Redis):
         return await asyncio.shield(self._opening)
 
     async def _open(self) -> Line:
-        make: Callable[[], Connection] = self.connection_pool.make_connection
+        make: Callable[[], Any] = self.connection_pool.make_connection
         connection = make()
         await connection.connect()
         line = self._line = Line(connection)
