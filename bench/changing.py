@@ -155,9 +155,7 @@ def crawling(root: Path) -> Iterator[Crawl]:
     with ExitStack() as stack:
         port, _ = stack.enter_context(synthetic())
         ours = stack.enter_context(product(root))
-        short = root / "short.txt"
-        short.write_text(f"sha256 {sha256(b'short').hexdigest()}\n")
-        ours.run("hashes", "import", str(short), "--list", "short")
+        ours.hash_list("short", [f"sha256 {sha256(b'short').hexdigest()}"])
         # An hour and a half at this rate: there is work to the end.
         pages = [f"http://{addresses(1)[0]}:{port}/p/{number}" for number in range(20_000)]
         ours.campaign("changing", pages, rate=40)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from bench.product import Product, product, stopped
+from bench.product import Product, about, product, stopped
 from bench.report import Result, main, progress, row
 from crawler.discover.page import discover, redirect_candidate
 from crawler.records import Candidate
@@ -40,14 +40,6 @@ SOME = (
 )
 PER_HOST = 150
 CAMPAIGN = """
-[campaign]
-name = "zoo"
-purpose = "benchmark"
-legal_basis = "none, a benchmark on loopback"
-authorised_by = "the benchmark"
-valid_until = 2099-01-01
-[scope]
-prefixes = ["127.0.0.0/8"]
 [seeds]
 urls = {seeds}
 [limits]
@@ -108,10 +100,8 @@ def ours(bench: Product, park: Open) -> set[str]:
     """The animals whose picture a crawl found."""
     file = bench.home.root / "zoo.toml"
     seeds = json.dumps(park.zoo.start)
-    file.write_text(CAMPAIGN.format(seeds=seeds, budget=PER_HOST, nameserver=park.nameserver))
-    hashes = bench.home.root / "zoo.txt"
-    hashes.write_text("\n".join(park.zoo.hashes))
-    bench.run("hashes", "import", str(hashes), "--list", "zoo")
+    file.write_text(about("zoo") + CAMPAIGN.format(seeds=seeds, budget=PER_HOST, nameserver=park.nameserver))
+    bench.hash_list("zoo", park.zoo.hashes)
     process = bench.start("crawl", str(file), "--workers", "2", "--json")
     with stopped(process):
         out, _ = process.communicate(timeout=500)

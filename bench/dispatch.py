@@ -44,14 +44,6 @@ NETWORK = "127.30"
 LIMIT = "The claim's round trip and how often an idle worker looks; under load, the worker's event loop."
 _PATIENCE = 120.0
 _CAMPAIGN = """
-[campaign]
-name = "dispatch"
-purpose = "benchmark"
-legal_basis = "none, a benchmark on loopback"
-authorised_by = "who runs it"
-valid_until = 2099-01-01
-[scope]
-prefixes = ["127.0.0.0/8"]
 [seeds]
 urls = ["http://127.30.4.1:{port}/"]
 [limits]
@@ -280,10 +272,8 @@ def rate_of(seen: Seen, urls: Iterable[str]) -> float:
 def run(quick: bool) -> Result:
     """quick: a quarter of the URLs."""
     with TemporaryDirectory(prefix="vg") as folder, stamping() as web, product(Path(folder)) as ours:
-        (Path(folder) / "list.txt").write_text(f"sha256 {hashlib.sha256(b'something').hexdigest()}\n")
-        ours.run("hashes", "import", str(Path(folder) / "list.txt"), "--list", "known")
-        (Path(folder) / "dispatch.toml").write_text(_CAMPAIGN.format(port=web.port))
-        ours.run("campaign", "create", str(Path(folder) / "dispatch.toml"))
+        ours.hash_list("known", [f"sha256 {hashlib.sha256(b'something').hexdigest()}"])
+        ours.kept("dispatch", _CAMPAIGN.format(port=web.port))
         ours.run("campaign", "start", "dispatch")
         rows = measured(ours, web, Path(folder) / "notes", QUICK if quick else FULL)
     return Result(tuple(rows), LIMIT)

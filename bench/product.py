@@ -7,9 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,7 +31,7 @@ SETTINGS = "settings.lab"
 KERNELS = Path("var/bench/kernels")
 """Compiled kernels stay here between benchmarks (0700): an installation's first crawl compiles for half a minute."""
 
-CAMPAIGN = """
+_ABOUT = """
 [campaign]
 name = "{name}"
 purpose = "benchmark"
@@ -39,6 +40,9 @@ authorised_by = "who runs it"
 valid_until = 2099-01-01
 [scope]
 prefixes = ["127.0.0.0/8"]
+"""
+
+_CAMPAIGN = """
 [seeds]
 urls = {seeds}
 [limits]
@@ -78,10 +82,21 @@ class Product:
 
     def campaign(self, name: str, seeds: Sequence[str], rate: int = 10_000) -> Path:
         """The file of a new campaign, for loopback only. rate: requests a second to an address."""
+        return self.kept(name, _CAMPAIGN.format(seeds=json.dumps(list(seeds), indent=0), rate=rate))
+
+    def kept(self, name: str, rules: str) -> Path:
+        """The file of a new campaign, which is kept. rules: its seeds, limits and network."""
         path = self.home.root / f"{name}.toml"
-        path.write_text(CAMPAIGN.format(name=name, seeds=json.dumps(list(seeds), indent=0), rate=rate))
+        path.write_text(about(name) + rules)
         self.run("campaign", "create", str(path))
         return path
+
+    def hash_list(self, name: str, lines: Iterable[str]) -> None:
+        """Import a list. lines: `<type> <hash>`."""
+        path = self.home.root / f"{name}.txt"
+        with path.open("w") as written:
+            written.writelines(f"{line}\n" for line in lines)
+        self.run("hashes", "import", str(path), "--list", name)
 
     def look(self, name: str) -> Counts | None:
         """How far a campaign's run is; None when there is none, or it has ended."""
@@ -92,6 +107,11 @@ class Product:
         if counters is None:
             return None
         return Counts(counters.get("images", 0), counters.get("pages", 0), counters.get("hits", 0))
+
+
+def about(name: str) -> str:
+    """What stands first in the campaign file of every benchmark: its name, and that it is for loopback only."""
+    return _ABOUT.format(name=name)
 
 
 @contextmanager
@@ -136,9 +156,6 @@ def random_codes(count: int) -> Codes:
 def import_codes(ours: Product, codes: Codes, digests: Sequence[str]) -> None:
     """Import a list of PDQ codes and of sha256 digests."""
     progress(f"importing a list of {len(codes):,} codes")
-    path = ours.home.root / "list.txt"
     text = codes.tobytes().hex()
-    with path.open("w") as lines:
-        lines.writelines(f"sha256 {digest}\n" for digest in digests)
-        lines.writelines(f"pdq {text[at : at + 64]}\n" for at in range(0, len(text), 64))
-    ours.run("hashes", "import", str(path), "--list", "known")
+    exact = (f"sha256 {digest}" for digest in digests)
+    ours.hash_list("known", chain(exact, (f"pdq {text[at : at + 64]}" for at in range(0, len(text), 64))))

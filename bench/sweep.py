@@ -20,7 +20,7 @@ from threading import Thread
 
 from redis import Redis
 
-from bench.product import Product, import_codes, product, random_codes, stopped
+from bench.product import Product, about, import_codes, product, random_codes, stopped
 from bench.report import Result, main, progress, row
 from crawler.sweep import SweepOrder
 
@@ -30,14 +30,6 @@ EVERY = 1_000
 AT_ONCE = 512
 PAGE = b"<!doctype html><title>x</title><p>hello"
 CAMPAIGN = """
-[campaign]
-name = "sweep"
-purpose = "benchmark"
-legal_basis = "none, a benchmark on loopback"
-authorised_by = "the benchmark"
-valid_until = 2099-01-01
-[scope]
-prefixes = ["127.0.0.0/8"]
 [seeds]
 sweep = ["{prefix}"]
 sweep_ports = [{port}]
@@ -94,7 +86,7 @@ async def _cancelled() -> None:
 def ours(bench: Product, prefix: str, addresses: int, rate: float) -> Ours:
     """One sweep. Raises RuntimeError unless every address has its outcome."""
     file = bench.home.root / "sweep.toml"
-    file.write_text(CAMPAIGN.format(prefix=prefix, port=PORT, rate=rate))
+    file.write_text(about("sweep") + CAMPAIGN.format(prefix=prefix, port=PORT, rate=rate))
     with Redis.from_url(bench.redis_url) as redis:
         before = _held(redis)
         process = bench.start("crawl", str(file), "--workers", "2", "--json")

@@ -28,6 +28,9 @@ SLOW = (
     "tests/fingerprint/",
     "tests/lab/",
     "tests/sandbox/",
+    "tests/render/",
+    "tests/discover/browser/",
+    "tests/web/test_browser.py",
 )
 """Where most of the time goes, the slowest first."""
 

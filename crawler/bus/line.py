@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 import hiredis
 from redis.asyncio import Redis
@@ -21,6 +22,8 @@ from redis.exceptions import TimeoutError as TooLate
 PATIENCE = 30.0
 """Seconds without a byte, while something is asked, after which a line is given up."""
 _NOTHING = object()
+_pack: Callable[[tuple[str | bytes | int | float, ...]], bytes] = cast(Any, hiredis.pack_command)
+"""Its stub says a tuple of one."""
 _LOST = "the server closed the connection"
 
 
@@ -49,7 +52,7 @@ class Line(asyncio.Protocol):
         if self.lost or self._transport.is_closing():
             answer.set_exception(ConnectionLost(_LOST))
             return answer
-        packed = hiredis.pack_command(command)  # type: ignore[arg-type]  # its stub says a tuple of one
+        packed = _pack(command)
         if not self._asked:
             self._heard = self._loop.time()
         self._asked.append(answer)
@@ -125,7 +128,7 @@ class LineClient(Redis):
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         if b"BLOCK" in args:
-            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+            return await self._alone(*args, **options)
         line = self._line
         if line is None or line.lost:
             line = await self._opened()
@@ -134,10 +137,16 @@ class LineClient(Redis):
         try:
             reply = await line.ask(*words, *args[1:])
         except (ConnectionLost, TooLate):
-            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+            return await self._alone(*args, **options)
         options.pop("keys", None)  # which is for the library's cache
         read = self.response_callbacks.get(name)
         return reply if read is None else read(reply, **options)
+
+    async def _alone(self, *args: Any, **options: Any) -> Any:
+        """A command on a connection of its own, as the library does it."""
+        # The library has types for what it returns, and none for this.
+        execute: Callable[..., Awaitable[Any]] = super().execute_command
+        return await execute(*args, **options)
 
     async def _opened(self) -> Line:
         # One attempt for all who wait: one after the other, the last would learn of a silent server after minutes.
@@ -146,7 +155,8 @@ class LineClient(Redis):
         return await asyncio.shield(self._opening)
 
     async def _open(self) -> Line:
-        connection = self.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+        make: Callable[[], Any] = self.connection_pool.make_connection
+        connection = make()
         await connection.connect()
         line = self._line = Line(connection)
         return line

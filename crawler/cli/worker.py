@@ -77,13 +77,7 @@ def _keep_keys(context: Globals, enrol: str | None, revoke: str | None, as_json:
 
 
 def _work(context: Globals, campaign: str | None, parent: int) -> None:
-    relaunch_forgetful()  # first: what was imported before is imported again
-
-    from scrapy.crawler import AsyncCrawlerProcess
-    from scrapy.utils.project import get_project_settings
-
-    from crawler.wiring import WorkerExtension
-
+    relaunch_forgetful()  # first: whatever was imported before is imported again
     log_to_stderr(context.verbose)
     # A worker holds images in memory; a crash must not write them to a core file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -92,6 +86,16 @@ def _work(context: Globals, campaign: str | None, parent: int) -> None:
     home = context.open_home(options)
     serve(options.metrics_port)
     asyncio.run(_let_in(options, home, campaign))
+    _crawl(context, home, parent)
+
+
+def _crawl(context: Globals, home: Home, parent: int) -> None:
+    # Late: who is not let in need not wait for these.
+    from scrapy.crawler import AsyncCrawlerProcess
+    from scrapy.utils.project import get_project_settings
+
+    from crawler.wiring import WorkerExtension
+
     os.environ["SCRAPY_SETTINGS_MODULE"] = context.settings
     settings = get_project_settings()
     settings.set("VANGNET_HOME", str(home.root), priority="cmdline")
@@ -128,10 +132,11 @@ async def _let_in(options: Options, home: Home, campaign: str | None) -> None:
     """Join the active runs before the engine starts: here, a wait of a minute can be interrupted."""
     from crawler.bus.client import connect
     from crawler.bus.control import Control, RunState
-    from crawler.wiring import membership_of
 
     client = await connect(options.redis_url)
     try:
+        from crawler.wiring import membership_of  # brings Scrapy along, which is of no use without a server
+
         control = Control(client, options.key_prefix)
         await control.agree_partitions(options.partitions)
         active = await control.active()

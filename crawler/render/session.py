@@ -8,7 +8,7 @@ from contextlib import suppress
 from importlib import resources
 from typing import Any, Final
 
-from playwright.async_api import Browser, BrowserContext, CDPSession, Dialog, Error, Page
+from playwright.async_api import Browser, BrowserContext, CDPSession, Dialog, Error, Page, ViewportSize
 
 from crawler.render.clicks import chosen, offers_from
 from crawler.render.page import Bounds, Door, Opened, Shown
@@ -33,7 +33,7 @@ Object.defineProperty(HTMLFormElement.prototype, "submit", { value: () => undefi
 """Nobody is there to answer; the driver would, but a thousand times over takes it longer than a page may."""
 _AT_ONCE: Final = 4
 """Things pressed before the page is given time to react."""
-_WINDOW: Final = {"width": 1280, "height": 1024}
+_WINDOW: Final = ViewportSize(width=1280, height=1024)
 
 
 class Session:
@@ -58,7 +58,7 @@ class Session:
             service_workers="block",
             accept_downloads=False,
             user_agent=self._opened.identity,
-            viewport=_WINDOW,  # type: ignore[arg-type]  # a ViewportSize is a dict
+            viewport=_WINDOW,
             locale="nl-NL",
         )
         await self._context.route("**/*", self._traffic.handle)

@@ -33,7 +33,8 @@ from crawler.store.notices import NoticeRow
 from crawler.store.times import iso_optional
 
 MAX_REASON: Final = 2_000
-_PASSWORD: Final = "vangnet-smtp"  # noqa: S105  the name of a credential file
+_CREDENTIAL: Final = "vangnet-smtp"
+"""Name of the file in which systemd hands over the password."""
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -257,7 +258,7 @@ def _smtp(options: Options) -> SmtpOutbox:
 
 def _password(options: Options) -> str:
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    path = Path(options.smtp_password_file or (Path(directory) / _PASSWORD if directory else ""))
+    path = Path(options.smtp_password_file or (Path(directory) / _CREDENTIAL if directory else ""))
     try:
         mode, text = path.stat().st_mode, path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

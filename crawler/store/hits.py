@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from crawler.errors import InvalidInput
-from crawler.match.certainty import Certainty, Evidence, certainty
 from crawler.records import Attribution, FoundImage, HitReport, RunId
 from crawler.review.states import START, Event
 from crawler.store import audit, decisions
@@ -18,6 +17,7 @@ from crawler.store.actors import RECORDER
 from crawler.store.database import Database
 from crawler.store.entries import EntryFacts, entry_facts
 from crawler.store.hit_marks import remark
+from crawler.store.hit_matches import certainty_of, merge_matches
 from crawler.store.indexes import versions
 from crawler.store.retention import erased_mark
 from crawler.store.sealed import new_id
@@ -97,8 +97,10 @@ def _record(
         _refill(db, report, hit_id)
     _insert_sighting(db, report, attribution, hit_id)
     _reopen_if_back(db, hit_id, report.found_at, by_visit=report.run.number == BY_VISIT)
-    _merge_matches(db, report, hit_id, entries, list_versions)
-    db.execute("UPDATE hits SET certainty = ?, changed_at = ? WHERE id = ?", _certainty(db, hit_id), db.clock(), hit_id)
+    merge_matches(db, report, hit_id, entries, list_versions)
+    db.execute(
+        "UPDATE hits SET certainty = ?, changed_at = ? WHERE id = ?", certainty_of(db, hit_id), db.clock(), hit_id
+    )
     return HitRecorded(hit_id, new)
 
 
@@ -234,69 +236,6 @@ def _insert_sighting(db: Database, report: HitReport, attribution: Attribution, 
 def _kept_serial(db: Database, serial: str) -> str:
     """A worker makes a serial of URL and digest, without a key: as it is, a guess could be tried against it."""
     return db.sealer.blind("serial", serial).hex()
-
-
-def _merge_matches(
-    db: Database, report: HitReport, hit_id: str, entries: dict[int, EntryFacts], list_versions: dict[int, int]
-) -> None:
-    """Of several matches of one entry by one algorithm the nearest stays, whatever the order of the reports."""
-    for match in report.found.matches:
-        facts = entries.get(match.entry)
-        list_id = facts.list_id if facts else None
-        db.execute(
-            "INSERT INTO matches (hit_id, entry_id, algorithm, list_id, list_version, label, category, size, distance, "
-            "threshold, transform, benign) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (hit_id, entry_id, algorithm) DO UPDATE SET distance = excluded.distance, "
-            "threshold = excluded.threshold, transform = excluded.transform "
-            "WHERE (excluded.distance, excluded.transform) < (distance, transform)",
-            hit_id,
-            match.entry,
-            match.algorithm,
-            list_id,
-            _version(db, list_id, list_versions),
-            facts.label if facts else str(match.entry),
-            facts.category if facts else None,
-            facts.size if facts else None,
-            match.distance,
-            match.threshold,
-            match.transform,
-            int(match.benign),
-        )
-
-
-def _version(db: Database, list_id: int | None, list_versions: dict[int, int]) -> int | None:
-    """The version of a list that the index held; the latest one when the index is not one of ours."""
-    if list_id is None:
-        return None
-    if list_id not in list_versions:
-        list_versions[list_id] = int(db.value("SELECT version FROM hash_lists WHERE id = ?", list_id))
-    return list_versions[list_id]
-
-
-def _certainty(db: Database, hit_id: str) -> Certainty:
-    """The class that all matches of a hit give it together."""
-    rows = db.rows(
-        "SELECT name, entry_id, algorithm, distance, benign, size = bytes AS size_agrees FROM matches "
-        "JOIN hits ON hits.id = hit_id JOIN images ON images.id = image_id "
-        "LEFT JOIN hash_lists ON hash_lists.id = list_id WHERE hit_id = ?",
-        hit_id,
-    )
-    evidence = [
-        Evidence(
-            list=row["name"] or "",
-            entry=row["entry_id"],
-            algorithm=row["algorithm"],
-            distance=row["distance"],
-            size_agrees=bool(row["size_agrees"]),
-            benign=bool(row["benign"]),
-        )
-        for row in rows
-    ]
-    try:
-        return certainty(evidence)
-    except ValueError:
-        # Such a report should not exist; a person sees it in the weakest class, instead of nobody.
-        return "C"
 
 
 def _audit(db: Database, batch: Sequence[tuple[HitReport, Attribution]], results: list[HitRecorded]) -> None:

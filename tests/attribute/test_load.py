@@ -22,9 +22,10 @@ from tests.attribute.excerpts.mmdb import mmdb
 
 NOW = datetime.datetime(2026, 6, 20, tzinfo=datetime.UTC)
 STAMP = NOW.timestamp() - 86_400
+NOTHING_STATED = Stated()
 
 
-def load(home: Path, *paths: Path, stated: Stated = Stated(), every: bool = True) -> Outcome:  # noqa: B008
+def load(home: Path, *paths: Path, stated: Stated = NOTHING_STATED, every: bool = True) -> Outcome:
     for path in paths:
         os.utime(path, (STAMP, STAMP))
     files = [Incoming(path, path.name) for path in paths]
@@ -37,7 +38,7 @@ def file(home: Path, content: str | bytes, name: str = "data") -> Path:
     return path
 
 
-def refused(home: Path, content: str | bytes, stated: Stated = Stated()) -> str:  # noqa: B008
+def refused(home: Path, content: str | bytes, stated: Stated = NOTHING_STATED) -> str:
     """The reason why a file is not taken; what was loaded before is still in use."""
     before = current(home / "tables")
     with pytest.raises(AddressDataInvalid) as caught:

@@ -29,6 +29,8 @@ STALLED = 120.0
 """Seconds without a request, an end or whatever is waited for, after which a test gives up: never on a slow machine."""
 
 _ABANDONED_MS, _OLD_MS = 3_000, 61_000
+_HURRY = 0.5
+"""Seconds between two looks at what nobody takes over: each opens a connection, and a wait turns far more often."""
 HASTY = (
     "-c",
     "from unittest import mock; from crawler.cli.main import entry\n"
@@ -58,6 +60,7 @@ class Crawling:
         self.vangnet.hash_list(*self.site.plan.hashes)
         self.file = self.vangnet.campaign(self.site.plan.seed, rate=self.rate, concurrency=CONCURRENCY)
         self.process: subprocess.Popen[str] | None = None
+        self._hurried = 0.0
 
     @property
     def home(self) -> Path:
@@ -170,6 +173,9 @@ class Crawling:
 
     def _hurry(self) -> None:
         """Entries of a stream that a dead process held are taken over after a minute; here, they age faster."""
+        if (now := time.monotonic()) < self._hurried + _HURRY:
+            return
+        self._hurried = now
         with suppress(RedisError, OSError), self.redis() as redis:
             for stream, group in (("disc", ADMITTERS), ("res", RECORDERS)):
                 key = f"{PARTITION}:{stream}"

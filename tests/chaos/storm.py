@@ -62,7 +62,9 @@ class Storm:
         self._crawling.start()
         for number, (pause, act) in enumerate(self._plan):
             # What is left is shared out anew each time: while something happens, the crawl may go on as fast as it can.
-            # Shares are left over, for what is asked for twice after a kill counts as well.
+            # Four shares are left over: with the longest pauses, the 13 usual acts leave a tenth of the site for what
+            # is asked for twice after a kill, which counts as well. With one it is a hundredth, two dozen URLs, and the
+            # crawl is over before its last acts, which `until` reports as the failure that it would be.
             done = self._crawling.site.count()
             left = self._crawling.site.plan.size - done
             self._crawling.asked(done + max(round(pause * left / (len(self._plan) - number + 4)), 1))

@@ -153,7 +153,7 @@ def test_another_file_under_the_same_name_needs_replace(vangnet: Vangnet, tmp_pa
     vangnet.hash_list(A_DIGEST)
     file = tmp_path / "c.toml"
     file.write_text(GOOD)
-    assert vangnet.run("crawl", file).returncode == 0
+    assert vangnet.run("campaign", "create", file).returncode == 0
     file.write_text(GOOD.replace('purpose = "p"', 'purpose = "q"'))
     done = vangnet.run("crawl", file)
     assert (done.returncode, "--replace" in one_line(done.stderr)) == (2, True)

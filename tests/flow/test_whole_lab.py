@@ -197,10 +197,13 @@ def test_visits_are_as_polite_as_the_crawl_and_ask_for_nothing_else(followed: Fo
     # Where an image was missed, the page that showed it is asked, and the images that it shows; no link of it.
     others = asked - noticed - pages - {"robots.txt", "sitemap.xml", "sitemap_index.xml"}
     assert sorted(target for target in others if target.endswith((".html", "/"))) == []
-    # Once a round as what is visited or shown, and once more as a page that showed what is missed.
+    # Once a round as what is visited or shown. A page with an image of a notice inside of it is visited itself, and
+    # looked at once more as the page that showed another one, which is missed: two questions, two recorded answers. So
+    # is a page that calls itself an image: another page shows it as one, and it shows what is missed.
+    twice = pages & (noticed | {"is-html.jpg", "is-html-zegt-het.jpg"})
     times = Counter((entry.host, entry.target.lstrip("/"), entry.agent) for entry in followed.entries)
     rounds = followed.after.visits.rounds
-    assert {at: n for at, n in times.items() if n > (2 * rounds if at[1] in pages else rounds)} == {}
+    assert {at: n for at, n in times.items() if n > (2 * rounds if at[1] in twice else rounds)} == {}
 
 
 def test_what_stands_under_another_url_of_its_page_has_moved_and_is_a_new_hit(shown: Demonstrated) -> None:

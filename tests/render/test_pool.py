@@ -145,6 +145,8 @@ async def hostile(pool: Pool, names: Iterable[str]) -> dict[str, str | None]:
 async def test_an_endless_page_and_one_that_asks_without_end_are_ended_and_the_next_is_rendered(pool: Pool) -> None:
     ends = await hostile(pool, ("loop", "requests"))
     assert ends["loop"] == "render-timeout"
+    # Requests that wait take memory as fast as the machine makes them: with no bound 326 to 360 MiB in these three
+    # seconds on a busy one, so that a quiet one may meet that of 500 first. Which bound it is says nothing of the page.
     assert ends["requests"] in (None, "render-timeout", "render-memory")
     shown = await render(pool, "<script>document.body.append('still here')</script>")
     assert shown.problem is None
