@@ -30,11 +30,8 @@ local QUEUED = P .. 'q:'
 -- Each use of a global is a look-up: those that are used for every URL are locals.
 local call, pack, unpacked, sub, byte = redis.call, struct.pack, struct.unpack, string.sub, string.byte
 local format, ceil, max, min = string.format, math.ceil, math.max, math.min
-local LANES = {'p', 'i'}
 local IDLE_MS = 3600000
-local WINDOW = 64
 local SLOWEST = 16
-local UNKNOWN_MS = 60000
 
 local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

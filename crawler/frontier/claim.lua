@@ -92,7 +92,7 @@ local function is_others(key, lane)
   if packed then
     turn, _, stands = byte(packed, TURN_AT, TURN_AT + 2)
   else
-    local a = address(key)
+    local a = rare().address(key)
     turn, stands = a.turn, a.stands
   end
   if (stands ~= 3 and stands ~= 6) or turn - turn % 2 ~= LANE_TURN[lane] then return false end
@@ -114,7 +114,7 @@ local function round(keys, lane, first)
       if id then found[#found + 1] = id end
     end
   end
-  load_plain_queues(found)
+  load_whole(plain_queues, found, 'queue', whole_queue)
   for i = 1, n do
     local key, id = places[i], ids[i]
     local goes
@@ -147,7 +147,7 @@ local function claim_lane(lane, heats, first)
   for _, heat in ipairs(heats) do
     if wanted[lane] == 0 then return end
     local keys = due_in(heat .. lane, heat .. 'b', wanted[lane] + leased)
-    load_plain(keys)
+    load_whole(plain, keys, 'addr', whole_address)
     -- A rotation of queues that give nothing is worked off over several calls.
     for _ = 1, MOST_ROUNDS do
       if #keys == 0 or wanted[lane] == 0 then break end
@@ -166,18 +166,7 @@ if asked.p then claim_lane('p', heats, asked.i) end
 if asked.i then claim_lane('i', heats, false) end
 if left_to_other then claim_lane('p', heats, false) end
 
-if leased > 0 then
-  in_parts(records, 'HSET', P .. 'lease:' .. format('%d', batch))
-  call('ZADD', P .. 'expiry', format('%d', ceil(last_expiry + window + life)), format('%d', batch))
-  for number, n in pairs(urls) do
-    count(run_names[number], 'queued', -n)
-    count(run_names[number], 'leased', n)
-  end
-  for number, n in pairs(robots) do
-    count(run_names[number], 'robots_queued', -n)
-    count(run_names[number], 'robots_leased', n)
-  end
-end
+write_leases()
 save()
 
 -- What is parked waits for a timer, which is set on tables only.
@@ -190,6 +179,4 @@ for place = 1, IDLE - 1 do
   end
 end
 out[2] = soonest or -1
-out[3] = call('GET', P .. 'generation') or ''
-out[4] = batch or 0
 return cmsgpack.pack(out)

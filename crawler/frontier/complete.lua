@@ -59,8 +59,8 @@ for at = 2, #order, 4 do
     end
   end
 end
-load_plain(keys)
-load_plain_queues(ids)
+load_whole(plain, keys, 'addr', whole_address)
+load_whole(plain_queues, ids, 'queue', whole_queue)
 local done = {}
 for i = 1, total do
   local packed, key, op = leases[i], keys[i], ops[refs[i]]

@@ -4,10 +4,10 @@ local lookahead, window, life, ttl = tonumber(ARGV[3]), tonumber(ARGV[4]), tonum
 local horizon = now + lookahead
 local LANE_BYTE, LIST = {p = string.byte('p'), i = string.byte('i')}, {p = ':p:', i = ':i:'}
 
-local out, records, leased, batch = {now, -1, '', 0}, {}, 0, nil
+local known = call('MGET', P .. 'batch', P .. 'generation')
+local out, records, leased, batch = {now, -1, known[2] or '', 0}, {}, 0, nil
 local last_expiry, urls, robots = 0, {}, {}
 
-local before = call('GET', P .. 'batch')
 -- What an address notes of the lane that it served last, beside the hot queue's bit.
 local LANE_TURN = {p = 0, i = 2}
 
@@ -15,7 +15,7 @@ local LANE_TURN = {p = 0, i = 2}
 local function lease_out(id, run, version, lane, band, slot, after, key, element)
   if not batch then
     -- Batches follow the clock, so that none comes twice even after the server lost its data.
-    batch = max(now, tonumber(before or 0) + 1)
+    batch = max(now, tonumber(known[1] or 0) + 1)
     call('SET', P .. 'batch', format('%d', batch))
   end
   records[2 * leased + 1] = pack('<H', leased)
@@ -32,3 +32,19 @@ end
 -- Requests leave within `window` of their slot, so slots are stretched by it: in any w >= 1 s at the server at most
 -- (w + window) / spacing + 1 <= rate * w + 1 arrive.
 local function slot_after(slot, rate, slow) return slot + (1000 + window) / rate * slow end
+
+-- What the leases of this claim leave behind.
+local function write_leases()
+  if leased == 0 then return end
+  in_parts(records, 'HSET', P .. 'lease:' .. format('%d', batch))
+  call('ZADD', P .. 'expiry', format('%d', ceil(last_expiry + window + life)), format('%d', batch))
+  for number, n in pairs(urls) do
+    count(run_names[number], 'queued', -n)
+    count(run_names[number], 'leased', n)
+  end
+  for number, n in pairs(robots) do
+    count(run_names[number], 'robots_queued', -n)
+    count(run_names[number], 'robots_leased', n)
+  end
+  out[4] = batch
+end

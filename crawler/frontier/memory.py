@@ -11,8 +11,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from crawler.frontier.base import Admission, Coverage, DeadLetter, FrontierState, Judged, Limits, RunCounts, StreamEntry
+from crawler.frontier.base import Admission, Judged, Limits, StreamEntry
 from crawler.frontier.codec import MOVED, pack_discovered
+from crawler.frontier.figures import Coverage, DeadLetter, FrontierState, RunCounts
 from crawler.frontier.memory_leases import MemoryLeases
 from crawler.frontier.memory_parts import LANES, Host, Place, Queue
 from crawler.frontier.memory_runs import BUDGETS, Run, admitted

@@ -10,18 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 
-from crawler.frontier.base import (
-    CARRY_CAP,
-    CARRY_SHARE,
-    LIFT_CAP,
-    LIFT_SHARE,
-    Admission,
-    Coverage,
-    DeadLetter,
-    Find,
-    Judged,
-    RunCounts,
-)
+from crawler.frontier.base import CARRY_CAP, CARRY_SHARE, LIFT_CAP, LIFT_SHARE, Admission, Find, Judged
+from crawler.frontier.figures import Coverage, DeadLetter, RunCounts
 from crawler.records import Discovered, Done, Failed, FrontierUrl, Retry, RunId, Skipped
 from crawler.urls import parts
 

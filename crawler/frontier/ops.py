@@ -11,8 +11,9 @@ from typing import Any
 import msgpack
 
 from crawler.errors import RecordCorrupt
-from crawler.frontier.base import MAX_CRAWL_DELAY, Admission, Completion, Judged, RunCounts
+from crawler.frontier.base import MAX_CRAWL_DELAY, Admission, Completion, Judged
 from crawler.frontier.codec import ROBOTS_BAND, band_of, pack_candidate, pack_discovered, pack_url
+from crawler.frontier.figures import RunCounts
 from crawler.packing import packed_raw
 from crawler.records import Candidate, Discovered, Done, Failed, FrontierUrl, Kind, Rekind, Retry, Skipped
 from crawler.urls import parts

@@ -11,20 +11,9 @@ import structlog
 from redis.asyncio import Redis
 
 from crawler.errors import RedisUnavailable
-from crawler.frontier.base import (
-    Admission,
-    Claimed,
-    Completion,
-    Coverage,
-    DeadLetter,
-    Find,
-    FrontierState,
-    HostFacts,
-    Limits,
-    RunCounts,
-    StreamEntry,
-)
+from crawler.frontier.base import Admission, Claimed, Completion, Find, HostFacts, Limits, StreamEntry
 from crawler.frontier.codec import MOVED, pack_discovered
+from crawler.frontier.figures import Coverage, DeadLetter, FrontierState, RunCounts
 from crawler.frontier.keys import ADMITTERS, RECORDERS, partition_of
 from crawler.frontier.redis_admit import Admissions
 from crawler.frontier.redis_leases import Leases, LeaseTimes, queue_number

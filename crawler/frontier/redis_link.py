@@ -29,18 +29,19 @@ _RECLAIM_EVERY = 5.0
 """Seconds between two looks for such entries."""
 
 
-_BEFORE = {
-    "backlog": (),
-    "claim": ("handing", ("common", "tend", "turns")),
-    "complete": ("ending", ("common", "endings")),
+_ON_TABLES = ("tables", "common")
+_BEFORE: dict[str, tuple[str | tuple[str, ...], ...]] = {
+    **dict.fromkeys(("ack", "backlog", "bury", "carry", "lift", "offer", "overview", "unmark"), ()),
+    "claim": ("handing", (*_ON_TABLES, "tend", "turns")),
+    "complete": ("ending", (*_ON_TABLES, "endings")),
     "reserve": ("seen", "marks", "cover"),
     "carry_over": ("cover",),
-    "forget": ("common", "seen"),
-    "wake": ("common", "tend"),
-    "relocate": ("common", "tend"),
+    "forget": (*_ON_TABLES, "seen"),
+    "wake": (*_ON_TABLES, "tend"),
+    "relocate": (*_ON_TABLES, "tend"),
 }
-"""Files between saving.lua and the script: common.lua where nothing else is said. Those in brackets are made by
-`rare()` when they are asked for, since a function costs to make even where it is never called."""
+"""Files between saving.lua and the script: tables.lua and common.lua where nothing else is said. Those in brackets are
+made by `rare()` when they are asked for, since a function costs to make even where it is never called."""
 _RARE = """
 local rare_made
 local function rare_make()
@@ -204,7 +205,7 @@ def _text(script: str) -> str:
     def read(*names: str) -> str:
         return "".join((here / f"{name}.lua").read_text() for name in names)
 
-    parts = ("base", "state", "saving", *_BEFORE.get(script, ("common",)), script)
+    parts = ("base", "state", "saving", *_BEFORE.get(script, _ON_TABLES), script)
     texts = [read(part) if isinstance(part, str) else _RARE.format(read(*part)) for part in parts]
     return "\nreturn (function()\n".join(texts) + "\nend)()" * (len(texts) - 1)
 

@@ -10,19 +10,9 @@ from typing import Any
 import msgpack
 
 from crawler.errors import RecordCorrupt
-from crawler.frontier.base import (
-    CARRY_SHARE,
-    HOT_SECONDS,
-    LIFT_CAP,
-    LIFT_SHARE,
-    Coverage,
-    DeadLetter,
-    Find,
-    FrontierState,
-    Limits,
-    RunCounts,
-)
+from crawler.frontier.base import CARRY_SHARE, HOT_SECONDS, LIFT_CAP, LIFT_SHARE, Find, Limits
 from crawler.frontier.codec import unpack_url
+from crawler.frontier.figures import Coverage, DeadLetter, FrontierState, RunCounts
 from crawler.frontier.keys import partition_of
 from crawler.frontier.ops import counts_of
 from crawler.frontier.redis_link import RedisLink

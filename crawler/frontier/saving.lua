@@ -67,16 +67,8 @@ local function move(key, from, place, at)
   end
 end
 
-local function settle_address(a)
-  local place = place_of(a.more_p + #a.p, a.more_i + #a.i, a.inflight, a.conc, a.hot)
-  move(a.key, a.stands, place, time_of(a.next, a.blocked, place))
-  a.stands = place
-  local slowed = a.slow > 1.001 and 1 or 0
-  if slowed ~= a.slowed then
-    call(slowed == 1 and 'SADD' or 'SREM', P .. 'slow', a.key)
-    a.slowed = slowed
-  end
-end
+-- What tables.lua adds to the records that are written.
+local settled_addresses, settled_queues
 
 local function save_addresses()
   local records, n = {}, 0
@@ -84,13 +76,7 @@ local function save_addresses()
     if score[key] or standing[key] ~= from then move(key, from, standing[key], score[key]) end
     records[n + 1], records[n + 2], n = key, plain[key], n + 2
   end
-  for key, a in pairs(addresses) do
-    if a.dirty then
-      a.dirty = false
-      settle_address(a)
-      records[n + 1], records[n + 2], n = key, packed_address(a), n + 2
-    end
-  end
+  if settled_addresses then settled_addresses(records) end
   in_parts(records, 'HSET', P .. 'addr')
   for place, list in pairs(gone) do in_parts(list, 'ZREM', P .. SETS[place]) end
   for place, list in pairs(moves) do in_parts(list, 'ZADD', P .. SETS[place]) end
@@ -103,12 +89,7 @@ local function save()
   local records, n = {}, 0
   for name in pairs(changed) do records[n + 1], records[n + 2], n = name, plain_queues[name], n + 2 end
   changed = {}
-  for id, q in pairs(queues) do
-    if q and q.dirty then
-      q.dirty = false
-      records[n + 1], records[n + 2], n = pack('<I4', id), packed_queue(q), n + 2
-    end
-  end
+  if settled_queues then settled_queues(records) end
   in_parts(records, 'HSET', P .. 'queue')
   for run, counters in pairs(moved) do
     for name, by in pairs(counters) do

@@ -50,4 +50,4 @@ local function turn(key, lane)
   return free_slot(a) ~= nil
 end
 
-return {turn = turn, tend = tend}
+return {turn = turn, tend = tend, address = address}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crawler.errors import FrontierLost
-from crawler.frontier.base import RunCounts
+from crawler.frontier.figures import RunCounts
 from crawler.records import RunId
 from crawler.service.deployment import Deployment
 from crawler.service.shown import letters_json, urls_json

@@ -14,7 +14,7 @@ from crawler.bus.control import RunState
 from crawler.bus.stops import Stops
 from crawler.campaign import Campaign, check_startable, load_campaign
 from crawler.errors import RedisUnavailable, VangnetError
-from crawler.frontier.base import RunCounts
+from crawler.frontier.figures import RunCounts
 from crawler.home import Home
 from crawler.options import Options
 from crawler.records import RunId

@@ -18,7 +18,7 @@ from crawler.bus.control import RunControl
 from crawler.bus.envelope import public_key, verify_key
 from crawler.campaign import Campaign
 from crawler.errors import NothingToMatch, RedisUnavailable, VangnetError
-from crawler.frontier.base import RunCounts
+from crawler.frontier.figures import RunCounts
 from crawler.home import Home
 from crawler.options import Options
 from crawler.recheck.outcome import PAGE_DEPTH

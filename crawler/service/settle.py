@@ -14,7 +14,7 @@ import structlog
 
 from crawler.bus.control import RunControl, RunState
 from crawler.errors import Refused, VangnetError
-from crawler.frontier.base import RunCounts
+from crawler.frontier.figures import RunCounts
 from crawler.records import RunId
 from crawler.service.accounting import close_run
 from crawler.service.deployment import Deployment

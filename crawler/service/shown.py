@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from crawler.frontier.base import Coverage, DeadLetter, RunCounts
+from crawler.frontier.figures import Coverage, DeadLetter, RunCounts
 from crawler.store.database import Database
 from crawler.urls import masked
 

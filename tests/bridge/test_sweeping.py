@@ -11,7 +11,7 @@ from crawler.bridge.sweeping import Sweeper
 from crawler.bus.stops import Stop, StopKind, Stops
 from crawler.bus.sweeps import Turn
 from crawler.errors import RedisUnavailable
-from crawler.frontier.base import FrontierState, RunCounts
+from crawler.frontier.figures import FrontierState, RunCounts
 from crawler.records import Discovered, Kind, RunId
 from tests.bridge.parts import RUN, Runs, served
 

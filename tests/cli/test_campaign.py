@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crawler.cli.campaign import _print_status
-from crawler.frontier.base import FrontierState
+from crawler.frontier.figures import FrontierState
 from crawler.records import RunId
 from crawler.service import actors
 from crawler.store import campaigns

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from crawler.frontier.base import Admission, Completion, Frontier, HostFacts, Limits, RunCounts, StreamEntry
+from crawler.frontier.base import Admission, Completion, Frontier, HostFacts, Limits, StreamEntry
+from crawler.frontier.figures import RunCounts
 from crawler.frontier.memory import MemoryFrontier
 from crawler.records import Discovered, Done, Failed, FrontierUrl, Kind, Lease, Outcome, Retry, RunId, Skipped
 

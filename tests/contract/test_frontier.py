@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from crawler.frontier.base import Completion, Frontier, HostFacts, RunCounts
+from crawler.frontier.base import Completion, Frontier, HostFacts
+from crawler.frontier.figures import RunCounts
 from crawler.records import Candidate, Discovered, Done, Failed, Kind, Rekind, Retry, RunId
 from tests.contract.conftest import Bench
 from tests.contract.steps import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from itertools import count
 
-from crawler.frontier.base import LIFT_CAP, Completion, Find, Frontier, FrontierState, RunCounts
+from crawler.frontier.base import LIFT_CAP, Completion, Find, Frontier
+from crawler.frontier.figures import FrontierState, RunCounts
 from crawler.frontier.keys import partition_of
 from crawler.records import Candidate, Discovered, Done, Kind, Lease, Retry, RunId
 from tests.contract.conftest import Bench

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from crawler.frontier.base import CARRY_CAP, CARRY_SHARE, Completion, Coverage, Frontier, RunCounts
+from crawler.frontier.base import CARRY_CAP, CARRY_SHARE, Completion, Frontier
 from crawler.frontier.codec import unpack_discovered
+from crawler.frontier.figures import Coverage, RunCounts
 from crawler.records import Candidate, Discovered, Done, Kind, RunId
 from tests.contract.conftest import Bench
 from tests.contract.steps import RUN, admission, admit, claim, fill, new_entries, pages, urls_of

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from crawler.frontier.base import Completion, Frontier, RunCounts
+from crawler.frontier.base import Completion, Frontier
+from crawler.frontier.figures import RunCounts
 from crawler.records import Candidate, Discovered, Done, Failed, Kind, RunId
 from tests.contract.conftest import Bench
 from tests.contract.steps import (

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from crawler.frontier.base import Completion, Frontier, Limits, RunCounts
+from crawler.frontier.base import Completion, Frontier, Limits
+from crawler.frontier.figures import RunCounts
 from crawler.records import Done, Failed, FrontierUrl, Kind, Lease, Retry
 from tests.contract.conftest import Bench
 from tests.contract.steps import ADDRESS, PAGES, RUN, claim, fill

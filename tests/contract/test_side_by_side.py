@@ -302,9 +302,7 @@ def runner() -> Any:
         yield loop
 
 
-def test_redis_does_what_the_reference_does(
-    server: str, runner: asyncio.Runner, pytestconfig: pytest.Config
-) -> None:
+def test_redis_does_what_the_reference_does(server: str, runner: asyncio.Runner, pytestconfig: pytest.Config) -> None:
     """The same examples each time; others with --hypothesis-seed."""
     client: Redis = Redis.from_url(server)
 

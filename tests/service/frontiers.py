@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 
 from crawler.bus.control import Control, RunControl
 from crawler.campaign import parse_campaign
-from crawler.frontier.base import Coverage, DeadLetter, FrontierState, Limits, RunCounts
+from crawler.frontier.base import Limits
+from crawler.frontier.figures import Coverage, DeadLetter, FrontierState, RunCounts
 from crawler.records import Discovered, RunId
 from crawler.service.deployment import Deployment
 from crawler.store import campaigns

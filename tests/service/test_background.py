@@ -11,7 +11,7 @@ import pytest
 
 from crawler.bus.control import RunState
 from crawler.bus.envelope import public_key
-from crawler.frontier.base import RunCounts
+from crawler.frontier.figures import RunCounts
 from crawler.home import Home
 from crawler.match.contents import IndexInfo
 from crawler.options import Options

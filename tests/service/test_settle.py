@@ -10,7 +10,7 @@ import pytest
 
 from crawler.bus.control import RunState
 from crawler.errors import FrontierLost, RecordCorrupt
-from crawler.frontier.base import DeadLetter, RunCounts
+from crawler.frontier.figures import DeadLetter, RunCounts
 from crawler.records import Kind
 from crawler.service import settle as module
 from crawler.service.deployment import Deployment

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from crawler.errors import InvalidInput
-from crawler.frontier.base import Coverage, DeadLetter, FrontierState, RunCounts
+from crawler.frontier.figures import Coverage, DeadLetter, FrontierState, RunCounts
 from crawler.options import Options
 from crawler.records import Kind
 from crawler.service import settle, steer
