@@ -158,9 +158,9 @@ def crawling(root: Path) -> Iterator[Crawl]:
         short = root / "short.txt"
         short.write_text(f"sha256 {sha256(b'short').hexdigest()}\n")
         ours.run("hashes", "import", str(short), "--list", "short")
-        # An hour and a half at this rate: there is work to the end.
-        pages = [f"http://{addresses(1)[0]}:{port}/p/{number}" for number in range(20_000)]
-        ours.campaign("changing", pages, rate=40)
+        # Most of an hour at this rate: there is work to the end.
+        pages = [f"http://{addresses(1)[0]}:{port}/p/{number}" for number in range(6_000)]
+        ours.campaign("changing", pages, rate=20)
         ours.run("campaign", "start", "changing")
         logs = tuple(root / f"worker-{number}.log" for number in range(2))
         started = [stack.enter_context(logged(ours, "recorder", root / "recorder.log"))]
