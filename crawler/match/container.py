@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crawler.errors import HomeUnusable, IndexCorrupt
+from crawler.leftovers import sweep_left
 
 MAGIC = b"VNGTIDX\0"
 VERSION = 2
@@ -87,8 +88,9 @@ def write_file(sections: Mapping[str, Array], directory: Path) -> tuple[Path, st
 
     Returns the path and the sha256. Raises HomeUnusable when it cannot be written.
     """
+    sweep_left(directory, ".index-")
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=".index-", dir=directory)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".index-{os.getpid()}-", dir=directory)
     except OSError as error:
         raise HomeUnusable(f"{directory}: no index can be written here: {error.strerror}") from error
     try:

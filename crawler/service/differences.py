@@ -6,13 +6,14 @@ What counts is the served version of a list. A difference that is long becomes a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 
 from crawler.bus.lists import Published
-from crawler.errors import IndexCorrupt
+from crawler.errors import IndexCorrupt, Refused
 from crawler.home import Home
 from crawler.match.contents import IndexInfo, IndexRow
 from crawler.match.live import MOST_BYTES, ListState, merged, pack_state
@@ -93,8 +94,10 @@ def _state(db: Database, index: str, chosen: Sequence[HashList]) -> tuple[Publis
 
 
 def rebuilt(home: Home, names: Sequence[str]) -> IndexInfo:
-    """The index file of the lists that count for a run now."""
+    """The index file of the lists that count for a run now. Raises HomeUnusable, StoreUnavailable, Refused."""
     with open_store(home) as db:
+        with suppress(Refused):  # a list was dropped meanwhile: without it, then
+            return index_of(home, db, counting(db, names), say=_log.warning)
         return index_of(home, db, counting(db, names), say=_log.warning)
 
 

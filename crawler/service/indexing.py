@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from crawler.errors import IndexCorrupt, NothingToMatch
+from crawler.errors import IndexCorrupt, NothingToMatch, Refused
 from crawler.fingerprint import hashers
 from crawler.home import Home
 from crawler.match.contents import IndexInfo, IndexRow
@@ -24,7 +24,7 @@ def ensure_index(
 
     say: is told in a line when a file that should be there has to be built again.
     Raises NothingToMatch when no enabled block list has an entry that can raise a hit, or when one of `names` is not
-    there or disabled; HomeUnusable when the file cannot be written.
+    there or disabled; HomeUnusable when the file cannot be written; Refused when a list was dropped meanwhile.
     """
     return index_of(home, db, _chosen(db, names), say=say)
 
@@ -53,7 +53,12 @@ def index_of(
                 say(f"{error}; doing that now")
     index = build_index(rows(db, chosen), home.index, plugged)
     with db.write():
-        indexes.note(db, key, index, chosen)
+        dropped = lists.dropped(db, chosen)
+        if not dropped:
+            indexes.note(db, key, index, chosen)
+    if dropped:  # by somebody who could not know of this file
+        index.path.unlink(missing_ok=True)
+        raise Refused(f"list {dropped[0]!r} was dropped while its index was built; try again")
     return index
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -165,6 +165,12 @@ def drop(db: Database, list_id: int) -> int:
     db.execute(sql, db.clock(), list_id)
     db.execute("UPDATE list_versions SET gone = 1 WHERE list_id = ?", list_id)
     return deleted
+
+
+def dropped(db: Database, rows: Sequence[HashList]) -> list[str]:
+    """The names of those of these lists whose entries were deleted since, also where the name has come back."""
+    sql = "SELECT 1 FROM list_versions WHERE list_id = ? AND version = ? AND gone"
+    return [row.name for row in rows if db.value(sql, row.id, row.version)]
 
 
 def served_algorithms(db: Database, row: HashList) -> dict[str, int]:

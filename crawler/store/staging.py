@@ -10,12 +10,11 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterable
-from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from crawler.errors import StoreUnavailable
+from crawler.leftovers import sweep_left
 from crawler.match.entries import Entry, Tombstone
 from crawler.store.database import Database, translated
 
@@ -69,7 +68,7 @@ class Staging:
         self.taken = 0
         self.buried = 0
         self._db = db
-        _sweep(db.home.root)
+        sweep_left(db.home.root, "import-")
         self._path = db.home.root / f"import-{os.getpid()}-{secrets.token_hex(4)}.sqlite"
         self._attached = False
         try:
@@ -136,22 +135,3 @@ class Staging:
             if older:
                 self._db.execute(_KEEP, list_id, version, low, high)
             self._db.execute(_ADD, list_id, version, low, high, older)
-
-
-def _sweep(root: Path) -> None:
-    """Remove staging files of processes that are no more."""
-    for path in root.glob("import-*-*.sqlite"):
-        process = path.name.split("-")[1]
-        if process.isdecimal() and not _alive(int(process)):
-            with suppress(OSError):
-                path.unlink()
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -33,13 +33,20 @@ def test_what_a_grown_list_knows_is_found_by_itself(tmp_path: Path) -> None:
         vangnet.hash_list(sha256(KNOWN), name="police")
         vangnet.json("campaign", "create", vangnet.campaign(site.root + "/"))
         vangnet.json("campaign", "start", "test")
-        for command in ("recorder", "worker"):
-            log = stack.enter_context((tmp_path / f"{command}.log").open("w"))
-            stack.enter_context(ending(vangnet.start(command, log=log)))
+
+        def begin(command: str, log: str) -> Path:
+            file = stack.enter_context((tmp_path / log).open("w"))
+            stack.enter_context(ending(vangnet.start(command, log=file)))
+            return tmp_path / log
+
+        recorder = begin("recorder", "recorder.log")
+        begin("worker", "worker.log")
         until(lambda: vangnet.json("campaign", "status", "test")["state"] == "finished", "the night", 240)
         assert len(vangnet.json("hits", "list")) == 1
         asked = len(site.requests)
         vangnet.hash_list(sha256(KNOWN), sha256(LATER), name="police")
+        until(lambda: "re-visit begun" in recorder.read_text(), "the re-visit", 120)
+        begin("worker", "second.log")  # a worker ends when no campaign is running; an installation starts it again
         until(lambda: len(vangnet.json("hits", "list")) == 2, "the image that was passed by", 240)
         until(lambda: vangnet.json("campaign", "status", "test-revisit")["state"] == "finished", "the end of it", 60)
         assert sorted(path for _, path in site.requests[asked:]) == ["/", "/known.jpg", "/later.jpg", "/robots.txt"]

@@ -53,6 +53,13 @@ def built(tmp_path: Path) -> IndexInfo:
     return build_index([*rows(COUNT), *TWINS], tmp_path)
 
 
+def test_what_a_killed_process_left_of_a_file_goes_and_a_living_one_keeps_its_own(tmp_path: Path) -> None:
+    (gone := tmp_path / ".index-4194305-left").touch()  # above the highest process id there is
+    (here := tmp_path / f".index-{os.getpid()}-open").touch()
+    build_index(rows(1), tmp_path)
+    assert (gone.exists(), here.exists()) == (False, True)
+
+
 def test_a_file_is_named_by_its_sha256_and_readable_by_its_owner_only(built: IndexInfo, tmp_path: Path) -> None:
     assert built.path == tmp_path / f"{built.sha256}.vgx"
     assert hashlib.sha256(built.path.read_bytes()).hexdigest() == built.sha256

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -11,14 +12,15 @@ from crawler.bus.control import RunState
 from crawler.bus.envelope import public_key, verify_key
 from crawler.bus.lists import Published, Unread
 from crawler.errors import HomeUnusable
-from crawler.match.index import open_index
+from crawler.match.contents import IndexInfo
+from crawler.match.index import build_index, open_index
 from crawler.match.live import unpack_state
 from crawler.records import RowMatch
 from crawler.service import differences, listkeeper
 from crawler.service.dropping import drop
 from crawler.service.listkeeper import ListKeeper
 from crawler.service.lists import set_enabled
-from crawler.store import audit
+from crawler.store import audit, lists
 from crawler.store.database import Database
 from crawler.store.hit_views import hit_json
 from crawler.store.hits import record
@@ -211,3 +213,44 @@ async def test_runs_of_other_recorders_are_left_alone(told: Told) -> None:
     stranger = ListKeeper(told.db, told.keeper.deployment, told.feed, b"x" * 32)
     await stranger.step()
     assert await told.feed.read(told.run, b"0-0", SEED, public_key(SECRET)) is None
+
+
+async def test_a_list_that_is_dropped_while_its_file_is_built_leaves_no_file(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = build_index
+
+    def meanwhile(*given: Any) -> IndexInfo:
+        made = build(*given)
+        if lists.find(told.db, "roses") is not None:
+            drop(told.db, ANNA, "roses")
+        return made
+
+    monkeypatch.setattr("crawler.match.index.build_index", meanwhile)
+    number = told.entry("c")
+    add_list(told.db, [digest_entry("c"), digest_entry("d")], "roses")
+    made = await asyncio.to_thread(differences.rebuilt, told.db.home, ())
+    assert open_index(made.path, made.sha256, verify=True).count("sha256") == 2
+    assert list(told.db.home.index.glob("*.vgx")) == [made.path]
+    assert (await told.state()).masked == ((number, number),)
+
+
+async def test_a_file_that_could_not_be_prepared_is_prepared_again(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = [HomeUnusable("no room")]
+    prepare = differences.prepared
+
+    def sometimes(*given: Any) -> None:
+        if failing:
+            raise failing.pop()
+        prepare(*given)
+
+    monkeypatch.setattr(differences, "MOST_ADDED", 3)
+    monkeypatch.setattr(differences, "prepared", sometimes)
+    monkeypatch.setattr(listkeeper, "_AGAIN", 0.0)
+    add_list(told.db, [digest_entry(str(number)) for number in range(5)], "asters", governed=True)
+    for _ in range(100):
+        await told.keeper.step()
+        if len(list(told.db.home.index.glob("*.vgx"))) == 2:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("no file")
