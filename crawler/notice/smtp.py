@@ -54,6 +54,9 @@ class SmtpOutbox:
             return missed(f"no trusted connection to {self.host}: {error.reason or 'TLS failed'}")
         except _Lacking as error:
             return missed(str(error))
+        except UnicodeError:
+            # Of the module for names of hosts, or of SMTP's commands, which are ASCII: before anything was sent.
+            return missed(f"{self.host!r} is no name of a mail server, or an address of the mail is not plain ASCII")
         except (OSError, smtplib.SMTPException) as error:
             # Nothing of the message was out yet: `_deliver` has its own.
             return missed(f"the mail server at {self.host} is not to be had: {type(error).__name__}")
@@ -107,7 +110,9 @@ def _deliver(server: smtplib.SMTP, mail: bytes) -> Attempt:
     if 200 <= code < 300:
         _goodbye(server)
         return Attempt(Fate.ACCEPTED, _said(code, said))
-    return _unwilling(code, said)
+    if 400 <= code < 600:
+        return _unwilling(code, said)
+    return Attempt(Fate.DOUBT, _said(code, said), "the mail server's answer to the message is neither yes nor no")
 
 
 def _goodbye(server: smtplib.SMTP) -> None:
