@@ -14,7 +14,8 @@
     ├── Unavailable                   1  something that we depend on does not answer
     │   ├── RedisUnavailable             no server at REDIS_URL, or it stopped answering
     │   ├── HomeUnusable                 the home directory cannot be written, or belongs to another version
-    │   ├── StoreUnavailable             the SQLite file is locked, damaged or full
+    │   ├── StoreUnavailable             the SQLite file is locked or full, or its keys do not fit
+    │   │   └── StoreDamaged                 it is no database any more
     │   ├── RenderUnavailable            no browser could be started: pages made by script are taken as they came
     │   └── SandboxUnavailable           no sandbox process could be started
     └── Corrupt                       1  stored data that is not what we wrote
@@ -77,6 +78,9 @@ class HomeUnusable(Unavailable): ...
 
 
 class StoreUnavailable(Unavailable): ...
+
+
+class StoreDamaged(StoreUnavailable): ...
 
 
 class RenderUnavailable(Unavailable): ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from crawler.options import Options, load_options
 if TYPE_CHECKING:
     from crawler.service.session import Session
 
+_FOREIGN = re.compile(r"[^\x20-\x7e\n]")
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 
@@ -63,9 +65,13 @@ def _own_settings(module: str) -> None:
 
 
 def emit(document: Any) -> None:
-    """Print one JSON document on stdout."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
-    sys.stdout.write("\n")
+    """Print one JSON document on stdout. What could steer a terminal is escaped, which JSON takes for the same."""
+    text = json.dumps(document, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
+    sys.stdout.write(_FOREIGN.sub(_escaped, text) + "\n")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
 
 def tell(document: Any, *lines: str, as_json: bool) -> None:

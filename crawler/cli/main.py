@@ -13,6 +13,7 @@ import click
 from crawler import __version__
 from crawler.cli.context import Globals
 from crawler.errors import VangnetError
+from crawler.service.texts import plain
 
 COMMANDS = {
     "attribute": ("scope", "Who hosts an address or URL, with sources."),
@@ -106,4 +107,5 @@ def entry() -> None:
 
 
 def _complain(message: str) -> None:
-    click.echo(f"vangnet: {' '.join(message.split())}", err=True)
+    # A message may quote a file or a server, whose text must not steer a terminal.
+    click.echo(f"vangnet: {plain(' '.join(message.split()))}", err=True)

@@ -46,20 +46,25 @@ class SmtpOutbox:
         except smtplib.SMTPAuthenticationError as error:
             said = f"signing in was refused: {_said(error.smtp_code, error.smtp_error)}"
             return Attempt(Fate.LATER, said, f"the mail server at {self.host} refused the account or its password")
-        except ssl.SSLCertVerificationError as error:
-            return missed(
-                f"the certificate of {self.host} does not fit, so that nothing was sent: {error.verify_message}"
-            )
-        except ssl.SSLError as error:
-            return missed(f"no trusted connection to {self.host}: {error.reason or 'TLS failed'}")
-        except _Lacking as error:
-            return missed(str(error))
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, UnicodeError, smtplib.SMTPException, _Lacking) as error:
             # Nothing of the message was out yet: `_deliver` has its own.
-            return missed(f"the mail server at {self.host} is not to be had: {type(error).__name__}")
+            return missed(self._why(error))
         finally:
             if server is not None:
                 server.close()
+
+    def _why(self, error: Exception) -> str:
+        match error:
+            case ssl.SSLCertVerificationError():
+                return f"the certificate of {self.host} does not fit, so that nothing was sent: {error.verify_message}"
+            case ssl.SSLError():
+                return f"no trusted connection to {self.host}: {error.reason or 'TLS failed'}"
+            case UnicodeError():
+                # Of the module for names of hosts, or of SMTP's commands, which are ASCII.
+                return f"{self.host!r} is no name of a mail server, or an address of the mail is not plain ASCII"
+            case _Lacking():
+                return str(error)
+        return f"the mail server at {self.host} is not to be had: {type(error).__name__}"
 
     def _connect(self) -> smtplib.SMTP:
         context = self.context or ssl.create_default_context()
@@ -107,7 +112,9 @@ def _deliver(server: smtplib.SMTP, mail: bytes) -> Attempt:
     if 200 <= code < 300:
         _goodbye(server)
         return Attempt(Fate.ACCEPTED, _said(code, said))
-    return _unwilling(code, said)
+    if 400 <= code < 600:
+        return _unwilling(code, said)
+    return Attempt(Fate.DOUBT, _said(code, said), "the mail server's answer to the message is neither yes nor no")
 
 
 def _goodbye(server: smtplib.SMTP) -> None:

@@ -33,6 +33,9 @@ def rotate_keys(
 
 
 def _rotate(db: Database, actor: Actor, *, forget_old: bool, progress: Callable[[int], None] | None) -> dict[str, Any]:
+    for left in db.home.keys.glob(".seal-*"):
+        # Of one that was killed while it made a key: a second copy of it, which would outlive `forget_old`.
+        left.unlink(missing_ok=True)
     # Opened anew, because this connection may know of fewer keys than there are.
     with open_store(db.home) as now:
         unfinished = resealing.left_over(now)

@@ -47,7 +47,8 @@ def curve(steps: Sequence[dict[str, Any]], noticed: int, *, horizon: float, foll
     parts.append(f'<path d="{"".join(path)}" fill="none" stroke="{_INK}" stroke-width="2.5"/>')
     if end < most:
         parts.append(f'<circle cx="{x(end):.1f}" cy="{y(share):.1f}" r="4" fill="{_INK}"/>')
-        parts.append(_text(x(end) + 10, y(share) + 4, "no visit was later", "start", _SOFT))
+        if end < most * 0.75:
+            parts.append(_text(x(end) + 10, y(share) + 4, "no visit was later", "start", _SOFT))
     title = f"Share of {noticed} noticed hits that remains"
     return _svg(height, title, parts)
 

@@ -62,7 +62,8 @@ def make_report(db: Database, actor: Actor) -> dict[str, Any]:
     """The whole report as one JSON object.
 
     {"made_at", "horizon_hours", "totals", "hosters": [...], "domains": [...], "curve": [{"from_hours", "to_hours",
-    "remaining"}], "followed_hours", "open_by_age": [{"age", "hits"}], "unmeasured": [{"hoster", "asn", "hits", "reason"}]}.
+    "remaining"}], "followed_hours", "open_by_age": [{"age", "hits"}], "unmeasured": [{"hoster", "asn", "hits",
+    "reason"}]}.
     hosters, domains: {"name", "asn", "hits", "images", "matches", "notices", "noticed" (hits named in a delivered
     notice), "removed", "still_up", "moved", "unsettled", "within", "median_hours"}.
     followed_hours: how long after its notice the hit was looked at that was followed longest.

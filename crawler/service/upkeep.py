@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from crawler.errors import InvalidInput, Refused, StoreUnavailable, Unavailable
+from crawler.errors import InvalidInput, Refused, StoreDamaged, StoreUnavailable, Unavailable
 from crawler.home import Home
 from crawler.options import Options
 from crawler.service.actors import require
@@ -19,7 +19,8 @@ from crawler.service.session import open_session
 from crawler.service.texts import plain
 from crawler.store import audit, deliveries, people, retention
 from crawler.store.actors import Actor
-from crawler.store.database import Database, alone_with, open_store
+from crawler.store.database import Database, open_store
+from crawler.store.exclusive import alone_with
 
 _DAY: Final = 86_400.0
 _PEOPLE_DAYS: Final = 30.0
@@ -62,8 +63,8 @@ def restore(home: Home, user: str | None, file: Path, *, replace: bool) -> dict[
     The backup is checked first: the home's keys have to fit, and its audit chain to hold. The database that was there
     is kept beside it, under the name `before`. Sessions end; notices that were to leave are in doubt, for they may have
     left after the backup was made.
-    user: as --user gave it. The database that is there says who may do this; where there is none, it is whoever has the
-    keys. What happened since the backup is in `before` alone, and so are its audit events.
+    user: as --user gave it. The database that is there says who may do this; where there is none that can be read, it
+    is whoever has the keys. What happened since the backup is in `before` alone, and so are its audit events.
     Raises InvalidInput when there is no such file, Refused when a database is there and `replace` is not given, or
     when it is in use; NotAuthorised; StoreUnavailable when the backup does not fit.
     """
@@ -72,11 +73,7 @@ def restore(home: Home, user: str | None, file: Path, *, replace: bool) -> dict[
     there = home.database.exists()
     if there and not replace:
         raise Refused(f"home {home.root} has a database; give --replace to put the backup in its place")
-    actor = Actor(user or getpass.getuser(), origin="cli")
-    if there:
-        with open_session(home, user) as at:
-            require(at.db, at.actor, "store.restore")
-            actor = at.actor
+    actor = _restorer(home, user) if there else Actor(user or getpass.getuser(), origin="cli")
     fresh = home.database.with_name("vangnet.sqlite.restored")
     kept = home.database.with_name("vangnet.sqlite.before")
     try:
@@ -86,11 +83,17 @@ def restore(home: Home, user: str | None, file: Path, *, replace: bool) -> dict[
         fresh.chmod(0o600)
         events = _checked(home, fresh, actor)
         if there:
-            alone_with(home.database)
-            home.database.replace(kept)
-        for path in _beside(home.database):
-            path.unlink(missing_ok=True)
-        fresh.replace(home.database)
+            with alone_with(home.database):
+                # Linked and not moved: whoever is killed in between leaves a database in its place.
+                for path in (kept, *_beside(kept)):
+                    path.unlink(missing_ok=True)
+                os.link(home.database, kept)
+                _follow(home.database, kept)
+                fresh.replace(home.database)
+        else:
+            for path in _beside(home.database):
+                path.unlink(missing_ok=True)
+            fresh.replace(home.database)
     except OSError as error:
         raise Unavailable(f"restoring into {home.root}: {error.strerror}; nothing was replaced") from error
     finally:
@@ -135,6 +138,24 @@ def _checked(home: Home, path: Path, actor: Actor) -> int:
             audit.append(db, actor, "store.restore", "", detail={"doubt": doubtful})
         db.shrink_log()
     return verdict.events
+
+
+def _restorer(home: Home, user: str | None) -> Actor:
+    """Who restores, as the database that is there knows them. Raises NotAuthorised, StoreUnavailable."""
+    try:
+        with open_session(home, user) as at:
+            require(at.db, at.actor, "store.restore")
+            return at.actor
+    except StoreDamaged:
+        # It cannot say who may, and is what this command is there for. It stays, for whoever asks.
+        return Actor(user or getpass.getuser(), origin="cli")
+
+
+def _follow(path: Path, kept: Path) -> None:
+    """The log of a damaged database could not be folded into it: it goes along, and never into another one."""
+    for old, new in zip(_beside(path), _beside(kept), strict=True):
+        if old.exists():
+            old.replace(new)
 
 
 def _beside(path: Path) -> list[Path]:

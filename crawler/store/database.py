@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import sqlite_utils
 
-from crawler.errors import StoreUnavailable
+from crawler.errors import StoreDamaged, StoreUnavailable
 from crawler.home import Home
 from crawler.store.keys import Keyring, open_keys
 from crawler.store.migrations import known, migrate
@@ -39,10 +39,11 @@ _PRAGMAS = (
     "PRAGMA journal_size_limit = 67108864",
 )
 
+_RESTORE = "it is damaged; restore it from a backup (vangnet restore FILE --replace)"
 _ADVICE = (
     ("locked", "another process holds it; try again when that is done"),
-    ("not a database", "it is damaged; restore it from a backup"),
-    ("malformed", "it is damaged; restore it from a backup"),
+    ("not a database", _RESTORE),
+    ("malformed", _RESTORE),
     ("full", "make room on the disk"),
     ("readonly", "it may not be written; check its owner and mode"),
     ("unable to open", "it cannot be opened; check the home's owner and mode"),
@@ -217,17 +218,6 @@ class Database:
             yield
 
 
-def alone_with(path: Path) -> None:
-    """Return when nobody else has the database open, with its log folded into it. Raises StoreUnavailable."""
-    with translated(str(path)):
-        connection = sqlite3.connect(path, timeout=1.0, isolation_level=None)
-        try:
-            # Leaving WAL mode takes that no other connection is open, idle ones included.
-            connection.execute("PRAGMA journal_mode = DELETE").fetchall()
-        finally:
-            connection.close()
-
-
 @contextmanager
 def translated(path: str) -> Iterator[None]:
     """The one boundary where SQLite's errors become ours."""
@@ -236,7 +226,15 @@ def translated(path: str) -> Iterator[None]:
     except sqlite3.Error as error:
         said = " ".join(str(error).split())
         advice = next((advice for sign, advice in _ADVICE if sign in said), "see whether it is intact")
-        raise StoreUnavailable(f"database {path}: {said}; {advice}") from error
+        kind = StoreDamaged if damaged(error) else StoreUnavailable
+        raise kind(f"database {path}: {said}; {advice}") from error
+
+
+def damaged(error: sqlite3.Error) -> bool:
+    """Whether the file is no database any more, and not merely locked, full or out of reach."""
+    # Errors of the module itself have no code, and an extended code has the primary one in its lowest byte.
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _touch(path: Path) -> None:

@@ -49,6 +49,8 @@ def one_line(text: str) -> str:
         (('authorised_by = "a"', ""), r"campaign\.authorised_by"),
         (("http://127.0.0.1:9/", "http://192.0.2.1/"), r"seeds\.urls"),
         (("[scope]", "[scope"), "line"),
+        # What a file quotes does not steer the terminal.
+        (("[campaign]", '[campaign]\n"\\u001b[2J\\u202e" = 1'), r"campaign\.\S*\[2J[^\x1b\u202e]*$"),
     ],
 )
 def test_a_wrong_campaign_file_is_named_by_file_key_and_reason(

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from crawler.cli.context import emit
 from crawler.records import RowMatch
 from crawler.store.hits import record
 from tests.cli.running import Run, runner
@@ -119,3 +121,12 @@ def test_a_hit_that_nothing_stands_behind_any_more_says_so(vangnet: Run, tmp_pat
     assert events[-1]["hits_marked"] == 1
     assert vangnet("hashes", "drop", "tulips").code == 0
     assert "rests on a dropped list only" in vangnet("hits", "show", hit).out
+
+
+def test_json_on_a_terminal_steers_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """A stranger's text: an escape of 8 bits, a delete, a change of direction, an invisible tag, half a character."""
+    document = {"holder": "caf\u00e9 \x1b[2J \x9b2J \x7f \u202e \U000e0001 \ud800"}
+    emit(document)
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == document
+    assert printed.rstrip("\n").isprintable() and "caf\u00e9" in printed

@@ -52,6 +52,21 @@ def test_a_server_that_is_too_slow_to_answer_leaves_a_doubt() -> None:
         assert smtp(box.port, timeout=0.2).send(ENVELOPE).fate is Fate.DOUBT
 
 
+@pytest.mark.parametrize("answer", ["what now", "354 go on", "199 hm"])
+def test_an_answer_that_says_neither_yes_nor_no_leaves_a_doubt(answer: str) -> None:
+    """Sent again, it might arrive twice."""
+    with mail_server(answers={"DATA": answer}) as box:
+        attempt = smtp(box.port).send(ENVELOPE)
+        assert (attempt.fate, "neither yes nor no" in attempt.why) == (Fate.DOUBT, True)
+
+
+@pytest.mark.parametrize("host", ["mx..authority.example", f"{'x' * 70}.example", "\u2603..example"])
+def test_a_host_that_has_no_name_gets_nothing(host: str) -> None:
+    """And leaves no notice behind in doubt, as an error would."""
+    attempt = SmtpOutbox(host, 25, "starttls", timeout=1.0).send(ENVELOPE)
+    assert (attempt.fate, "is no name of a mail server" in attempt.why) == (Fate.LATER, True)
+
+
 def test_nobody_listens() -> None:
     with dying_server("greeting") as box:
         port = box.port

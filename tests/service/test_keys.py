@@ -96,10 +96,12 @@ def test_a_rotation_that_is_killed_goes_on(db: Database, monkeypatch: pytest.Mon
             assert [hit["image_url"] for hit in hits_json(own, reveal=True)] == [IMAGE_URL]
             assert audit.verify(own).intact
     assert finished < 12
+    (home.keys / ".seal-1.123.ab").write_text("left by a process that was killed")
     with open_store(home) as own:
         rotate_keys(own, ANNA, forget_old=True)
     with open_store(home) as own:
         assert (resealing.left_over(own), len(own.keys.seals)) == (0, 1)
+    assert len(list(home.keys.iterdir())) == 3
 
 
 def test_keys_from_elsewhere_are_not_made_here(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

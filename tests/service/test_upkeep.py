@@ -1,14 +1,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from crawler.errors import HomeUnusable, InvalidInput, Refused, StoreUnavailable, Unavailable
+from crawler.errors import HomeUnusable, InvalidInput, Refused, StoreDamaged, StoreUnavailable, Unavailable
 from crawler.home import open_home
 from crawler.notice.outbox import DirectoryOutbox
 from crawler.options import Options
@@ -20,13 +27,13 @@ from crawler.service.hits import confirm_hit, reject_hit, show_hit
 from crawler.service.notices import approve_notice, draft_notices
 from crawler.service.signing_in import enter_lab, resume
 from crawler.service.upkeep import back_up, restore, retain
-from crawler.store import audit, notices
-from crawler.store.database import Database, open_store
+from crawler.store import alerts, audit, drops, notices
+from crawler.store.database import Database, Row, open_store
 from crawler.store.hits import record
 from crawler.store.rechecks import targets
 from crawler.store.retention import erase
 from tests.service.noticed import ANALYST, APPROVER, OPTIONS, hit
-from tests.store.factories import ANNA, ATTRIBUTION, IMAGE_URL, PAGE_URL, report
+from tests.store.factories import ANNA, ATTRIBUTION, IMAGE_URL, PAGE_URL, add_list, digest_entry, report
 
 DAY = 86_400.0
 
@@ -190,3 +197,133 @@ def test_heads_that_are_none_of_ours(db: Database, tmp_path: Path) -> None:
             verify(db, ANNA, kept=tmp_path)
     with pytest.raises(Unavailable, match="writable"):
         publish(db, ANNA, tmp_path / "missing")
+
+
+def test_a_database_that_is_damaged_is_what_a_backup_is_for(db: Database, tmp_path: Path) -> None:
+    """The advice of the error leads to the end, though nothing can be read of who may restore."""
+    hit = record(db, report(), ATTRIBUTION).hit_id
+    back_up(db, ANNA, tmp_path / "b.sqlite")
+    home = db.home
+    db.close()
+    spoilt = b"no database at all" + home.database.read_bytes()[18:]
+    home.database.write_bytes(spoilt)
+    home.database.with_name("vangnet.sqlite-wal").write_bytes(b"a log that must not be read into another database")
+    with pytest.raises(StoreDamaged, match="vangnet restore FILE --replace"):
+        open_store(home)
+    done = restore(home, "anna", tmp_path / "b.sqlite", replace=True)
+    assert Path(done["before"]).read_bytes() == spoilt
+    assert not home.database.with_name("vangnet.sqlite-wal").exists()
+    with open_store(home) as again:
+        assert show_hit(again, ANNA, hit)["status"] == "new"
+        assert audit.verify(again).intact
+
+
+def test_a_damaged_database_that_somebody_has_open_stays(db: Database, tmp_path: Path) -> None:
+    back_up(db, ANNA, tmp_path / "b.sqlite")
+    home = db.home
+    db.close()
+    script = (
+        "import sys; from pathlib import Path; from crawler.home import open_home; "
+        "from crawler.store.database import open_store\n"
+        "with open_store(open_home(Path(sys.argv[1]), lab=True)): print(flush=True); sys.stdin.read()"
+    )
+    words = [sys.executable, "-c", script, str(home.root)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline()
+        spoilt = b"no database at all" + home.database.read_bytes()[18:]
+        with home.database.open("r+b") as file:
+            file.write(spoilt[:100])
+        with pytest.raises(StoreUnavailable, match="open"):
+            restore(home, "anna", tmp_path / "b.sqlite", replace=True)
+        holder.communicate()
+    assert home.database.read_bytes()[:18] == b"no database at all"
+
+
+def rows(db: Database) -> dict[str, list[Row]]:
+    """Every table, but those that a restoration itself writes to."""
+    names = [row["name"] for row in db.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    kept = {"audit_events", "audit_head", "_migrations", "sqlite_stat1", "sqlite_sequence"}
+    return {name: db.rows(f"SELECT * FROM {name}") for name in sorted({*names} - kept)}
+
+
+def governed(db: Database) -> None:
+    """Something in the tables that the newest migrations brought."""
+    add_list(db, [digest_entry("an image")], name="baseline")
+    with db.write():
+        drops.ask(db, ANNA, 1, 1)
+        alerts.open_alert(db, "flood", "1")
+        (alert,) = alerts.open_alerts(db)
+        alerts.note_mail(db, alert, "first", attempts=1, result="later", again=2.0)
+
+
+def test_every_table_comes_back_and_a_backup_of_an_older_version_is_brought_up(db: Database, tmp_path: Path) -> None:
+    home, hit_id = db.home, record(db, report(), ATTRIBUTION).hit_id
+    governed(db)
+    before = rows(db)
+    assert all(before[name] for name in ("list_drops", "alert_mails", "hits", "sightings", "key_checks"))
+    new, old = tmp_path / "new.sqlite", tmp_path / "old.sqlite"
+    back_up(db, ANNA, new)
+    db.close()
+    restore(home, "anna", new, replace=True)
+    with open_store(home) as again:
+        assert rows(again) == before
+    shutil.copy(new, old)
+    with closing(sqlite3.connect(old, isolation_level=None)) as connection:
+        # What a program left that knew five migrations.
+        for what in ("TRIGGER hash_lists_dropped_by_two", "INDEX hits_resource", "INDEX sightings_ip"):
+            connection.execute(f"DROP {what}")
+        for table in ("list_drops", "alert_mails"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("ALTER TABLE rechecks DROP COLUMN page")
+        connection.execute("DELETE FROM _migrations WHERE name > '0006'")
+    restore(home, "anna", old, replace=True)
+    with open_store(home) as again:
+        assert rows(again) == before | {"list_drops": [], "alert_mails": []}
+        assert (show_hit(again, ANNA, hit_id)["image_url"], audit.verify(again).intact) == (IMAGE_URL, True)
+
+
+def test_a_backup_of_a_newer_version_replaces_nothing(db: Database, tmp_path: Path) -> None:
+    back_up(db, ANNA, tmp_path / "b.sqlite")
+    with closing(sqlite3.connect(tmp_path / "b.sqlite")) as connection, connection:
+        connection.execute("INSERT INTO _migrations VALUES ('9999-later', 0)")
+    home = db.home
+    record(db, report(), ATTRIBUTION)
+    db.close()
+    with pytest.raises(StoreUnavailable, match="9999-later, unknown to this version"):
+        restore(home, "anna", tmp_path / "b.sqlite", replace=True)
+    with open_store(home) as again:
+        assert again.value("SELECT count(*) FROM hits") == 1
+
+
+def test_a_backup_under_load_is_of_one_moment(db: Database, tmp_path: Path) -> None:
+    stop, home = threading.Event(), db.home
+
+    def load() -> int:
+        with open_store(home) as own:
+            for number in range(10_000):
+                record(own, report(f"n{number}", image_url=f"https://gallery.example/{number}.jpg"), ATTRIBUTION)
+                if stop.wait(0.002):
+                    return number + 1
+        raise AssertionError("nobody stopped it")
+
+    db.close()
+    counts: list[int] = []
+    with ThreadPoolExecutor(1) as pool, open_store(home) as own:
+        loading = pool.submit(load)
+        try:
+            for number in range(2):
+                while own.value("SELECT count(*) FROM hits") <= (counts[-1] if counts else 0):
+                    time.sleep(0.01)
+                counts.append(own.value("SELECT count(*) FROM hits"))
+                back_up(own, ANNA, tmp_path / f"{number}.sqlite")
+        finally:
+            stop.set()
+        assert counts[0] < counts[-1] <= loading.result() == own.value("SELECT count(*) FROM hits")
+        assert audit.verify(own).intact
+    for number, least in enumerate(counts):
+        restore(home, "anna", tmp_path / f"{number}.sqlite", replace=True)
+        with open_store(home) as again:
+            acts = [event["act"] for event in audit.events(again)]
+            assert audit.verify(again).intact and again.value("SELECT count(*) FROM sightings") >= least
+            assert acts.count("hits.record") == again.value("SELECT count(*) FROM sightings")
