@@ -110,7 +110,8 @@ def _watched(redis: Redis, addresses: int) -> tuple[float, int]:
     # Looking for keys goes through all of them, of which a sweep has some hundred thousand: so the names are kept.
     keys: list[bytes] = []
     while time.monotonic() < deadline:
-        keys = keys or list(redis.scan_iter("*:cnt:*", count=1_000))
+        if not begun or not keys:
+            keys = list(redis.scan_iter("*:cnt:*", count=1_000))
         ended = _ended(redis, keys)
         now = time.monotonic()
         if ended and not begun:

@@ -53,8 +53,9 @@ class DataImages:
         body = _decoded(data, base64=parameters.rpartition(";")[2].strip() == "base64")
         if not body:
             return "data-damaged"
-        if kind.startswith("image/svg"):
-            return self._drawing(body, depth + 1)
+        return self._drawing(body, depth + 1) if kind.startswith("image/svg") else self._keep(body)
+
+    def _keep(self, body: bytes) -> str | None:
         if len(body) > MAX_BYTES or self._total + len(body) > MAX_TOTAL_BYTES:
             return "data-cut"
         if body not in self._bodies:

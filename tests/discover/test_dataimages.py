@@ -118,6 +118,13 @@ def test_images_that_a_drawing_embeds_are_taken(url: str) -> None:
     assert [each.body for each in content(f'<img src="{url.replace(chr(34), "&quot;")}">').data_images] == [b"ABC"]
 
 
+@pytest.mark.parametrize(
+    "program", [f"let a = '{INNER}'", f'let a = `{INNER}`, b = "/x"', "x({a: 'data:image\\/png;base64,QUJ\\x44'})"]
+)
+def test_images_in_strings_of_programs_are_taken(program: str) -> None:
+    assert [each.body for each in content(f"<script>{program}</script>").data_images] == [b"ABC"]
+
+
 def test_drawings_within_drawings_are_bounded() -> None:
     url = INNER
     for _ in range(4):
