@@ -107,7 +107,8 @@ def from_program(text: str) -> Iterator[tuple[str, str]]:
     for match in _QUOTED.finditer(text) if _ENDING.search(text) or _DATA in text else ():
         string = match[1]
         if string.startswith(_DATA):
-            yield _ESCAPE.sub(_unescaped, string) if "\\" in string else string, "script"
+            if "base64," in string:  # another form may go on behind a quotation mark of its own
+                yield _ESCAPE.sub(_unescaped, string) if "\\" in string else string, "script"
         elif len(string) <= 4_096 and "." in string:
             string = _ESCAPE.sub(_unescaped, string) if "\\" in string else string
             if looks_like_image(string) and "$" not in string:
