@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from crawler.discover import tokens
 from crawler.records import DataImage
 
-MAX_IMAGES: Final = 64  # of one document
+MAX_IMAGES: Final = 256  # of one document; galleries carry their thumbnails so
 MAX_BYTES: Final = 1_048_576  # of one image, decoded
 MAX_TOTAL_BYTES: Final = 8_388_608  # of all images of one document
 _MAX_DEPTH: Final = 3  # of drawings within drawings

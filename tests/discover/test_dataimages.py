@@ -79,7 +79,7 @@ def test_equal_images_are_taken_once_and_numbered_in_order() -> None:
 
 
 def test_number_and_total_are_bounded() -> None:
-    assert len(taken(*(f"data:image/png,{number}" for number in range(100)))) == dataimages.MAX_IMAGES
+    assert len(taken(*(f"data:image/png,{number}" for number in range(300)))) == dataimages.MAX_IMAGES
     half = "x" * (dataimages.MAX_BYTES // 2)
     assert len(taken(*(f"data:image/png,{half}{number}" for number in range(30)))) == 15
 
