@@ -112,7 +112,7 @@ class Errands:
         """What another host permits, as `rules.py` packs it, remembered for an hour. One part asks for all that wait
         for it; when it cannot, the next one does."""
         key = served.run, origin
-        packed = self._known(key)
+        packed: bytes | Rejected | None = self._known(key)
         if packed is None:
             async with self._asking.setdefault(key, asyncio.Lock()):
                 packed = self._known(key) or await self._asked(served, tenure, origin, address)

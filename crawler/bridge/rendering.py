@@ -21,7 +21,7 @@ from crawler.discover.page import discover
 from crawler.errors import RedisUnavailable
 from crawler.fetch.budget import Hold
 from crawler.frontier.base import Frontier
-from crawler.records import Candidate, Fetched, Kind, Lease, PageContent, Retry
+from crawler.records import Candidate, DataImage, Fetched, Kind, Lease, PageContent, Retry
 from crawler.render.leftovers import clear_up
 from crawler.render.machine import unavailable
 from crawler.render.page import Bounds, Opened, Shown
@@ -155,13 +155,15 @@ class Renderer:
     ) -> Rendered:
         tenure.ends = asyncio.get_running_loop().time() + _STARTING + self._settings.bounds.seconds
         door = PageDoor(self._means, served, tenure, self._settings.bounds.parts)
-        # The images in the page itself are among its content, and looked at with it.
-        body, _, _ = await asyncio.to_thread(stripped, fetched.body)
+        # The images in the page itself are looked at with it. Most are among its content, and those that only a script
+        # would have shown are in the text all the same.
+        body, inside, _ = await asyncio.to_thread(stripped, fetched.body)
         opened = Opened(fetched.url, served.campaign.identity.user_agent, fetched.headers, body)
         shown = await pool.render(opened, door)
         if door.failure is not None:
             raise door.failure
-        merged = await self._merged(content, shown, fetched)
+        whole = replace(content, data_images=_together(content.data_images, inside))
+        merged = await self._merged(whole, shown, fetched)
         return Rendered(tenure.lease, merged, tuple(door.seen.results), _tally(shown, door.seen))
 
     async def _merged(self, content: PageContent, shown: Shown, fetched: Fetched) -> PageContent:
@@ -173,13 +175,18 @@ class Renderer:
             found += dom.candidates
             # Static forms of pages made by script are all alike, so only what they show can be compared.
             sketch = dom.sketch or sketch
-            known = {image.body for image in images}
-            more = [image for image in genuine(dom.data_images) if image.body not in known]
-            images += tuple(replace(image, number=len(images) + n) for n, image in enumerate(more))
+            images = _together(images, genuine(dom.data_images))
         distinct = {candidate.url: candidate for candidate in reversed((*content.candidates, *found))}
         candidates = tuple(reversed(distinct.values()))
         rejected["cut"] += max(len(candidates) - most, 0)
         return PageContent(candidates[:most], images, dict(+rejected), sketch)
+
+
+def _together(images: tuple[DataImage, ...], others: Iterable[DataImage]) -> tuple[DataImage, ...]:
+    """Both, each image once, numbered on."""
+    known = {image.body for image in images}
+    more = [image for image in others if image.body not in known]
+    return images + tuple(replace(image, number=len(images) + n) for n, image in enumerate(more))
 
 
 def _candidates(shown: Shown, page: str) -> Iterable[Candidate]:

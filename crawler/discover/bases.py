@@ -15,6 +15,7 @@ from crawler.discover.resolve import SPACE
 from crawler.urls import canonical
 
 _MOST: Final = 3
+_MOST_TRIED: Final = 1_000
 _BASE: Final = re.compile("<[bB][aA][sS][eE]")  # quicker than a pattern that ignores case
 _DOUBTFUL: Final = re.compile(r"<(?:template|svg|math|frameset)\b", re.I)
 
@@ -30,10 +31,16 @@ def bases(text: str, url: str) -> tuple[str, ...]:
     certain = _DOUBTFUL.search(text, 0, first.start()) is None
     found: dict[str, None] = {}
     aside: dict[str, None] = {}
+    tried = 0
     for name, raw, content, *_ in tokens.start_tags(text):
+        if name not in ("base", "noscript"):
+            continue
+        tried += 1
+        if tried > _MOST_TRIED:
+            break
         if name == "noscript":
             aside.update(dict.fromkeys(_within(content, url)))
-        elif name == "base":
+        else:
             href = tokens.attributes(raw).get("href")
             base = None if href is None else canonical(href.strip(SPACE), url)
             if isinstance(base, str):

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from crawler.discover import tokens
 from crawler.records import DataImage
 
-MAX_IMAGES: Final = 64  # of one document
+MAX_IMAGES: Final = 256  # of one document; galleries carry their thumbnails so
 MAX_BYTES: Final = 1_048_576  # of one image, decoded
 MAX_TOTAL_BYTES: Final = 8_388_608  # of all images of one document
 _MAX_DEPTH: Final = 3  # of drawings within drawings
@@ -53,8 +53,9 @@ class DataImages:
         body = _decoded(data, base64=parameters.rpartition(";")[2].strip() == "base64")
         if not body:
             return "data-damaged"
-        if kind.startswith("image/svg"):
-            return self._drawing(body, depth + 1)
+        return self._drawing(body, depth + 1) if kind.startswith("image/svg") else self._keep(body)
+
+    def _keep(self, body: bytes) -> str | None:
         if len(body) > MAX_BYTES or self._total + len(body) > MAX_TOTAL_BYTES:
             return "data-cut"
         if body not in self._bodies:

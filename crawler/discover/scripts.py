@@ -40,6 +40,7 @@ _ABSOLUTE: Final = re.compile(r"(?:https?:)?//[^\s/{}<>]|/[^\s/{}<>]", re.I)
 _QUOTED: Final = re.compile(r"""["'`]((?:[^"'`\s<>\\(){}]++|\\/|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2})++)(?=\\?["'`])""")
 # Found in every text with a string that could end like an image; an escape may stand for any letter.
 _ENDING: Final = re.compile(rf"\.(?:{'|'.join(sorted(IMAGE_ENDINGS))}|\\)", re.I)
+_DATA: Final = "data:image"
 _ESCAPE: Final = re.compile(r"\\(?:(/)|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 _LOCATION: Final = re.compile(
     r"""\b(?:location(?:\.href)?\s{0,8}=|location\.(?:assign|replace)\(|window\.open\()\s{0,8}["']([^"'<>\\\s]++)["']"""
@@ -101,10 +102,14 @@ def _judged(key: str, text: str, *, of_image: bool) -> Iterator[tuple[str, str]]
 
 
 def from_program(text: str) -> Iterator[tuple[str, str]]:
-    """(URL as written, source) of strings in program text that end like images, and of pages that it goes to."""
-    for match in _QUOTED.finditer(text) if _ENDING.search(text) else ():
+    """(URL as written, source) of strings in program text that end like images or hold one (`data:`), and of pages that
+    it goes to."""
+    for match in _QUOTED.finditer(text) if _ENDING.search(text) or _DATA in text else ():
         string = match[1]
-        if len(string) <= 4_096 and "." in string:
+        if string.startswith(_DATA):
+            if "base64," in string:  # another form may go on behind a quotation mark of its own
+                yield _ESCAPE.sub(_unescaped, string) if "\\" in string else string, "script"
+        elif len(string) <= 4_096 and "." in string:
             string = _ESCAPE.sub(_unescaped, string) if "\\" in string else string
             if looks_like_image(string) and "$" not in string:
                 yield string, "script"

@@ -15,7 +15,7 @@ from crawler.fetch.budget import Hold
 from crawler.fetch.connection import Connection
 from crawler.fetch.decompress import Decompressor
 from crawler.fetch.limits import FetchLimits
-from crawler.fetch.sniff import SNIFF_BYTES, USABLE, sniff
+from crawler.fetch.sniff import SNIFF_BYTES, USABLE, shows_images, sniff
 from crawler.fetch.watchdog import Watchdog
 from crawler.records import Digests, FetchOrder, Rejected
 
@@ -116,7 +116,10 @@ class BodyReader:
             found = self._hashes.digests()
             return Body(kind=self._kind, skipped=self._kind, problem=problem, digests=found, size=self._size)
         pieces, self._pieces = self._pieces, []
-        return Body(pieces[0] if len(pieces) == 1 else b"".join(pieces), self._kind, problem=problem)
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        # A drawing cannot be matched, but what it shows can: it is read like a page.
+        kind = "html" if self._kind == "image" and shows_images(body) else self._kind
+        return Body(body, kind, problem=problem)
 
     def _ended(self) -> Body:
         """The stream says that the body is over."""

@@ -77,8 +77,8 @@ class Bounds:
     """Of one page. seconds: in all, of which `exploring` is the share for scrolling and clicking.
 
     parts, images: requests.  requests: of any kind; whatever comes after is not even looked at.  part_bytes: of all
-    parts together.  dom_chars: characters of the document.  rounds: of scrolling and clicking.  memory: bytes of the
-    browser's processes together, shared ones not counted.
+    parts together.  posted_bytes: that it wants to send, none of which is sent.  dom_chars: characters of the document.
+    rounds: of scrolling and clicking.  memory: bytes of the browser's processes together, shared ones not counted.
     quiet: seconds with nothing asked for or awaited after which a page is taken to have shown what it has.
     stalled: the same while something is awaited that does not come, as the answer to a long poll does not.
     """
@@ -89,6 +89,7 @@ class Bounds:
     images: int = 1_000
     requests: int = 3_000
     part_bytes: int = 33_554_432
+    posted_bytes: int = 8_388_608
     dom_chars: int = 10_485_760
     rounds: int = 30
     clicks: int = 40

@@ -137,7 +137,7 @@ class Pool:
     async def _trouble(self, browser: Chromium, session: Session) -> str:
         """Returns when a page cannot go on: what the trouble is."""
         while browser.alive and not session.crashed:
-            if browser.memory() > self._settings.bounds.memory:
+            if session.flooded or browser.memory() > self._settings.bounds.memory:
                 return "render-memory"
             await asyncio.sleep(_LOOK)
         return "render-crash"

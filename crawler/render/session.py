@@ -76,6 +76,11 @@ class Session:
         await self._explore(ends)
         await self._read()
 
+    @property
+    def flooded(self) -> bool:
+        """Whether the page wanted to send so much that it has to end."""
+        return self._traffic.flooded
+
     async def close(self) -> None:
         """Let go of the page and all that it stored. Raises playwright's Error when the browser is gone."""
         self._traffic.close()

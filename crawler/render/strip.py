@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from crawler.discover.dataimages import MAX_IMAGES, DataImages
+from crawler.discover.dataimages import DataImages
 from crawler.discover.tokens import unescape_text
 from crawler.records import DataImage
 from crawler.render.blank import DEFAULT, Size, blank, size_of
@@ -31,6 +31,8 @@ _ESCAPE: Final = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrtf])
 _LOOSE: Final = re.compile(r"[\s\"\\]+")
 _SHORT: Final = 32
 """Bytes of data below which there is no image in it: scripts put some together from nothing."""
+_SIZES: Final = 64
+"""Of blank images in one text."""
 _REPLACED: Final = 1_000
 """Images of one text that are replaced by blank ones; the rest by nothing."""
 
@@ -94,7 +96,7 @@ class _Strip:
         images = one.found()
         size = (size_of(images[0].body) if images else None) or DEFAULT
         # A blank one of a new size costs milliseconds to make.
-        size = size if size in self._sizes or len(self._sizes) < MAX_IMAGES else DEFAULT
+        size = size if size in self._sizes or len(self._sizes) < _SIZES else DEFAULT
         self._sizes.add(size)
         return b"data:image/png;base64," + base64.b64encode(blank(size))
 

@@ -59,6 +59,7 @@ class Traffic:
         self._handed_over = False
         self._requests = 0
         self._bytes = 0
+        self._posted = 0
         self._busy = 0
         self._changed = asyncio.get_running_loop().time()
         self._closed = False
@@ -69,6 +70,11 @@ class Traffic:
         self._closed = True
         for errand in self._errands:
             errand.cancel()
+
+    @property
+    def flooded(self) -> bool:
+        """Whether the page wanted to send more than it may be held in memory."""
+        return self._posted > self._bounds.posted_bytes
 
     def of(self, page: Page) -> None:
         """The page whose requests these are; others (windows that it opens) get nothing."""
@@ -104,6 +110,8 @@ class Traffic:
             return await self._document(route, request)
         if request.method != "GET":
             reason = "render-method"
+            # The driver hands over what was to be sent, and keeps it as long as the page.
+            self._posted += len(request.post_data_buffer or b"")
         elif not self._is_of_page(request):
             reason = "render-window"
         elif kind == "image":

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -85,6 +86,16 @@ async def test_what_a_page_shows_comes_on_top_of_what_it_says() -> None:
     assert rendered.tally == {"rendered": 1, "render-images": 2}
     assert pool.opened[0].identity == "Vangnet/1.0 (test)"
     assert not pool.turns.locked()
+
+
+async def test_images_that_only_a_script_of_the_page_would_show_are_looked_at_and_blanked() -> None:
+    pool = Browsers(shows)
+    image = b"GIF89a" + bytes(range(33, 90))
+    carried = b'show("data:image/gif,%s")' % quote(image, safe="!*'()~").encode()
+    rendered = await Bench(pool).render(SHELL + b"<img src=data:image/png,x><script>" + carried + b"</script>")
+    assert isinstance(rendered, Rendered)
+    assert [(each.number, each.body) for each in rendered.content.data_images] == [(0, b"x"), (1, image)]
+    assert b"GIF89a" not in pool.opened[0].body
 
 
 @pytest.mark.parametrize("problem", ["render-timeout", "render-crash", "render-memory"])

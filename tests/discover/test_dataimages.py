@@ -79,7 +79,7 @@ def test_equal_images_are_taken_once_and_numbered_in_order() -> None:
 
 
 def test_number_and_total_are_bounded() -> None:
-    assert len(taken(*(f"data:image/png,{number}" for number in range(100)))) == dataimages.MAX_IMAGES
+    assert len(taken(*(f"data:image/png,{number}" for number in range(300)))) == dataimages.MAX_IMAGES
     half = "x" * (dataimages.MAX_BYTES // 2)
     assert len(taken(*(f"data:image/png,{half}{number}" for number in range(30)))) == 15
 
@@ -116,6 +116,13 @@ DRAWN = f'<svg><image href="{INNER}"/></svg>'
 def test_images_that_a_drawing_embeds_are_taken(url: str) -> None:
     assert taken(url) == [b"ABC"]
     assert [each.body for each in content(f'<img src="{url.replace(chr(34), "&quot;")}">').data_images] == [b"ABC"]
+
+
+@pytest.mark.parametrize(
+    "program", [f"let a = '{INNER}'", f'let a = `{INNER}`, b = "/x"', "x({a: 'data:image\\/png;base64,QUJ\\x44'})"]
+)
+def test_images_in_strings_of_programs_are_taken(program: str) -> None:
+    assert [each.body for each in content(f"<script>{program}</script>").data_images] == [b"ABC"]
 
 
 def test_drawings_within_drawings_are_bounded() -> None:

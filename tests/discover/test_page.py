@@ -266,6 +266,11 @@ PIECES = st.lists(
                 b"=",
                 b"<meta http-equiv=refresh content='0;url=",
                 b"data-src=",
+                b'"\\ud800"',
+                b'"data:image/png,\\ud800"',
+                b'{"@type":',
+                b"<image srcset='",
+                b"data:image/svg+xml,",
             ),
         ]
     ),

@@ -371,6 +371,13 @@ async def test_closing_ends_what_is_under_way() -> None:
 # ---------------------------------------------------------------- bodies
 
 
+async def test_a_drawing_that_shows_images_is_read_like_a_page_and_any_other_is_an_image() -> None:
+    head = b"Content-Type: image/svg+xml\r\n"
+    # The image stands behind what is sniffed.
+    shows = b"<svg>" + b"<path d='M0 0'/>" * 99 + b"<image href='data:image/gif;base64,AAAA'/></svg>"
+    assert [(await good(answers(body, head))).kind for body in (shows, b"<svg><path/></svg>")] == ["html", "image"]
+
+
 async def test_an_answer_has_all_its_facts() -> None:
     head = b"Content-Type: image/gif\r\nX-Name: caf\xc3\xa9\r\nX-Old: caf\xe9\r\n"
     result = await good(answers(head=head))

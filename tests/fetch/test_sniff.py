@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from crawler.fetch.sniff import KINDS, SNIFF_BYTES, USABLE, sniff
+from crawler.fetch.sniff import KINDS, SNIFF_BYTES, USABLE, shows_images, sniff
 
 TS = b"G" + bytes(187)
 
@@ -88,3 +88,18 @@ def test_always_one_of_the_kinds(head: bytes, declared: str | None) -> None:
 
 def test_what_is_usable() -> None:
     assert set(KINDS) - USABLE == {"video", "archive", "pdf", "other"}
+
+
+@pytest.mark.parametrize(
+    ("body", "shows"),
+    [
+        (b"<svg><image href='data:image/png;base64,AAAA'/></svg>", True),
+        (b"\xef\xbb\xbf\n<?xml version='1.0'?><svg><svg:image xlink:href='/photo.jpg'/></svg>", True),
+        (b"<svg><filter><feImage href='/photo.jpg'/></filter></svg>", True),
+        (b"<svg><style>g{fill:url(data:image/png;base64,AAAA)}</style></svg>", True),
+        (b"<svg><path d='M0 0'/><g class='image'/></svg>", False),
+        (b"\x89PNG\r\n\x1a\n <image > data:image/png", False),
+    ],
+)
+def test_drawings_that_show_images(body: bytes, shows: bool) -> None:
+    assert shows_images(body) == shows

@@ -162,6 +162,13 @@ async def test_other_hostile_pages_end_within_their_bounds(pool: Pool) -> None:
     assert (await render(pool, "<p>still here")).problem is None
 
 
+async def test_a_page_that_posts_without_end_is_ended(pool: Pool) -> None:
+    post = "await fetch('/x', {method: 'POST', body: 'x'.repeat(3e6)}).catch(() => 0)"
+    shown = await render(pool, f"<script>(async () => {{ for (let i = 0; i < 30; i++) {post} }})()</script>")
+    assert shown.problem == "render-memory"
+    assert 0 < shown.refused["render-method"] < 30
+
+
 async def test_a_killed_browser_is_a_crash_and_nothing_is_left_of_it(pool: Pool) -> None:
     await render(pool, "<p>one")
     session, profile = browser_of(pool), pool._idle[0].profile

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -27,6 +29,7 @@ from crawler.render.leftovers import clear_up
 from crawler.render.machine import is_in_memory, unavailable
 from crawler.render.strip import genuine, stripped
 from crawler.render.wanted import wanted
+from crawler.sandbox.seccomp import unavailable as no_seccomp
 from tests.servers.pictures import encoded, picture
 
 PAGE = "http://a.example/"
@@ -298,6 +301,41 @@ def test_the_browser_gets_our_profile_and_its_sandbox() -> None:
     given_by_driver = ["--user-data-dir=/tmp/x", "--no-sandbox", "--headless"]
     assert arguments(given_by_driver, "/dev/shm/p", sandbox=True) == ["--headless", "--user-data-dir=/dev/shm/p"]
     assert arguments(given_by_driver, "/p", sandbox=False) == ["--headless", "--user-data-dir=/p", "--no-sandbox"]
+
+
+ALONE = """
+import socket, sys
+from crawler.render import alone
+from crawler.render.launch import _PR_SET_NO_NEW_PRIVS, _prctl
+_prctl(_PR_SET_NO_NEW_PRIVS, 1)
+alone.install()
+def refused(ask):
+    try:
+        ask()
+    except OSError as error:
+        return error.errno
+one, other = socket.socketpair()
+print(
+    refused(lambda: socket.socket(socket.AF_UNIX).connect(sys.argv[1])),
+    refused(lambda: one.sendto(b"x", sys.argv[1])),
+    *(refused(lambda: socket.socketpair(socket.AF_UNIX, kind)) for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW)),
+    refused(lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)),
+    one.send(b"hello"),
+    other.recv(9),
+    refused(lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)),
+)
+"""
+
+
+@pytest.mark.skipif(no_seccomp() is not None, reason="no seccomp here")
+def test_the_browser_speaks_to_no_other_program_of_the_machine(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s"))
+        server.listen(1)
+        command = [sys.executable, "-c", ALONE, str(tmp_path / "s")]
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    refused = errno.EPERM
+    assert said.split() == [str(errno.ECONNREFUSED), str(errno.EISCONN), *3 * [str(refused)], "5", "b'hello'", "None"]
 
 
 def test_a_profile_on_a_disk_is_refused(tmp_path: Path) -> None:
