@@ -69,13 +69,14 @@ def retention() -> None:
 @JSON_OPTION
 @click.pass_obj
 def run(globals_: Globals, *, dry_run: bool, as_json: bool) -> None:
-    """Erase URLs of hits that were rejected or closed long ago, and old sessions."""
+    """Erase URLs of hits that were rejected or closed long ago, old sessions, and index files that nobody needs."""
     from crawler.service.upkeep import retain
 
     options = globals_.options()
     with globals_.session(options) as at:
         done = retain(at.db, at.actor, options, dry_run=dry_run)
-    counts = (f"{done[name]} {name.replace('_', '-')}" for name in ("hits", "sightings", "sessions", "sign_ins"))
+    names = ("hits", "sightings", "sessions", "sign_ins", "index_files")
+    counts = (f"{done[name]} {name.replace('_', '-')}" for name in names)
     tell(done, f"{'would be erased' if dry_run else 'erased'}: {', '.join(counts)}", as_json=as_json)
 
 

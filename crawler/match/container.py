@@ -31,10 +31,10 @@ import numpy.typing as npt
 
 from crawler.errors import HomeUnusable, IndexCorrupt
 from crawler.leftovers import sweep_left
+from crawler.match.names import SUFFIX
 
 MAGIC = b"VNGTIDX\0"
 VERSION = 2
-SUFFIX = ".vgx"
 ALIGNMENT = 64
 MOST_SECTIONS = 64
 HEADER = struct.Struct("<8sIIQ40x")

@@ -16,9 +16,10 @@ import numpy.typing as npt
 
 from crawler.errors import IndexCorrupt
 from crawler.match import short_tables
-from crawler.match.container import REBUILD, SUFFIX, in_memory, map_file, sections_of, write_file
+from crawler.match.container import REBUILD, in_memory, map_file, sections_of, write_file
 from crawler.match.contents import IndexInfo, IndexRow
 from crawler.match.entries import CODE_BYTES, DIGEST_BYTES, KEPT_BYTES
+from crawler.match.names import SUFFIX
 from crawler.match.tables import (
     HALVES,
     LINEAR_BELOW,

@@ -6,3 +6,7 @@ from __future__ import annotations
 def state_name(index: str, number: int) -> str:
     """`<sha256 of the index file>+<number of the state of the lists>`; without a state, the file alone."""
     return f"{index}+{number}" if number else index
+
+
+SUFFIX = ".vgx"
+"""Of an index file, whose name is its sha256."""

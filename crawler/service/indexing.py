@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from crawler.errors import IndexCorrupt, NothingToMatch, Refused
 from crawler.fingerprint import hashers
 from crawler.home import Home
 from crawler.match.contents import IndexInfo, IndexRow
+from crawler.match.names import SUFFIX
 from crawler.service import manifests
 from crawler.service.lists import can_raise, enabled
 from crawler.store import entries, floods, indexes, lists
@@ -47,6 +51,7 @@ def index_of(
     if index is not None:
         try:
             open_index(index.path, index.sha256, verify=True)
+            used(index.path, db.clock())
             return index
         except IndexCorrupt as error:
             if say:
@@ -60,6 +65,18 @@ def index_of(
         index.path.unlink(missing_ok=True)
         raise Refused(f"list {dropped[0]!r} was dropped while its index was built; try again")
     return index
+
+
+def used(path: Path, at: float) -> None:
+    """Note on the file that it was asked for. at: seconds since the epoch."""
+    with suppress(OSError):  # it would only be built anew, some day
+        os.utime(path, (at, at))
+
+
+def unused_files(home: Home, since: float) -> list[Path]:
+    """The index files that nobody asked for since then (seconds since the epoch), but for the latest."""
+    found = sorted(home.index.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime)
+    return [path for path in found[:-1] if path.stat().st_mtime < since]
 
 
 def _chosen(db: Database, names: Sequence[str]) -> list[HashList]:

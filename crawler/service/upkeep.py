@@ -15,6 +15,7 @@ from crawler.errors import InvalidInput, Refused, StoreDamaged, StoreUnavailable
 from crawler.home import Home
 from crawler.options import Options
 from crawler.service.actors import require
+from crawler.service.indexing import unused_files
 from crawler.service.session import open_session
 from crawler.service.texts import plain
 from crawler.store import audit, deliveries, people, retention
@@ -24,6 +25,7 @@ from crawler.store.exclusive import alone_with
 
 _DAY: Final = 86_400.0
 _PEOPLE_DAYS: Final = 30.0
+_INDEX_DAYS: Final = 30.0
 _CHUNK: Final = 1 << 20
 
 
@@ -103,22 +105,27 @@ def restore(home: Home, user: str | None, file: Path, *, replace: bool) -> dict[
 
 
 def retain(db: Database, actor: Actor, options: Options, *, dry_run: bool) -> dict[str, Any]:
-    """Erase what may not be kept any longer. Returns {"dry_run", "hits", "sightings", "sessions", "sign_ins"}.
+    """Erase what may not be kept any longer. Returns {"dry_run", "hits", "sightings", "sessions", "sign_ins",
+    "index_files"}.
 
     hits: rejected, removed or moved ones whose URLs are erased; who comes by again is recognised by keyed numbers.
     sightings: of these, deleted.  sessions, sign_ins: ended sessions and failed sign-ins of more than 30 days ago.
+    index_files: those that no run asked for in 30 days, but for the latest; they hold codes of older versions of lists.
     dry_run: only count.
     Raises NotAuthorised, StoreUnavailable.
     """
     require(db, actor, "retention.run")
     now = db.clock()
     due = retention.due(db, now - options.retention_rejected * _DAY, now - options.retention_closed * _DAY)
+    unused = unused_files(db.home, now - _INDEX_DAYS * _DAY)
     with db.write():
-        counts = retention.count(db, due, now - _PEOPLE_DAYS * _DAY)
+        counts = retention.count(db, due, now - _PEOPLE_DAYS * _DAY) | {"index_files": len(unused)}
         if not dry_run:
             retention.erase(db, due, now - _PEOPLE_DAYS * _DAY)
             audit.append(db, actor, "retention.run", "", detail=counts | {"erased": due})
     if not dry_run:
+        for path in unused:
+            path.unlink(missing_ok=True)
         db.shrink_log()
     return {"dry_run": dry_run} | counts
 

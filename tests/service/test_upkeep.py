@@ -24,6 +24,7 @@ from crawler.service.case_acts import reopen_case
 from crawler.service.cases import list_cases
 from crawler.service.delivery import resolve_notice, send_notices
 from crawler.service.hits import confirm_hit, reject_hit, show_hit
+from crawler.service.indexing import used
 from crawler.service.notices import approve_notice, draft_notices
 from crawler.service.signing_in import enter_lab, resume
 from crawler.service.upkeep import back_up, restore, retain
@@ -137,6 +138,21 @@ def test_what_is_old_is_erased_and_what_was_decided_stays(db: Database) -> None:
     assert (again.hit_id, again.new) == (old, False)
     assert list_cases(db, ANNA)["total"] == 1
     assert retain(db, ANNA, Options(), dry_run=False)["sightings"] == 1
+
+
+def test_index_files_that_nobody_asked_for_are_removed_but_for_the_latest(db: Database) -> None:
+    now = db.clock()
+    db.home.index.mkdir(exist_ok=True)
+    for name, days in (("old", 31), ("asked-for", 32), ("late", 29), ("latest", 0)):
+        (db.home.index / f"{name}.vgx").write_bytes(b"codes")
+        used(db.home.index / f"{name}.vgx", now - days * DAY)
+    used(db.home.index / "asked-for.vgx", now - DAY)
+    assert retain(db, ANNA, Options(), dry_run=True)["index_files"] == 1
+    assert retain(db, ANNA, Options(), dry_run=False)["index_files"] == 1
+    assert {path.stem for path in db.home.index.iterdir()} == {"asked-for", "late", "latest"}
+    db.clock = lambda: now + 60 * DAY
+    assert retain(db, ANNA, Options(), dry_run=False)["index_files"] == 2
+    assert {path.stem for path in db.home.index.iterdir()} == {"latest"}
 
 
 def test_what_was_erased_and_is_seen_again_is_noticed_by_its_url(db: Database, tmp_path: Path) -> None:
