@@ -74,7 +74,7 @@ class Sides:
         self.ended: Counter[Key] = Counter()
         self.waiting: Counter[str] = Counter()
         self.looks = 0
-        self.moved = False
+        self.moves = 0
 
     @staticmethod
     def lease_seconds(lasting: bool) -> float:
@@ -111,7 +111,7 @@ class Sides:
             self.waiting.update(counts.waiting)
             waiting = sum(counts.waiting.get(state, 0) for state in ("queued", "leased", "delayed"))
             # What moved waits in the discoveries, now or later.
-            moved = sum(counts.waiting.get(state, 0) for state in ("disc", "later")) if self.moved else 0
+            moved = sum(counts.waiting.get(state, 0) for state in ("disc", "later")) if self.moves else 0
             assert waiting <= counts.pending <= waiting + moved
             if self.looks % 5 == 0:
                 self._compare_rest(run, sum(counts.failed.values()))
@@ -184,7 +184,7 @@ class Sides:
             assert not any(self.ended[key] for key in row), "leased after its outcome"
             assert sum(lease.item.kind.on_image_lane for lease in side.leases) <= images
             assert sum(not lease.item.kind.on_image_lane for lease in side.leases) <= pages
-            inflight = Counter(address for *_, address in (*row, *self.held))
+            inflight = Counter(address.partition("~")[0] for *_, address in (*row, *self.held))
             assert max(inflight.values(), default=0) <= self._concurrency
             self._slots_keep_distance(side.leases)
         if min(pages, images) >= ALL:
@@ -282,8 +282,11 @@ class Sides:
             self.held.clear()
 
     def relocate(self, host: str, politeness: str) -> None:
-        self.moved = True
+        self.moves += 1
         self.same("relocate", host, politeness)
+        # The host's next queue asks for robots.txt itself, here at the same address and while this one is out still.
+        for key in [key for key in self.held if key[1] == f"http://{host}/robots.txt" and key[3] == politeness]:
+            self.held[(*key[:3], f"{politeness}~{self.moves}")] = self.held.pop(key)
         self.read()
 
     def forget(self, run: RunId) -> None:

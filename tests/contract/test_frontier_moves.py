@@ -114,3 +114,17 @@ async def test_a_large_queue_moves_with_the_next_looks(frontier: Frontier) -> No
         await moved_to(frontier, concurrency=2000, rate=1e6)
     assert (await frontier.counts(RUN)).waiting == {"queued": 1200}
     assert {lease.item.address for lease in (await frontier.claim(500, 0)).leases} == {NEW}
+
+
+async def test_the_next_queue_asks_for_robots_while_the_old_request_is_out(frontier: Frontier) -> None:
+    await fill(frontier, PAGES[:1], robots=True)
+    [old] = await claim(frontier)
+    await frontier.relocate("a.example", ADDRESS)
+    await moved_to(frontier, ADDRESS, robots=True)
+    [new] = await claim(frontier)
+    assert new.item == old.item
+    assert await frontier.complete([Completion(old, Done(), b"old"), Completion(new, Done(), b"new")]) == [True, True]
+    [page] = await claim(frontier)
+    assert (await frontier.host_facts(page)).robots == b"new"
+    assert await frontier.complete([Completion(page, Done())]) == [True]
+    assert (await frontier.counts(RUN)).unfinished == 0
