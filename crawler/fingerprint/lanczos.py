@@ -209,8 +209,9 @@ def compare_with_median(small: Float64s, out: Uint8s) -> np.float64:
     """(32, 32) whole grey values -> 8 bytes: which of the 8 x 8 lowest coefficients exceed their median.
 
     The median of the 64 is the mean of the two middle ones. Written out, so that no BLAS thread is started.
-    Returns by how much coefficients must be off for more than two bits to change: bits change in pairs, one from above
-    the median and one from below, so this is the distance of the second nearest on that side where it is farther off.
+    Returns about how far off coefficients must be for more than two bits to change: bits change in pairs, one above
+    the median and one below it, so this is the distance of the second nearest on that side where it is farther off.
+    Less is enough where the median moves too.
     """
     half = np.zeros((8, 32), dtype=np.float64)
     found = np.zeros(64, dtype=np.float64)

@@ -29,8 +29,8 @@ LOBES = 3
 ROUGH_BLOCKS = 64
 EXACT_PIXELS = 160_000
 DOUBT = 45.0
-"""Coefficients this near to the median may lie on its other side in `phash`. In 1,049 crops of photographs at 500 to
-1,600 px those that differed in more than two bits were nearer than 38."""
+"""Coefficients this near to the median may lie on its other side in `phash`. Of 23,183 crops of photographs at 400 to
+1,600 px, some darkened, 440 differed in more than two bits; nine of them, by four bits, were farther off, up to 62."""
 WHOLE_VECTORS = 64
 TABLES_KEPT = 128
 LARGEST_KEPT = 2048
@@ -106,7 +106,7 @@ def resized(grey: Uint8s) -> Float64s:
 
 
 def rough_phash(grey: Uint8s) -> bytes:
-    """As `phash`, at a quarter of its cost for large images, and no more than two bits off on photographs.
+    """As `phash`, at a quarter of its cost for large images, and hardly ever more than two bits off on photographs.
 
     Blocks are averaged first; what remains different comes from Pillow's rounding of each row, which is not repeated
     here. Where so many coefficients are near the median that this could change more than two bits, `phash` decides:

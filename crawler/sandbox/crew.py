@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from crawler.errors import SandboxUnavailable
 from crawler.sandbox.endings import Counts
 from crawler.sandbox.handle import ChildHandle, Owner
 from crawler.sandbox.launcher import ZygoteHandle
@@ -45,6 +46,10 @@ class Crew:
             except OSError as error:  # descriptors or memory ran out: perhaps not for long
                 await self._strikes.another(f"the system gives no more ({error.strerror})")
                 self._short.set()
+            except SandboxUnavailable:
+                if self._zygote is not None and not self._zygote.gone():
+                    raise
+                self._short.set()  # it ended while it was asked for a child
 
     def drop(self, child: ChildHandle, *, kill: bool) -> None:
         """Let a child go, or end it; another takes its place."""

@@ -17,6 +17,9 @@ from crawler.sandbox.launcher import ZygoteHandle, as_error
 from crawler.sandbox.protocol import Frame, FrameKind, WholeFile
 from crawler.sandbox.waiting import Job
 
+_SHORTEST = 768
+"""Bytes of a socket's buffer that even the shortest packet takes."""
+
 
 class Owner(Protocol):
     """What a handle tells the pool. After `lost` and `overdue` it says nothing more."""
@@ -101,8 +104,9 @@ class ChildHandle:
         self._order += 1
         try:
             self._link.send(protocol.encode(kind, self._order, payload))
-        except OSError:
+        except OSError:  # it is gone, or has left so many orders unread that no more fit
             self._buffer.wipe()
+            self.kill()
             return False
         return True
 
@@ -134,10 +138,11 @@ class ChildHandle:
             self._timer = None
 
     def _overdue(self) -> None:
-        """Time is up; but if the worker itself was busy, the answer may lie here unread."""
+        """Time is up; but if the worker itself was busy, the answer may lie here unread. What comes later is late."""
         waiting_for = self._stage()
-        while self._read() and self._stage() == waiting_for:
-            pass
+        unread = self._link.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)  # the child's is as large
+        while unread > 0 and (length := self._read()) and self._stage() == waiting_for:
+            unread -= max(length, _SHORTEST)
         if self._timer is not None and self._stage() == waiting_for:
             self._owner.overdue(self)
 
@@ -147,25 +152,26 @@ class ChildHandle:
     def _readable(self) -> None:
         self._read()
 
-    def _read(self) -> bool:
-        """Take one packet; False when there is none, or no more to come."""
+    def _read(self) -> int:
+        """Take one packet; its length in bytes, 0 when there is none, or no more to come."""
         try:
             packet = self._receive()
         except BlockingIOError:
-            return False
+            return 0
         except OSError:
             packet = b""
         if not packet:
             self._owner.lost(self, None)
-            return False
+            return 0
         if self.busy and packet == self._clean:
-            return self._finish(spent=False)
+            self._finish(spent=False)
+            return len(packet)
         frame = protocol.decode(packet)
         if isinstance(frame, Rejected) or not self._take(frame):
             self.misspoke = True
             self._owner.lost(self, None)
-            return False
-        return True
+            return 0
+        return len(packet)
 
     def _receive(self) -> bytes:
         """A packet, b"" if the child hung up. Only the introduction may bring a descriptor, the kernel drops others."""

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import crawler
@@ -49,16 +50,17 @@ class ZygoteHandle:
         zygote met them.
         """
         cache = kernel_cache(settings.cache_dir)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        complaints = os.memfd_create("complaints", os.MFD_CLOEXEC)
-        try:
-            process = _start(theirs, complaints, cache)
-        except OSError as error:
-            ours.close()
-            os.close(complaints)
-            raise SandboxUnavailable(f"sandbox: no process could be started ({error.strerror})") from error
-        finally:
-            theirs.close()
+        with ExitStack() as held:  # what is closed when something fails
+            try:
+                complaints = os.memfd_create("complaints", os.MFD_CLOEXEC)
+                held.callback(os.close, complaints)
+                ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                held.callback(ours.close)
+                with theirs:
+                    process = _start(theirs, complaints, cache)
+            except OSError as error:
+                raise SandboxUnavailable(f"sandbox: no process could be started ({error.strerror})") from error
+            held.pop_all()
         ours.setblocking(False)
         handle = cls(process, ours, complaints)
         try:
@@ -100,6 +102,7 @@ class ZygoteHandle:
             socket.send_fds(self._control, [order], [theirs.fileno(), buffer.descriptor])
         except OSError as error:
             ours.close()
+            self._gone = self._gone or isinstance(error, ConnectionError)  # what it said last may lie unread
             raise SandboxUnavailable("sandbox: the zygote does not answer; restart the worker") from error
         finally:
             theirs.close()

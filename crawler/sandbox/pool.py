@@ -160,7 +160,7 @@ class Sandbox:
         was_busy, (answers, jobs) = child.busy, child.hand_back()
         self._drop(child, kill=True)
         self._pass_on(answers)
-        if not was_busy:  # it never became warm, and without a pidfd only its zygote can take it along
+        if not was_busy and not child.served:  # never warm; without a pidfd only its zygote can take it along
             self._abandon(SandboxUnavailable("sandbox: a child did not become ready; is the machine overloaded?"))
         elif len(jobs) == 1 and not answers:
             self._end(jobs[0], "deadline")
@@ -169,6 +169,8 @@ class Sandbox:
 
     def lost(self, child: ChildHandle, error: VangnetError | None) -> None:
         answers, jobs = child.hand_back()
+        if child.misspoke:
+            answers, jobs = [], [*(job for job, _ in answers), *jobs]
         was_warm, pid, zygote = child.warm, child.pid, child.zygote
         self._drop(child, kill=True)
         self._pass_on(answers)
@@ -178,6 +180,8 @@ class Sandbox:
             self._end(jobs[0], "violation")
         elif jobs:
             self._keep(self._explain(jobs[0], zygote, pid))
+        elif child.served:
+            return  # images may have taken it over: what it says or does about itself counts for nothing
         elif error is not None:
             self._give_up(error)
         elif not was_warm or child.updating:
@@ -186,8 +190,8 @@ class Sandbox:
     # ---------------------------------------------------------------- images
 
     def _accept(self, job: Job) -> None:
-        if self._failure is not None:
-            job.fail(self._failure)
+        if self._failure is not None or self._closed:
+            job.fail(self._failure or SandboxUnavailable("sandbox: closed"))
             return
         self._jobs.add(job.answer)
         job.answer.add_done_callback(self._jobs.discard)
@@ -207,7 +211,7 @@ class Sandbox:
         while self._idle and (jobs := self._waiting.next_order(len(self._crew.children))):
             child = self._idle.pop()
             for job in jobs:
-                job.against = state_name(self._settings.index_sha256, child.state)
+                job.against, job.found = state_name(self._settings.index_sha256, child.state), None
             if not child.begin(jobs, self._settings.image_deadline):
                 self._waiting.put_back(jobs)
             elif len(jobs) == 1:

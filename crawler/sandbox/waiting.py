@@ -23,7 +23,8 @@ their pages back."""
 class Job:
     """One image on its way, or the digests of a file.
 
-    found: what its digests matched, told before the decoding began.  tries: hand-overs by itself.
+    found: what its digests matched, told before the decoding began by the child that has it.
+    tries: hand-overs by itself.
     alone: an order that it shared broke, so that it goes by itself from now on.
     against: the index and the state of the lists that the child knows that has it.
     """

@@ -18,10 +18,10 @@ from typing import Any
 
 from crawler.errors import IndexCorrupt, SandboxUnavailable
 from crawler.records import Examination, FoundImage, RowMatch
-from crawler.sandbox import seccomp
+from crawler.sandbox import protocol, seccomp
 from crawler.sandbox.child import Warm
 from crawler.sandbox.confine import CONTROL, Limits
-from crawler.sandbox.protocol import WholeFile
+from crawler.sandbox.protocol import FrameKind, WholeFile
 from crawler.sandbox.together import Announce
 from crawler.sandbox.zygote import main
 
@@ -38,6 +38,8 @@ class Rogue:
         self.forgetful = index == "forgetful"
         self.stillborn = index == "stillborn"
         self.kept = ""
+        self.rebellious = b""
+        self.forgotten = False
 
     def rehearse(self) -> None:
         if self.stillborn:
@@ -48,10 +50,15 @@ class Rogue:
     def update(self, packed: bytes) -> None:
         """Do what the state of the lists says; in the end keep it as what `state` answers."""
         word, _, rest = packed.partition(b" ")
+        word = self.rebellious or word
         if word == b"refuse":
             raise SandboxUnavailable("sandbox: will not")
         if word == b"die":
             os._exit(1)
+        if word == b"sleep":
+            self.sleep(b"9")
+        if word == b"forget":
+            self.forgotten = True
         self.kept = rest[:60].decode()
 
     def state(self, rest: bytes) -> Examination:
@@ -60,7 +67,8 @@ class Rogue:
     def begin(self, data: memoryview, announce: Announce) -> Examination:
         word, _, rest = bytes(data).partition(b" ")
         if word == b"announced":
-            announce(FOUND)
+            if not self.forgotten:
+                announce(FOUND)
             return self.begin(memoryview(rest), announce)
         return getattr(self, word.decode() or "empty")(rest)
 
@@ -126,6 +134,32 @@ class Rogue:
     def babble(self, rest: bytes) -> Examination:
         os.write(CONTROL, rest)
         return Examination(False, "babbled")
+
+    def flood(self, rest: bytes) -> Examination:
+        """Announce for a while, faster than anybody reads."""
+        much = replace(FOUND, matches=FOUND.matches * protocol.MAX_MATCHES)
+        packet = protocol.encode(FrameKind.FOUND, 1, protocol.pack_announced(0, much))
+        end = time.monotonic() + float(rest)
+        while time.monotonic() < end:
+            os.write(CONTROL, packet)
+        return Examination(False, "flooded")
+
+    def deaf(self, rest: bytes) -> Examination:
+        """Say of so many orders that they are done, and read none but the first."""
+        for number in range(1, int(rest) + 1):
+            os.write(CONTROL, protocol.encode(FrameKind.DONE, number))
+        return self.sleep(b"9")
+
+    def twice(self, rest: bytes) -> Examination:
+        """Answer for the image at a place of an order before anybody else does."""
+        order, place = map(int, rest.split())
+        os.write(CONTROL, protocol.encode(FrameKind.ANSWER, order, protocol.pack_answer(place, Examination(True))))
+        return Examination(False, "twice")
+
+    def rebel(self, rest: bytes) -> Examination:
+        """Do from now on with states of the lists what is said here."""
+        self.rebellious = rest
+        return Examination(False, "rebelled")
 
     def kill_zygote(self, rest: bytes) -> Examination:
         os.kill(os.getppid(), signal.SIGKILL)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import random
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +21,8 @@ import uvloop
 
 from crawler.errors import IndexCorrupt, SandboxUnavailable
 from crawler.records import Digests, Examination
-from crawler.sandbox import launcher, strikes
+from crawler.sandbox import handle, launcher, pool, strikes
+from crawler.sandbox.buffer import ImageBuffer
 from crawler.sandbox.generations import Generations
 from crawler.sandbox.pool import MAX_TRIES, Sandbox
 from crawler.sandbox.protocol import LONGEST_UPDATE, Update
@@ -342,6 +346,61 @@ async def test_digests_do_not_share_an_order(start: Start) -> None:
     await first
 
 
+# ---------------------------------------------------------------- children that have been taken over
+
+
+async def test_announcing_without_end_does_not_keep_the_worker_from_the_deadline(start: Start) -> None:
+    sandbox = await start(processes=1, image_deadline=0.3)
+    begun = time.monotonic()
+    assert (await sandbox.examine(b"flood 4")).reason == "deadline"
+    assert time.monotonic() - begun < 3
+    assert await sandbox.examine(b"echo next") == seen("next")
+
+
+async def test_a_child_that_reads_no_orders_is_replaced(start: Start) -> None:
+    """It says of each order that it is done, until no more orders fit between the two."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    fitting = 0
+    with ours, theirs, suppress(BlockingIOError):
+        while ours.send(bytes(16)):
+            fitting += 1
+    sandbox = await start(processes=1)
+    words = [b"deaf %d" % (1 + fitting), *[b"echo x"] * (MOST_TOGETHER * fitting + 1)]
+    answers = await asyncio.wait_for(asyncio.gather(*(sandbox.examine(word) for word in words)), 5)
+    assert answers[-1] == seen("x")
+
+
+async def test_a_child_that_answers_twice_is_believed_in_nothing(start: Start) -> None:
+    sandbox = await start(processes=1)
+    assert await sandbox.examine(b"twice 1 0") == seen("violation")
+    assert await together(sandbox, b"echo 0", b"echo 1", b"twice 2 1") == ["0", "1", "violation"]
+
+
+@pytest.mark.parametrize("word", [b"refuse", b"die", b"sleep"])
+async def test_a_child_that_has_seen_images_says_nothing_about_a_state(
+    start: Start, monkeypatch: pytest.MonkeyPatch, word: bytes
+) -> None:
+    monkeypatch.setattr(pool, "WARM_PATIENCE", 0.3)
+    sandbox = await start(processes=1)
+    assert await sandbox.examine(b"rebel " + word) == seen("rebelled")
+    sandbox.update(update(1))
+    assert await matched_against(sandbox) == ("1", "0" * 64 + "+1")
+    assert sandbox.counts.zygotes == 1
+
+
+async def test_what_matched_in_another_state_is_not_told_of_this_one(start: Start) -> None:
+    sandbox = await start(processes=1)
+    task = asyncio.ensure_future(sandbox.examine(b"announced sleep 30"))
+    await until(lambda: any(job.found for job in at_work(sandbox)))
+    sandbox.update(update(1, "forget"))
+    for tries in range(1, MAX_TRIES + 1):
+        await until(lambda tries=tries: any(job.tries == tries for job in at_work(sandbox)))
+        os.kill(next(iter(sandbox._crew.children)).pid, signal.SIGKILL)
+        await until(lambda: not any(child.busy for child in sandbox._crew.children))
+    assert await asyncio.wait_for(task, 5) == seen("crashed")
+
+
 # ---------------------------------------------------------------- processes that end
 
 
@@ -431,6 +490,42 @@ async def test_random_kills_lose_no_image(start: Start) -> None:
     sizes = [answer.found.size if answer.found else None for answer in answers]
     assert sizes == list(range(1500))
     assert sandbox.counts.crashed == 0
+
+
+async def test_a_zygote_that_ends_while_it_is_asked_for_children_is_replaced(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = await start(processes=1)
+    made: list[int] = []
+
+    def dying(size: int) -> ImageBuffer:
+        made.append(size)
+        if len(made) == 1:
+            os.kill(zygote_pid(sandbox), signal.SIGKILL)
+            os.waitid(os.P_PID, zygote_pid(sandbox), os.WEXITED | os.WNOWAIT)
+        return ImageBuffer(size)
+
+    monkeypatch.setattr(handle, "ImageBuffer", dying)
+    os.kill(await pid_of(sandbox), signal.SIGKILL)
+    assert await asyncio.wait_for(sandbox.examine(b"echo on"), 10) == seen("on")
+    assert sandbox.counts.zygotes == 2
+
+
+async def test_a_zygote_that_cannot_be_replaced_for_want_of_descriptors_is_an_error(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(name: str, flags: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    sandbox = await start(processes=1)
+    task = asyncio.ensure_future(sandbox.examine(b"sleep 30"))
+    await until(lambda: bool(at_work(sandbox)))
+    before = len(descriptors(os.getpid()))
+    monkeypatch.setattr(os, "memfd_create", short)
+    os.kill(zygote_pid(sandbox), signal.SIGKILL)
+    with pytest.raises(SandboxUnavailable, match=r"no process could be started \(Too many open files\)"):
+        await asyncio.wait_for(task, 5)
+    assert len(descriptors(os.getpid())) < before
 
 
 async def test_everything_ends_with_the_sandbox(start: Start) -> None:
@@ -731,6 +826,17 @@ async def test_a_new_generation_takes_over_without_losing_or_doubling_an_image(t
         await until(lambda: not sandbox._retiring)
     finally:
         await sandbox.close(0.0)
+
+
+async def test_closing_right_after_a_new_generation_leaves_nobody_waiting(tmp_path: Path) -> None:
+    settings = SandboxSettings(1, tmp_path / "index", "a" * 64, tmp_path / "cache", NoThresholds())
+    sandbox = await Generations.start(settings)
+    images = [asyncio.ensure_future(sandbox.examine(b"sleep 1")) for _ in range(3)]
+    await asyncio.sleep(0)
+    await sandbox.renew(replace(settings, index_sha256="b" * 64))
+    await sandbox.close(0.0)
+    answers = await asyncio.wait_for(asyncio.gather(*images, return_exceptions=True), 5)
+    assert {type(answer) for answer in answers} <= {SandboxUnavailable, Examination}
 
 
 async def test_files_are_looked_up_in_the_state_of_the_lists_too(tmp_path: Path) -> None:
