@@ -179,3 +179,20 @@ class PrefixSet:
             if network is not None:
                 return network
         return None
+
+
+def canonical_address(text: str) -> str | None:
+    """An IP address as one text; None for what is none, or has a zone.
+
+    A mapped IPv6 address becomes the IPv4 address that the kernel would connect to.
+    """
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            return None
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+    return str(address)

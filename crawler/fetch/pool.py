@@ -13,7 +13,6 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from time import monotonic
 from typing import Final
 
@@ -23,6 +22,7 @@ from crawler.fetch.failures import failure
 from crawler.fetch.limits import FetchLimits
 from crawler.fetch.tls import TlsObserver
 from crawler.fetch.watchdog import Watchdog
+from crawler.ranges import canonical_address
 from crawler.records import FetchFailed
 
 _BIND_ADDRESS_NO_PORT: Final = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)  # Linux; Python names it from 3.12 on
@@ -34,23 +34,6 @@ _SHUTDOWN: Final = 1.0  # seconds that a peer gets to end TLS politely, in the o
 
 
 @lru_cache(maxsize=4096)
-def canonical_address(text: str) -> str | None:
-    """An IP address as one text; None for what is none, or has a zone.
-
-    A mapped IPv6 address becomes the IPv4 address that the kernel would connect to.
-    """
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address):
-        if address.scope_id is not None:
-            return None
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-    return str(address)
-
-
 class Pool:
     """Idle connections by key, and the only way to new ones.
 

@@ -20,7 +20,7 @@ from aiodns import error as ares
 
 from crawler.errors import OptionInvalid
 from crawler.fetch.dnscache import LASTING, DnsCache, MemoryDnsCache, Resolved
-from crawler.fetch.pool import canonical_address
+from crawler.ranges import canonical_address
 from crawler.records import Rejected
 
 _MAX_CHAIN: Final = 16

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 
 from crawler.errors import InvalidInput
 from crawler.fetch.connection import Key
-from crawler.fetch.pool import canonical_address
+from crawler.ranges import canonical_address
 from crawler.records import FetchOrder, Rejected
 from crawler.urls import parts
 
