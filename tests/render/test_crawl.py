@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import signal
 import threading
 import time
@@ -159,8 +160,17 @@ def held_by_browsers(crawl: int, secrets: list[bytes]) -> dict[int, set[int]]:
     return held
 
 
-def files_of_browsers() -> list[Path]:
-    return [file for each in Path(MEMORY).glob("vangnet-render-*") for file in each.rglob("*") if file.is_file()]
+def profiles_of_browsers(crawl: int) -> set[Path]:
+    """Of this crawl alone: other tests' browsers have theirs in the same place."""
+    found: set[Path] = set()
+    for pid in descendants(crawl):
+        with suppress(OSError):  # a process that ended meanwhile
+            found |= {Path(each) for each in re.findall(rf"{MEMORY}/vangnet-render-\w+", command(pid))}
+    return found
+
+
+def files_in(profiles: set[Path]) -> list[Path]:
+    return [file for each in profiles for file in each.rglob("*") if file.is_file()]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a browser that is somebody else")
@@ -174,7 +184,8 @@ def test_what_only_scripts_show_is_found_once_politely_and_never_in_a_browser(va
                 wait(lambda: site.asked("/hold.json") and all(site.asked(f"/t/{n}.jpg") for n in range(LARGE)))
                 time.sleep(0.5)
                 held = held_by_browsers(crawl.pid, [CONTROL, *made.canaries])
-                leaked = [each for each in files_of_browsers() if any(c in each.read_bytes() for c in made.canaries)]
+                profiles = profiles_of_browsers(crawl.pid)
+                leaked = [each for each in files_in(profiles) if any(c in each.read_bytes() for c in made.canaries)]
             finally:
                 made.scanned.set()
                 out, err = crawl.communicate(timeout=PATIENCE)
@@ -182,6 +193,7 @@ def test_what_only_scripts_show_is_found_once_politely_and_never_in_a_browser(va
     # The scan sees what a browser holds, and of the images there is nothing.
     assert len(held) >= 5
     assert set().union(*held.values()) == {0}
+    assert profiles
     assert leaked == []
     urls = json.loads(out)["urls"]
     assert urls["failed"] == {}
@@ -202,13 +214,14 @@ def test_what_only_scripts_show_is_found_once_politely_and_never_in_a_browser(va
     told = vangnet.json("campaign", "show", "test")["history"][-1]["summary"]["rendering"]
     assert told["rendered"] == 2
     assert not told.keys() & {"render-timeout", "render-crash", "render-memory", "render-unavailable"}
-    assert files_of_browsers() == []
+    assert files_in(profiles) == []
 
 
 @pytest.mark.long
 def test_a_killed_browser_loses_no_url_and_leaves_nothing(vangnet: Vangnet) -> None:
     crawl: list[int] = []
     killed: list[int] = []
+    profiles: set[Path] = set()
     shown = encoded(picture(1))
     script = "document.body.append(Object.assign(new Image(), {src: ['', 'shown.jpg'].join('/')})); fetch('/kill.json')"
     pages = {
@@ -220,6 +233,7 @@ def test_a_killed_browser_loses_no_url_and_leaves_nothing(vangnet: Vangnet) -> N
     def answer(visit: Visit) -> Answer:
         if visit.path == "/kill.json" and not killed:
             wait(lambda: site.asked("/shown.jpg"))
+            profiles.update(profiles_of_browsers(crawl[0]))
             for pid in descendants(crawl[0]):
                 if os.getsid(pid) == pid and command(pid).partition(" ")[0].endswith("/chromium"):
                     killed.append(pid)
@@ -240,4 +254,5 @@ def test_a_killed_browser_loses_no_url_and_leaves_nothing(vangnet: Vangnet) -> N
     told = vangnet.json("campaign", "show", "test")["history"][-1]["summary"]["rendering"]
     assert told["render-crash"] == len(killed) == 1
     assert left_of(killed[0]) == []
-    assert files_of_browsers() == []
+    assert profiles
+    assert files_in(profiles) == []
