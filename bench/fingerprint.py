@@ -231,7 +231,9 @@ def sandbox_rows(found: Photographs, quick: bool) -> list[Row]:
     kernels = Path(os.environ.get("VANGNET_KERNELS") or "var/bench/kernels")
     with TemporaryDirectory() as folder:
         info = build_index((IndexRow(n, "pdq", random.bytes(32)) for n in range(100_000)), Path(folder))
-        settings = SandboxSettings(1, info.path, info.sha256, kernels, Thresholds(), remembered=0)
+        settings = SandboxSettings(
+            1, info.path, info.sha256, kernels, Thresholds(), remembered=0, recycle_after=1_000_000
+        )
         took = uvloop.run(examined(files, settings, 60 if quick else 150))
     progress(f"sandbox: { ({name: round(value, 3) for name, value in took.items()}) }")
     what = f"examination of a JPEG of 800 px in the sandbox ({len(files)} {found.source}, 100,000 PDQ codes listed)"
