@@ -157,21 +157,21 @@ class Renderer:
         door = PageDoor(self._means, served, tenure, self._settings.bounds.parts)
         # The images in the page itself are looked at with it. Most are among its content, and those that only a script
         # would have shown are in the text all the same.
-        body, inside, _ = await asyncio.to_thread(stripped, fetched.body)
+        body, inside, _ = await asyncio.to_thread(stripped, fetched.body, fetched.header("Content-Type"))
         opened = Opened(fetched.url, served.campaign.identity.user_agent, fetched.headers, body)
         shown = await pool.render(opened, door)
         if door.failure is not None:
             raise door.failure
         whole = replace(content, data_images=_together(content.data_images, inside))
-        merged = await self._merged(whole, shown, fetched)
+        merged = await self._merged(whole, shown, fetched.url, files=served.campaign.limits.digest_only)
         return Rendered(tenure.lease, merged, tuple(door.seen.results), _tally(shown, door.seen))
 
-    async def _merged(self, content: PageContent, shown: Shown, fetched: Fetched) -> PageContent:
-        url, most = fetched.url, self._settings.most
+    async def _merged(self, content: PageContent, shown: Shown, url: str, *, files: bool) -> PageContent:
+        most = self._settings.most
         found = list(_candidates(shown, url))
         sketch, images, rejected = content.sketch, content.data_images, Counter(content.rejected)
         if shown.dom is not None:
-            dom = await asyncio.to_thread(discover, shown.dom, _HTML, url, (), most)
+            dom = await asyncio.to_thread(discover, shown.dom, _HTML, url, (), most, files=files)
             found += dom.candidates
             # Static forms of pages made by script are all alike, so only what they show can be compared.
             sketch = dom.sketch or sketch
