@@ -21,11 +21,11 @@ from crawler.discover.page import discover
 from crawler.errors import RedisUnavailable
 from crawler.fetch.budget import Hold
 from crawler.frontier.base import Frontier
-from crawler.records import Candidate, DataImage, Fetched, Kind, Lease, PageContent, Retry
+from crawler.records import Candidate, Fetched, Kind, Lease, PageContent, Retry
 from crawler.render.leftovers import clear_up
 from crawler.render.machine import unavailable
 from crawler.render.page import Bounds, Opened, Shown
-from crawler.render.strip import genuine, stripped
+from crawler.render.strip import genuine, stripped, together
 from crawler.render.wanted import wanted
 from crawler.urls import canonical
 
@@ -162,7 +162,7 @@ class Renderer:
         shown = await pool.render(opened, door)
         if door.failure is not None:
             raise door.failure
-        whole = replace(content, data_images=_together(content.data_images, inside))
+        whole = replace(content, data_images=together(content.data_images, inside))
         merged = await self._merged(whole, shown, fetched.url, files=served.campaign.limits.digest_only)
         return Rendered(tenure.lease, merged, tuple(door.seen.results), _tally(shown, door.seen))
 
@@ -175,18 +175,11 @@ class Renderer:
             found += dom.candidates
             # Static forms of pages made by script are all alike, so only what they show can be compared.
             sketch = dom.sketch or sketch
-            images = _together(images, genuine(dom.data_images))
+            images = together(images, genuine(dom.data_images))
         distinct = {candidate.url: candidate for candidate in reversed((*content.candidates, *found))}
         candidates = tuple(reversed(distinct.values()))
         rejected["cut"] += max(len(candidates) - most, 0)
         return PageContent(candidates[:most], images, dict(+rejected), sketch)
-
-
-def _together(images: tuple[DataImage, ...], others: Iterable[DataImage]) -> tuple[DataImage, ...]:
-    """Both, each image once, numbered on."""
-    known = {image.body for image in images}
-    more = [image for image in others if image.body not in known]
-    return images + tuple(replace(image, number=len(images) + n) for n, image in enumerate(more))
 
 
 def _candidates(shown: Shown, page: str) -> Iterable[Candidate]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from crawler.discover.dataimages import DataImages
@@ -148,6 +149,13 @@ def _meant(match: re.Match[str]) -> str:
 def genuine(images: Iterable[DataImage]) -> tuple[DataImage, ...]:
     """Those that are no blank ones of ours."""
     return tuple(image for image in images if not _is_blank(image.body))
+
+
+def together(images: tuple[DataImage, ...], others: Iterable[DataImage]) -> tuple[DataImage, ...]:
+    """Both, each image once, numbered on."""
+    known = {image.body for image in images}
+    more = [image for image in others if image.body not in known]
+    return images + tuple(replace(image, number=len(images) + n) for n, image in enumerate(more))
 
 
 def _is_blank(body: bytes) -> bool:
