@@ -16,7 +16,7 @@ MAX_TOTAL_BYTES: Final = 8_388_608  # of all images of one document
 _MAX_DEPTH: Final = 3  # of drawings within drawings
 _SIGNATURE: Final = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|GIF8|RIFF.{4}WEBP", re.S)
 _ENCODED: Final = re.compile(r"\s*+(?:/9j/|iVBORw0KG|R0lGOD|UklGR.{6}XRUJQ)")  # the same in base64
-_EMBEDDED: Final = re.compile(r"data:\s*+image/[^\"'()<>]++", re.I)  # in the text of a drawing
+_EMBEDDED: Final = re.compile(r"data:\s*+[\w.+*/-]{0,80}+[;,][^\"'()<>]++", re.I)  # in the text of a drawing
 
 
 class DataImages:

@@ -123,11 +123,11 @@ class _Strip:
         url = f"data:{_LOOSE.sub('', kind.decode('latin-1')).lower()},{_plain(data)}"
         one = DataImages()
         one.add(url)
-        if one.rejected == {"data-not-image": 1}:
+        images = one.found()
+        if not images and one.rejected.keys() == {"data-not-image"}:
             self._seen -= 1
             return None
         self.found.add(url)
-        images = one.found()
         size = (size_of(images[0].body) if images else None) or DEFAULT
         # A blank one of a new size costs milliseconds to make.
         size = size if size in self._sizes or len(self._sizes) < _SIZES else DEFAULT

@@ -182,6 +182,7 @@ def test_images_are_taken_out_of_texts_of_two_bytes_a_letter(codec: str, mark: s
         '\'data:image/svg+xml;utf8,<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0L9 9z"/></svg>\'',
         "x('data:audio/wav;base64,UklGRiQAAABXQVZFZm10IBAAAAABAAEAESsAACJWAAACABAAZGF0YQAAAAA=')",
         "url(data:font/woff2;base64,d09GMgABAAAAAAQcAAoAAAAACkAAAAPUAAEAAAAAAAAAAAAAAAAAAAAA)",
+        "'data:image/svg+xml,<svg><style>@font-face{src:url(data:font/woff,a);src:url(data:font/woff2,b)}</style></svg>'",
         "{data:a,src:'/b.png'}",
         "url(data:image/svg+xml,%3Csvg%20xmlns='http://www.w3.org/2000/svg'%3E%3Cpath/%3E%3C/svg%3E)",
     ],
@@ -274,6 +275,8 @@ LINKS = b"<script>1</script>" + b"".join(b'<a href="/%d">x</a>' % n for n in ran
 def test_which_pages_are_rendered(body: bytes, auto: bool, always: bool) -> None:
     content = discover(body, None, PAGE)
     assert [wanted(mode, body, content) for mode in ("never", "auto", "always")] == [False, auto, always]
+    wide = "\ufeff".encode("utf-16-le") + body.decode().encode("utf-16-le")
+    assert wanted("auto", wide, discover(wide, "text/html", PAGE)) is auto
 
 
 def offer(
