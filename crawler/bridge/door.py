@@ -136,7 +136,7 @@ class PageDoor:
             size = size_of(fetched.body) or DEFAULT
             others = tuple(pair for pair in fetched.headers if pair[0].lower() != "content-type")
             return Part(fetched.status, (*others, ("Content-Type", "image/png")), blank(size))
-        body, images, rejected = await asyncio.to_thread(stripped, fetched.body)
+        body, images, rejected = await asyncio.to_thread(stripped, fetched.body, fetched.header("Content-Type"))
         self.seen.tally.update({f"rejected:{reason}": n for reason, n in rejected.items()})
         await self.examine_all(fetched, images)
         return Part(fetched.status, fetched.headers, body)

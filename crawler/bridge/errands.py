@@ -25,9 +25,11 @@ from crawler.fetch.robots import RobotsRules, parse_robots
 from crawler.frontier.base import Completion, Frontier, HostFacts, Limits
 from crawler.ranges import politeness_key
 from crawler.records import Done, Failed, Fetched, FetchFailed, Kind, Lease, Rejected, RunId, Skipped
-from crawler.urls import parts
+from crawler.urls import canonical, parts
 
 _ROBOTS_KEPT: Final = 1_000
+_ROBOTS_HOPS: Final = 6
+"""Requests for one robots.txt, of which all but the first follow redirects (RFC 9309, 2.3.1.2)."""
 _ROBOTS_LIFE: Final = 3_600.0
 _BUSY_PAUSE: Final = 0.1
 _SPARE: Final = 10.0
@@ -128,7 +130,13 @@ class Errands:
         return packed if ends > asyncio.get_running_loop().time() else None
 
     async def _asked(self, served: ServedRun, tenure: Tenure, origin: str, address: str) -> bytes | Rejected:
-        sent = await self._send(served, tenure, _Errand(f"{origin}/robots.txt", Kind.ROBOTS, address, None))
+        url = f"{origin}/robots.txt"
+        for _ in range(_ROBOTS_HOPS):
+            sent = await self._send(served, tenure, _Errand(url, Kind.ROBOTS, address, None))
+            moved = _moved_within(url, sent)
+            if moved is None:
+                break
+            url = moved
         if isinstance(sent, Rejected):
             return sent
         if isinstance(sent, Unsent | Skipped | Failed):
@@ -211,8 +219,16 @@ class Errands:
             await self._frontier.block(key, ended.block)
 
 
+def _moved_within(url: str, sent: Sent | Rejected) -> str | None:
+    """Where a robots.txt has moved to at its own host, which lies at one address."""
+    if not isinstance(sent, Answered) or not 300 <= sent.fetched.status < 400 or sent.fetched.location is None:
+        return None
+    target = canonical(sent.fetched.location, url)
+    return target if isinstance(target, str) and parts(target).host == parts(url).host else None
+
+
 def _packed(sent: Answered | FetchFailed) -> bytes:
-    """As `pages.py` takes a robots.txt. One that has moved counts as none: nothing is asked for at a third place."""
+    """As `pages.py` takes a robots.txt. One that has moved to another host counts as none: nobody asks there."""
     if isinstance(sent, FetchFailed):
         return pack_unreachable(sent.reason)
     fetched = sent.fetched

@@ -8,6 +8,7 @@ the three apart.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from hashlib import blake2b
@@ -17,7 +18,7 @@ from crawler.bridge.outcomes import broken_off, unsupported, unusable
 from crawler.bridge.runs import ServedRun
 from crawler.frontier.base import Completion
 from crawler.match.names import state_name
-from crawler.recheck.outcome import PAGE_DEPTH, is_missed
+from crawler.recheck.outcome import NOT_RENDERED, PAGE_DEPTH, is_missed
 from crawler.records import (
     Candidate,
     DataImage,
@@ -36,8 +37,10 @@ from crawler.records import (
     Retry,
     Skipped,
 )
+from crawler.render.strip import stripped, together
+from crawler.render.wanted import wanted
 
-MOST_INLINE = 256
+MOST_INLINE = 512
 """`data:` images of one page that are looked at."""
 MOST_SHOWN = 256
 """Images that a page names, of which it is looked at whether they are what was missed."""
@@ -64,7 +67,7 @@ async def revisited(served: ServedRun, lease: Lease, fetched: Fetched, discover:
         name = "image" if answer.decoded else "undecodable"
         found = () if answer.found is None else (answer.found,)
         return _visited(served, lease, name, found)
-    return await _page(served, lease, await discover(lease, fetched))
+    return await _page(served, lease, fetched, await discover(lease, fetched))
 
 
 def unreached(served: ServedRun, completion: Completion) -> Completion:
@@ -72,15 +75,18 @@ def unreached(served: ServedRun, completion: Completion) -> Completion:
     return completion if completion.outcome is None else _reported(served, completion)
 
 
-async def _page(served: ServedRun, lease: Lease, content: PageContent) -> Completion:
+async def _page(served: ServedRun, lease: Lease, fetched: Fetched, content: PageContent) -> Completion:
+    # A crawl that renders the page looks at what stands in the text of its scripts as well.
+    inside = (await asyncio.to_thread(stripped, fetched.body, fetched.header("Content-Type")))[1]
+    name = NOT_RENDERED if wanted(served.campaign.limits.render, fetched.body, content) else "page"
     inline = [
         (image, found)
-        for image in content.data_images[:MOST_INLINE]
+        for image in together(content.data_images, inside)[:MOST_INLINE]
         if (found := (await served.sandbox.examine(image.body)).found) is not None
     ]
     if lease.item.depth < PAGE_DEPTH:
-        return _visited(served, lease, "page", tuple(found for _, found in inline), content)
-    results = [_seal(served, lease, "page", ()), *(_seal_inline(served, lease, *each) for each in inline)]
+        return _visited(served, lease, name, tuple(found for _, found in inline), content)
+    results = [_seal(served, lease, name, ()), *(_seal_inline(served, lease, *each) for each in inline)]
     shown = _shown(lease.item, content) if lease.item.depth == PAGE_DEPTH else None
     return Completion(lease, Done(shown, tuple(results), {"looks": 1}))
 

@@ -21,11 +21,11 @@ from crawler.discover.page import discover
 from crawler.errors import RedisUnavailable
 from crawler.fetch.budget import Hold
 from crawler.frontier.base import Frontier
-from crawler.records import Candidate, DataImage, Fetched, Kind, Lease, PageContent, Retry
+from crawler.records import Candidate, Fetched, Kind, Lease, PageContent, Retry
 from crawler.render.leftovers import clear_up
 from crawler.render.machine import unavailable
 from crawler.render.page import Bounds, Opened, Shown
-from crawler.render.strip import genuine, stripped
+from crawler.render.strip import genuine, stripped, together
 from crawler.render.wanted import wanted
 from crawler.urls import canonical
 
@@ -157,36 +157,29 @@ class Renderer:
         door = PageDoor(self._means, served, tenure, self._settings.bounds.parts)
         # The images in the page itself are looked at with it. Most are among its content, and those that only a script
         # would have shown are in the text all the same.
-        body, inside, _ = await asyncio.to_thread(stripped, fetched.body)
+        body, inside, _ = await asyncio.to_thread(stripped, fetched.body, fetched.header("Content-Type"))
         opened = Opened(fetched.url, served.campaign.identity.user_agent, fetched.headers, body)
         shown = await pool.render(opened, door)
         if door.failure is not None:
             raise door.failure
-        whole = replace(content, data_images=_together(content.data_images, inside))
-        merged = await self._merged(whole, shown, fetched)
+        whole = replace(content, data_images=together(content.data_images, inside))
+        merged = await self._merged(whole, shown, fetched.url, files=served.campaign.limits.digest_only)
         return Rendered(tenure.lease, merged, tuple(door.seen.results), _tally(shown, door.seen))
 
-    async def _merged(self, content: PageContent, shown: Shown, fetched: Fetched) -> PageContent:
-        url, most = fetched.url, self._settings.most
+    async def _merged(self, content: PageContent, shown: Shown, url: str, *, files: bool) -> PageContent:
+        most = self._settings.most
         found = list(_candidates(shown, url))
         sketch, images, rejected = content.sketch, content.data_images, Counter(content.rejected)
         if shown.dom is not None:
-            dom = await asyncio.to_thread(discover, shown.dom, _HTML, url, (), most)
+            dom = await asyncio.to_thread(discover, shown.dom, _HTML, url, (), most, files=files)
             found += dom.candidates
             # Static forms of pages made by script are all alike, so only what they show can be compared.
             sketch = dom.sketch or sketch
-            images = _together(images, genuine(dom.data_images))
+            images = together(images, genuine(dom.data_images))
         distinct = {candidate.url: candidate for candidate in reversed((*content.candidates, *found))}
         candidates = tuple(reversed(distinct.values()))
         rejected["cut"] += max(len(candidates) - most, 0)
         return PageContent(candidates[:most], images, dict(+rejected), sketch)
-
-
-def _together(images: tuple[DataImage, ...], others: Iterable[DataImage]) -> tuple[DataImage, ...]:
-    """Both, each image once, numbered on."""
-    known = {image.body for image in images}
-    more = [image for image in others if image.body not in known]
-    return images + tuple(replace(image, number=len(images) + n) for n, image in enumerate(more))
 
 
 def _candidates(shown: Shown, page: str) -> Iterable[Candidate]:

@@ -14,7 +14,9 @@ MAX_IMAGES: Final = 256  # of one document; galleries carry their thumbnails so
 MAX_BYTES: Final = 1_048_576  # of one image, decoded
 MAX_TOTAL_BYTES: Final = 8_388_608  # of all images of one document
 _MAX_DEPTH: Final = 3  # of drawings within drawings
-_EMBEDDED: Final = re.compile(r"data:\s*+image/[^\"'()<>]++", re.I)  # in the text of a drawing
+_SIGNATURE: Final = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|GIF8|RIFF.{4}WEBP", re.S)
+_ENCODED: Final = re.compile(r"\s*+(?:/9j/|iVBORw0KG|R0lGOD|UklGR.{6}XRUJQ)")  # the same in base64
+_EMBEDDED: Final = re.compile(r"data:\s*+[\w.+*/-]{0,80}+[;,][^\"'()<>]++", re.I)  # in the text of a drawing
 
 
 class DataImages:
@@ -46,11 +48,13 @@ class DataImages:
         kind = kind.strip()
         if not comma:
             return "data-damaged"
-        if not kind.startswith("image/"):
+        base64 = parameters.rpartition(";")[2].strip() == "base64"
+        # Browsers show what is an image, whatever type the URL names.
+        if not kind.startswith("image/") and not _is_image(data[:128], base64=base64):
             return "data-not-image"
         if len(self._bodies) >= MAX_IMAGES or len(data) > 3 * MAX_BYTES:
             return "data-cut"
-        body = _decoded(data, base64=parameters.rpartition(";")[2].strip() == "base64")
+        body = _decoded(data, base64=base64)
         if not body:
             return "data-damaged"
         return self._drawing(body, depth + 1) if kind.startswith("image/svg") else self._keep(body)
@@ -70,6 +74,12 @@ class DataImages:
         for url in embedded:
             self._add(url, depth)
         return None if embedded else "data-not-image"
+
+
+def _is_image(start: str, *, base64: bool) -> bool:
+    """Whether data of no or another type begins like an image."""
+    raw = unquote_to_bytes(start.encode("utf-8", "replace"))
+    return (_ENCODED.match(raw.decode("latin-1")) if base64 else _SIGNATURE.match(raw)) is not None
 
 
 def _decoded(data: str, *, base64: bool) -> bytes | None:

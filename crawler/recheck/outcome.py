@@ -60,6 +60,8 @@ class Judged:
     detail: str
 
 
+NOT_RENDERED: Final = "page-not-rendered"
+"""The answer of a page that a crawl would have rendered, as a visit does not: there may be more on it than was seen."""
 PAGE_DEPTH: Final = 1
 """The depth, in links from a visited URL, of the page that showed what was missed there; its images lie one deeper."""
 _MISSING: Final = frozenset({"http-404", "http-410"})
@@ -74,16 +76,22 @@ def judge(visit: Visit) -> Judged:
     """What a visit says."""
     if visit.same:
         return _present(visit)
-    if visit.answer in ("image", "page", "undecodable") and not visit.covered:
+    if visit.answer in ("image", "page", NOT_RENDERED, "undecodable") and not visit.covered:
         return Judged(Outcome.UNKNOWN, "list-not-searched")
     match visit.answer:
         case "image":
             return Judged(Outcome.CHANGED, "other-image")
         case "undecodable":
             return Judged(Outcome.UNKNOWN, "undecodable")
-        case "page":
-            return Judged(Outcome.ABSENT, "page-without-it" if visit.inline else "page")
-    return _without_body(visit)
+    return _page(visit) if visit.answer in ("page", NOT_RENDERED) else _without_body(visit)
+
+
+def _page(visit: Visit) -> Judged:
+    if not visit.inline:
+        return Judged(Outcome.ABSENT, "page")  # whatever it shows: it stands in the place of a file
+    if visit.answer == NOT_RENDERED:
+        return Judged(Outcome.UNKNOWN, "not-rendered")
+    return Judged(Outcome.ABSENT, "page-without-it")
 
 
 def is_expiring(url: str) -> bool:
@@ -94,7 +102,7 @@ def is_expiring(url: str) -> bool:
 
 def is_missed(answer: str, url: str) -> bool:
     """Whether an answer without a listed image leaves open that the image of `url` is shown elsewhere now."""
-    return answer in _MISSING or answer in ("image", "page") or (answer in _RUN_OUT and is_expiring(url))
+    return answer in _MISSING or answer in ("image", "page", NOT_RENDERED) or (answer in _RUN_OUT and is_expiring(url))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,9 @@ def wanted(mode: Mode, body: bytes, content: PageContent) -> bool:
 
     Without a script there is nothing that rendering could add, so `always` leaves such a page as well.
     """
-    if mode == "never" or content.sketch is None or not _SCRIPT.search(body):
+    # UTF-16 shows its letters when the zero bytes are left out.
+    text = body.replace(b"\0", b"") if b"\0" in body[:64] else body
+    if mode == "never" or content.sketch is None or not _SCRIPT.search(text):
         return False
     return mode == "always" or _yields_little(content.candidates)
 

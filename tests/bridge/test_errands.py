@@ -204,6 +204,23 @@ async def test_parts_at_once_ask_for_one_robots_txt() -> None:
     assert bench.asked[0] == f"{OTHER}/robots.txt"
 
 
+@pytest.mark.parametrize(
+    ("place", "asked", "allowed"),
+    [("/robots", 2, False), (f"{BESIDE}/robots", 1, True), ("/robots.txt?again", 6, True)],
+)
+async def test_a_robots_txt_that_moved_is_followed_at_its_own_host(place: str, asked: int, *, allowed: bool) -> None:
+    def moves(order: FetchOrder) -> Fetched:
+        if order.url.startswith(f"{OTHER}/robots.txt"):
+            return answer(301, url=order.url, location=place + "x" * len(order.url) if "again" in place else place)
+        return answer(200, url=order.url, body=ROBOTS) if order.url.endswith("/robots") else site(order)
+
+    bench = Bench(web=moves)
+    found = await bench.get(f"{OTHER}/no/api")
+    assert found == Rejected("robots") or allowed
+    assert len([url for url in bench.asked if "/no/" not in url]) == asked
+    assert any("/no/" in url for url in bench.asked) is allowed
+
+
 async def test_who_waited_for_a_robots_txt_asks_for_it_when_the_first_broke_off() -> None:
     bench = Bench()
     inner, asked = bench.web.fetch, asyncio.Event()

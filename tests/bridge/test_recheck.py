@@ -56,8 +56,8 @@ def seen() -> Seen:
     return Seen()
 
 
-async def visited(seen: Seen, fetched: Any, **item: Any) -> Completion:
-    run = replace(served(), sandbox=seen, sealer=seen, control=SimpleNamespace(run=None, index="ab"))
+async def visited(seen: Seen, fetched: Any, limits: str = "", **item: Any) -> Completion:
+    run = replace(served(limits), sandbox=seen, sealer=seen, control=SimpleNamespace(run=None, index="ab"))
     judge = PageJudge(Runs(run), 100)
     due = lease(**{"url": URL, "kind": Kind.RECHECK} | item)
     if isinstance(fetched, FetchFailed | Skipped):
@@ -127,6 +127,31 @@ async def test_of_a_page_only_its_embedded_images_are_looked_at(seen: Seen, monk
     completion = await visited(seen, body("html", b"<p>x"))
     assert isinstance(completion.outcome, Done) and completion.outcome.discovered is None
     assert (seen.reports[0].answer, len(seen.reports[0].found), seen.looked) == ("page", 1, 2)
+
+
+SHELL = b"<!DOCTYPE html><div id=app></div><script>show()</script>"
+
+
+@pytest.mark.parametrize(
+    ("content", "limits", "name"),
+    [
+        (SHELL, "", "page-not-rendered"),
+        (SHELL, 'render = "never"', "page"),
+        (b"<!DOCTYPE html><p>gone", 'render = "always"', "page"),
+    ],
+)
+async def test_a_page_that_a_crawl_would_have_rendered_says_that_it_was_not(
+    seen: Seen, content: bytes, limits: str, name: str
+) -> None:
+    for depth in (0, 1):
+        await visited(seen, body("html", content), limits, depth=depth)
+    assert [(report.look, report.answer) for report in seen.reports] == [(False, name), (True, name)]
+
+
+async def test_an_image_in_the_text_of_a_script_is_looked_at_as_in_a_crawl(seen: Seen) -> None:
+    carried = b"<script>show('data:image/gif,listed%20" + b"x" * 40 + b"')</script>"
+    await visited(seen, body("html", b"<!DOCTYPE html>" + carried))
+    assert [len(report.found) for report in seen.reports] == [1]
 
 
 PAGE = f"{HOST}/album.html"

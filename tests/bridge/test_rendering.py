@@ -98,6 +98,13 @@ async def test_images_that_only_a_script_of_the_page_would_show_are_looked_at_an
     assert b"GIF89a" not in pool.opened[0].body
 
 
+async def test_files_that_only_a_script_shows_are_candidates_where_files_are_looked_up() -> None:
+    dom = b'<!DOCTYPE html><video src="/film.mp4"></video>'
+    for limits, wanted in (("digest_only = true", True), ("", False)):
+        rendered = await Bench(Browsers(lambda opened: Shown(dom)), f'render = "auto"\n{limits}').render()
+        assert ("/film.mp4" in urls(rendered)) is wanted
+
+
 @pytest.mark.parametrize("problem", ["render-timeout", "render-crash", "render-memory"])
 async def test_what_fails_is_counted_and_what_is_known_is_used(problem: str) -> None:
     rendered = await Bench(Browsers(lambda opened: replace(shows(opened), dom=None, problem=problem))).render()

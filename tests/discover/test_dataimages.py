@@ -70,6 +70,19 @@ def test_an_image_of_exactly_the_largest_size_is_taken() -> None:
     assert [len(body) for body in taken("data:image/png," + "x" * dataimages.MAX_BYTES)] == [dataimages.MAX_BYTES]
 
 
+@pytest.mark.parametrize("kind", ["", "image", "image/*", "application/octet-stream", "text/plain;charset=utf-8"])
+def test_browsers_show_an_image_whatever_type_its_url_names(kind: str) -> None:
+    body = b"GIF89a" + bytes(range(40))
+    assert taken(f"data:{kind};base64,{base64.b64encode(body).decode()}") == [body]
+    assert taken(f"data:{kind},{quote(body)}") == [body]
+
+
+def test_a_sound_is_no_image_though_it_begins_like_one() -> None:
+    images = DataImages()
+    images.add("data:audio/wav;base64,UklGRiQAAABXQVZFZm10IBAAAAABAAEA")
+    assert (images.found(), images.rejected) == ((), {"data-not-image": 1})
+
+
 def test_equal_images_are_taken_once_and_numbered_in_order() -> None:
     images = DataImages()
     for url in ("data:image/png;base64,QQ==", "data:image/gif,A", "data:image/png,B"):
@@ -111,11 +124,13 @@ DRAWN = f'<svg><image href="{INNER}"/></svg>'
         "data:image/svg+xml," + quote(f'<svg><image xlink:href="{INNER}"/></svg>'),
         "data:image/svg+xml," + quote(f'<svg><image href="{INNER.replace("Q", "&#81;")}"/></svg>'),
         "data:image/svg+xml," + quote(f"<svg><image href='data:image/svg+xml,{quote(DRAWN)}'/></svg>"),
+        "data:image/svg+xml," + quote("<svg><image href='data:img/gif;base64,R0lGODlhQUJD'/></svg>"),
     ],
 )
 def test_images_that_a_drawing_embeds_are_taken(url: str) -> None:
-    assert taken(url) == [b"ABC"]
-    assert [each.body for each in content(f'<img src="{url.replace(chr(34), "&quot;")}">').data_images] == [b"ABC"]
+    held = [b"GIF89aABC"] if "R0lGOD" in url else [b"ABC"]
+    assert taken(url) == held
+    assert [each.body for each in content(f'<img src="{url.replace(chr(34), "&quot;")}">').data_images] == held
 
 
 @pytest.mark.parametrize(

@@ -141,9 +141,19 @@ URI = "data:image/jpeg;base64,"
         (f"'data:image/svg+xml;utf8,{DRAWING}'", "'BLANK'"),
         (f'"data:image/svg+xml;base64,{base64.b64encode(DRAWING.encode()).decode()}"', '"BLANK"'),
         (f"url(data:image/svg+xml,{quote(DRAWING)})", "url(BLANK)"),
+        (f'"data:image\\u002Fjpeg;base64,{CODED.replace("/", chr(92) + "u002F")}"', '"BLANK"'),
+        (f'<p data-x="data:image&#x2F;jpeg;base64,{CODED}">', '<p data-x="BLANK">'),
+        (f'"data:image/*;base64,{CODED}"', '"BLANK"'),
+        (f'"data:image/jpeg;name=a%20b.jpg;base64,{CODED}"', '"BLANK"'),
+        (f'"data:application/octet-stream;base64,{CODED}"', '"BLANK"'),
+        (f'"data:;base64,{CODED}"', '"BLANK"'),
+        (f"<i style='background:url(&quot;{URI}{CODED}&quot;)'>", "<i style='background:url(&quot;BLANK&quot;)'>"),
+        (f'srcdoc="&lt;img src=&#39;{URI}{CODED}&#39;&gt;"', 'srcdoc="&lt;img src=&#39;BLANK&#39;&gt;"'),
+        (f'"src=\\u0022{URI}{CODED}\\u0022 class=\\u0022a\\u0022"', '"src=\\u0022BLANK\\u0022 class=\\u0022a\\u0022"'),
+        (f"<img src={URI}{CODED} alt=x>", "<img src=BLANK alt=x>"),
         (f"x={json.dumps('data:image/svg+xml,' + DRAWING)}", f"x={json.dumps('data:image/svg+xml,' + DRAWING)}"),
     ],
-    ids=range(19),
+    ids=range(29),
 )
 def test_images_are_taken_out_of_whatever_form_and_nothing_else_is(text: str, left: str) -> None:
     clean, images, rejected = stripped(text.encode())
@@ -154,11 +164,26 @@ def test_images_are_taken_out_of_whatever_form_and_nothing_else_is(text: str, le
 
 
 @pytest.mark.parametrize(
+    ("codec", "mark", "charset"), [("utf-16-le", "\ufeff", ""), ("utf-16-be", "", "; charset=utf-16be")]
+)
+def test_images_are_taken_out_of_texts_of_two_bytes_a_letter(codec: str, mark: str, charset: str) -> None:
+    text = f'{mark}<img alt="\u20ac" src="{URI}{CODED}">'
+    clean, images, _ = stripped(text.encode(codec), f"text/html{charset}")
+    assert [image.body for image in images] == [IMAGE]
+    assert clean.decode(codec).startswith(f'{mark}<img alt="\u20ac" src="data:image/png;base64,iVBOR')
+    assert stripped(mark.encode(codec) + b"\0<\xd8") == (mark.encode(codec) + b"\0<\xd8", (), {})
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "a='data:image/png;base64,'+b+'data:image/png,'+c",
         "if(/^data:image\\/(png|gif);base64,/.test(u))",
         '\'data:image/svg+xml;utf8,<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0L9 9z"/></svg>\'',
+        "x('data:audio/wav;base64,UklGRiQAAABXQVZFZm10IBAAAAABAAEAESsAACJWAAACABAAZGF0YQAAAAA=')",
+        "url(data:font/woff2;base64,d09GMgABAAAAAAQcAAoAAAAACkAAAAPUAAEAAAAAAAAAAAAAAAAAAAAA)",
+        "'data:image/svg+xml,<svg><style>@font-face{src:url(data:font/woff,a);src:url(data:font/woff2,b)}</style></svg>'",
+        "{data:a,src:'/b.png'}",
         "url(data:image/svg+xml,%3Csvg%20xmlns='http://www.w3.org/2000/svg'%3E%3Cpath/%3E%3C/svg%3E)",
     ],
 )
@@ -174,6 +199,8 @@ def test_what_is_no_image_stays(text: str) -> None:
         "data:image/svg+xml,<",
         "data:image/png;base64,",
         "data:image/png;",
+        "data:;base64,R0lGOD",
+        "data:a;,",
         "data:   ",
     ],
 )
@@ -248,6 +275,8 @@ LINKS = b"<script>1</script>" + b"".join(b'<a href="/%d">x</a>' % n for n in ran
 def test_which_pages_are_rendered(body: bytes, auto: bool, always: bool) -> None:
     content = discover(body, None, PAGE)
     assert [wanted(mode, body, content) for mode in ("never", "auto", "always")] == [False, auto, always]
+    wide = "\ufeff".encode("utf-16-le") + body.decode().encode("utf-16-le")
+    assert wanted("auto", wide, discover(wide, "text/html", PAGE)) is auto
 
 
 def offer(

@@ -26,9 +26,8 @@ OTHER = replace(
 def hit(db: Database, number: int = 1, attribution: Attribution = ATTRIBUTION, **changes: object) -> str:
     """A confirmed hit at a URL of its own."""
     site = attribution.domain or attribution.address
-    made = report(
-        f"s{number}", image_url=f"https://{site}/secret-{number}.jpg", found=image(f"image {number}"), **changes
-    )
+    usual = {"image_url": f"https://{site}/secret-{number}.jpg", "found": image(f"image {number}")}
+    made = report(f"s{number}", **usual | changes)
     hit_id = record(db, made, attribution).hit_id
     confirm_hit(db, ANALYST, hit_id, reason="stands on the list")
     return hit_id

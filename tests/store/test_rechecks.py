@@ -81,6 +81,19 @@ def test_a_removal_lies_between_the_last_sight_and_the_first_miss(db: Database, 
     assert "hits.see-removed" in [event["act"] for event in audit.events(db, object_id=one)]
 
 
+def test_an_image_that_only_a_browser_may_show_is_never_gone_for_want_of_one(
+    db: Database, tmp_path: Path, clock: Clock
+) -> None:
+    (one,) = noticed(db, tmp_path, hit(db, image_url="https://gallery.example/album#data-3"))
+    for number in range(4):
+        visit(db, clock, "page-not-rendered", at=HOUR + number * SPACING)
+    assert status(db, one) == "noticed"
+    assert {each["detail"] for each in hit_views.visits_json(db, one, reveal=False)} == {"not-rendered"}
+    for number in range(3):
+        visit(db, clock, "page", at=2 * HOUR + number * SPACING)
+    assert status(db, one) == "removed"
+
+
 def test_what_comes_back_is_opened_again(db: Database, tmp_path: Path, clock: Clock) -> None:
     (one,) = noticed(db, tmp_path, hit(db))
     for number in range(3):
