@@ -64,6 +64,21 @@ async def test_a_run_with_a_damaged_record_ends(frontier: RedisFrontier, client:
     assert len(await frontier.dead_letters(RUN)) == lost
 
 
+@pytest.mark.parametrize("damage", [b"", b"\x01rubbish", b"1e99", b"-5"])
+async def test_a_damaged_number_of_batches_stops_no_claim(
+    frontier: RedisFrontier, client: Redis, damage: bytes
+) -> None:
+    await fill(frontier, URLS, concurrency=3)
+    tokens = {(lease.partition, lease.token) for lease in await claim(frontier, 1)}
+    [key, *others] = [key async for key in client.scan_iter("t:*:batch")]
+    for each in (key, *others):
+        await client.set(each, damage)
+    while len(tokens) < 3:
+        tokens |= {(lease.partition, lease.token) for lease in await claim(frontier, 1)}
+    counts = await frontier.counts(RUN)
+    assert (counts.unfinished, counts.waiting["leased"]) == (len(URLS), 3)
+
+
 async def rest_no_longer(client: Redis) -> None:
     """An address whose last request is not known rests for a minute, which a test need not wait for."""
     for key in [key async for key in client.scan_iter("t:*:addr")]:
