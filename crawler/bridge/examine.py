@@ -52,8 +52,8 @@ def drawn(fetched: Fetched) -> Digests | None:
     body = fetched.body
     if fetched.kind != "html" or sniff(body, fetched.header("Content-Type")) != "image":
         return None
-    weak = (each(body, usedforsecurity=False).digest() for each in (md5, sha1))
-    return Digests(*weak, sha256(body).digest())
+    weak, old = md5(body, usedforsecurity=False), sha1(body, usedforsecurity=False)
+    return Digests(weak.digest(), old.digest(), sha256(body).digest())
 
 
 def _findings(served: ServedRun, lease: Lease, answer: Examination, tally: dict[str, int], where: _Where) -> Findings:
