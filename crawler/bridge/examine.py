@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from hashlib import blake2b, md5, sha1, sha256
 from time import time
 
 from crawler.bridge.runs import ServedRun
-from crawler.records import Digests, Examination, HitReport, Lease
+from crawler.fetch.sniff import sniff
+from crawler.records import Digests, Examination, Fetched, HitReport, Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,15 @@ async def look_up(served: ServedRun, lease: Lease, digests: Digests, size: int) 
     """
     answer = await served.sandbox.look_up(digests, size)
     return _findings(served, lease, answer, {"digested": 1}, _Where(lease.item.url, lease.item.referrer))
+
+
+def drawn(fetched: Fetched) -> Digests | None:
+    """The digests of a drawing that is read like a page for the images in it: the file itself may be on a list too."""
+    body = fetched.body
+    if fetched.kind != "html" or sniff(body, fetched.header("Content-Type")) != "image":
+        return None
+    weak, old = md5(body, usedforsecurity=False), sha1(body, usedforsecurity=False)
+    return Digests(weak.digest(), old.digest(), sha256(body).digest())
 
 
 def _findings(served: ServedRun, lease: Lease, answer: Examination, tally: dict[str, int], where: _Where) -> Findings:

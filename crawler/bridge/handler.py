@@ -7,6 +7,7 @@ resolved and judged here: public addresses only, but for loopback in the lab.
 from __future__ import annotations
 
 from ipaddress import ip_address
+from time import monotonic
 
 from scrapy import Request
 from scrapy.crawler import Crawler
@@ -58,7 +59,11 @@ class FetchHandler:
             worker = worker_of(self._crawler)
             if worker is None:
                 raise NotConfigured("leased requests need the worker extension: run `vangnet worker`")
-            sent = await worker.courier.send(request.lease, request.hold)
+            request.asking = monotonic()
+            try:
+                sent = await worker.courier.send(request.lease, request.hold)
+            finally:
+                request.asking = None
             if not isinstance(sent, Answered):
                 raise NotFetched(sent)
             request.answered = sent

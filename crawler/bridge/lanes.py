@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import takewhile
 from time import monotonic
 from typing import Any
 
@@ -36,7 +35,8 @@ class LeasedRequest(Request):
     """A request that holds a lease; `answered` is its answer, once there is one.
 
     hold: the share that the answer, and the images in it, have in the budget of bytes; None before the lane took it.
-    taken: monotonic seconds when it did.
+    asking: since when it waits for its slot or its answer, in monotonic seconds; None before and after that. The engine
+    begins nothing while it has bytes enough to work on, and what waits for it waits for no server.
     """
 
     def __init__(self, lease: Lease, **kwargs: Any) -> None:
@@ -44,7 +44,7 @@ class LeasedRequest(Request):
         self.lease = lease
         self.answered: Answered | None = None
         self.hold: Hold | None = None
-        self.taken = 0.0
+        self.asking: float | None = None
 
 
 class PageLane:
@@ -88,15 +88,14 @@ class PageLane:
     def take(self, lease: Lease, request: LeasedRequest) -> None:
         """Give a lease to the engine."""
         assert self._engine is not None
-        request.hold, request.taken = self._memory.hold(), monotonic()
+        request.hold = self._memory.hold()
         self._out[lease.partition, lease.token] = request
         self._empty.clear()
         self._engine.crawl(request)
 
     def _stalled(self) -> int:
         since = monotonic() - STALLED
-        old = takewhile(lambda request: request.taken < since, self._out.values())
-        return sum(request.answered is None for request in old)
+        return sum(request.asking is not None and request.asking < since for request in self._out.values())
 
     async def complete(self, completion: Completion) -> None:
         """End a lease that was taken."""

@@ -10,7 +10,7 @@ from time import time
 
 from crawler.bridge import swept
 from crawler.bridge.answers import Answered, NotAnswered, concluded, unanswered
-from crawler.bridge.examine import Findings, examine, look_up
+from crawler.bridge.examine import Findings, drawn, examine, look_up
 from crawler.bridge.guesses import is_guess, no_sitemap, unnamed_sitemaps
 from crawler.bridge.outcomes import broken_off, unsupported, unusable
 from crawler.bridge.recheck import revisited, unreached
@@ -135,6 +135,11 @@ class PageJudge:
         tally.update(rendered.tally)
         content = await self._suspected(lease, content, tally)
         results = list(rendered.results)
+        file = drawn(fetched)
+        if file is not None:
+            findings = await look_up(served, lease, file, len(fetched.body))
+            results += findings.results
+            tally.update(findings.tally)
         for image in content.data_images:
             findings = await examine(served, lease, image.body, f"{item.url}#data-{image.number}", item.url)
             results += findings.results

@@ -14,6 +14,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from time import time
 
+from crawler.bridge.examine import drawn
 from crawler.bridge.outcomes import broken_off, unsupported, unusable
 from crawler.bridge.runs import ServedRun
 from crawler.frontier.base import Completion
@@ -62,6 +63,11 @@ async def revisited(served: ServedRun, lease: Lease, fetched: Fetched, discover:
         # A file that nobody looks into: it is another one, or it is still there.
         looked_up = await served.sandbox.look_up(fetched.digests, fetched.digested_bytes)
         return _visited(served, lease, "image", () if looked_up.found is None else (looked_up.found,))
+    drawing = drawn(fetched)
+    if drawing is not None:
+        looked_up = await served.sandbox.look_up(drawing, len(fetched.body))
+        if looked_up.found is not None:
+            return _visited(served, lease, "image", (looked_up.found,))
     if fetched.kind == "image":
         answer = await served.sandbox.examine(fetched.body)
         name = "image" if answer.decoded else "undecodable"

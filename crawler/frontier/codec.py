@@ -11,9 +11,10 @@ from typing import Any
 
 import msgpack
 
-from crawler.errors import RecordCorrupt
+from crawler.errors import InvalidInput, RecordCorrupt
 from crawler.packing import packed
 from crawler.records import Candidate, Discovered, FrontierUrl, Kind, RunId
+from crawler.urls import parts
 
 VERSION = 4
 _MARK = bytes([VERSION])
@@ -58,7 +59,7 @@ def unpack_url(element: bytes, run: RunId, origin: str, address: str) -> Frontie
     via, context = rest or ((), 0)
     try:
         return FrontierUrl(
-            origin + suffix if suffix.startswith("/") else suffix,
+            origin + suffix if suffix.startswith("/") else _whole(suffix),
             run,
             _KINDS[code],
             address,
@@ -69,7 +70,7 @@ def unpack_url(element: bytes, run: RunId, origin: str, address: str) -> Frontie
             int(context),
             element[0],
         )
-    except (TypeError, ValueError, IndexError, AttributeError) as error:
+    except (TypeError, ValueError, IndexError, AttributeError, OverflowError, InvalidInput) as error:
         raise RecordCorrupt("a queued URL has fields of the wrong type") from error
 
 
@@ -111,8 +112,14 @@ def unpack_discovered(payload: bytes) -> Discovered:
             int(tries),
             bool(moved),
         )
-    except (TypeError, ValueError, IndexError) as error:
+    except (TypeError, ValueError, IndexError, OverflowError) as error:
         raise RecordCorrupt("a discoveries entry has fields of the wrong type") from error
+
+
+def _whole(url: str) -> str:
+    """The URL, when it is one. Raises InvalidInput."""
+    parts(url)
+    return url
 
 
 def _text(value: Any) -> str:

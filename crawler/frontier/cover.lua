@@ -11,7 +11,7 @@ local function cover_record(packed, run)
   return {0, '', ''}, false
 end
 
--- A piece of what is kept of a host, {{number, …}, discoveries payload}; nil when it is damaged.
+-- A piece of what is kept of a host, {{number, …}, discoveries payload, run that left it out}; nil when it is damaged.
 local function kept_piece(packed)
   local piece = opened(packed)
   if not piece or type(piece[1]) ~= 'table' or type(piece[2]) ~= 'string' then return nil end

@@ -6,13 +6,26 @@ for _, entry in ipairs(entries) do
   assert(type(entry.m) == 'string' and type(entry.r) == 'string' and type(entry.g) == 'table', 'malformed entry')
 end
 
+local function begin_generation(...) call('SET', P .. 'generation', format('%.0f%06d', clock[1], clock[2]), ...) end
+
+-- A queue's number, where the counter is damaged: above all that are in use. Clients know others by those that were given
+-- before, and forget them with the generation.
+local function number_above(run, fact)
+  local id = 0
+  for _, known in ipairs(call('HKEYS', P .. 'fact')) do id = max(id, tonumber(known) or 0) end
+  id = id + 1
+  call('SET', P .. 'queues', id)
+  call('HSET', P .. 'fact', id, fact)
+  begin_generation()
+  count(run, 't:corrupt-record', 1)
+  return id
+end
+
 local function make_queue(run, group)
-  local id = call('INCR', P .. 'queues')
-  if id == 1 then
-    call('SET', P .. 'generation', format('%.0f%06d', clock[1], clock[2]), 'NX')
-  end
+  local id, fact = redis.pcall('INCR', P .. 'queues'), cmsgpack.pack({run, group.o, group.a, group.t})
+  if type(id) ~= 'number' or call('HSETNX', P .. 'fact', id, fact) == 0 then id = number_above(run, fact) end
+  if id == 1 then begin_generation('NX') end
   call('HSET', P .. 'qi:' .. run, group.o .. '|' .. group.k, id)
-  call('HSET', P .. 'fact', id, cmsgpack.pack({run, group.o, group.a, group.t}))
   local q = {
     id = id, run = number_of_run(run), version = 0, delay = 0, gated = 0, parked = 0, in_p = 0, in_i = 0, hot = 0, moved = 0,
     p = '', i = '', dirty = true,

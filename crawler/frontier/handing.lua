@@ -14,8 +14,7 @@ local LANE_TURN = {p = 0, i = 2}
 -- id: the queue's number in 4 bytes.
 local function lease_out(id, run, version, lane, band, slot, after, key, element)
   if not batch then
-    -- Batches follow the clock, so that none comes twice even after the server lost its data.
-    batch = max(now, tonumber(known[1] or 0) + 1)
+    batch = batch_after(known[1])
     call('SET', P .. 'batch', format('%d', batch))
   end
   records[2 * leased + 1] = pack('<H', leased)

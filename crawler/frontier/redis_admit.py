@@ -129,7 +129,7 @@ def _kept(admission: Admission, urls: list[Judged], flags: str) -> dict[str, Any
             piece = left_out[first : first + size]
             payload = pack_discovered(replace(found, candidates=tuple(url.candidate for url in piece)))
             parts.append([campaign, host, [str(url.number) for url in piece], payload])
-    return {"m": _marker(admission.entry), "p": parts}
+    return {"m": _marker(admission.entry), "r": str(admission.entry.run), "p": parts}
 
 
 def _skip(url: Judged) -> str:

@@ -63,7 +63,7 @@ class Leases:
         numbers = set(rows[1::4])
         queues = await self._known(partition, generation, numbers)
         window, life = self._times.send_window, self._times.life
-        name, first = generation.decode(), batch * _PER_BATCH
+        name, first = generation.hex(), batch * _PER_BATCH
         columns = rows[::4], rows[1::4], rows[2::4], rows[3::4]
         for token, (slot, number, version, element) in enumerate(zip(*columns, strict=True), first):
             delay = (slot - now) / 1000

@@ -6,6 +6,13 @@
 -- and the element. Without the queue, which a plain turn has in 4 bytes, it is REST_OF_LEASE.
 local LEASE, REST_OF_LEASE, LEASE_BYTES = '<I4I4BHddB', '<I4BHddB', 28
 
+-- The number of the next batch of leases. known: the last one. Batches follow the clock, so that none comes twice even after
+-- the server lost its data; after a number that is damaged they go on an hour ahead of it, for it may have been ahead too.
+local function batch_after(known)
+  local last = known and (tonumber(string.match(known, '^%d+$')) or now + 3600000) or 0
+  return max(now, last + 1)
+end
+
 -- A URL that failed. q: number of its queue.
 local function dead_letter(run, q, element, reason)
   local key = P .. 'dead:' .. run

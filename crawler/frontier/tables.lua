@@ -9,7 +9,14 @@ local addresses, queues = {}, {}
 
 local function number_of_run(run)
   if not run_numbers[run] then
-    local number = call('INCR', P .. 'numbers')
+    local number = redis.pcall('INCR', P .. 'numbers')
+    if type(number) ~= 'number' or run_names[number] then
+      -- The counter is damaged: above all that are in use.
+      number = 1
+      for used in pairs(run_names) do number = max(number, used + 1) end
+      call('SET', P .. 'numbers', number)
+      count(run, 't:corrupt-record', 1)
+    end
     call('HSETNX', P .. 'runs', run, number)
     run_numbers[run], run_names[number] = number, run
   end

@@ -9,7 +9,7 @@ local slot = max(a.next, a.blocked, now)
 if a.inflight >= min(a.conc, conc) or slot > now + within then return {} end
 local after = slot + (1000 + window) / min(a.rate, rate) * a.slow
 a.next, a.inflight, a.dirty = after, a.inflight + 1, true
-local batch = max(now, tonumber(call('GET', P .. 'batch') or 0) + 1)
+local batch = batch_after(call('GET', P .. 'batch'))
 call('SET', P .. 'batch', format('%d', batch))
 local lease = {q = 0, run = 0, lane = 'p', band = 1, slot = slot, after = after, key = key, element = '\0'}
 call('HSET', P .. 'lease:' .. format('%d', batch), pack('<H', 0), repacked(lease))

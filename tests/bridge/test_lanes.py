@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 from types import SimpleNamespace
-from typing import Any
 
+import pytest
+
+from crawler.bridge import lanes
 from crawler.bridge.completer import Completer
 from crawler.bridge.digging import Digger
 from crawler.bridge.lanes import STALLED, LeasedRequest, PageLane
@@ -76,19 +79,35 @@ async def test_what_waits_for_a_silent_server_leaves_room_for_as_many_others() -
     async with working(Frontier()) as bench:
         for number in range(16):
             bench.take(number)
+        long_ago = monotonic() - STALLED
         for request in bench.crawled[:10]:
-            request.taken -= STALLED
+            request.asking = long_ago
         assert (bench.lane.room, bench.lane.hungry) == (10, True)
-        answered: Any = object()
-        bench.crawled[0].answered = answered  # what is at work here leaves none
+        bench.crawled[0].asking = None  # answered: what is at work here leaves none
         assert bench.lane.room == 9
         for number in range(16, 32):
             bench.take(number)
         for request in bench.crawled:
-            request.taken -= STALLED
+            request.asking = long_ago
         assert bench.lane.room == 0  # as many again, and no more
         await bench.end(*range(32))
         assert bench.lane.room == 16
+
+
+async def test_what_waits_for_the_engine_or_was_begun_a_moment_ago_leaves_no_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A lane that took more because its worker is behind would only have more leases run out."""
+    async with working(Frontier()) as bench:
+        for number in range(16):
+            bench.take(number)
+        bench.crawled[0].asking = monotonic()
+        assert bench.lane.room == 0
+        later = monotonic() + 60.0
+        bench.crawled[0].asking = None
+        monkeypatch.setattr(lanes, "monotonic", lambda: later)
+        assert bench.lane.room == 0
+        await bench.end(*range(16))
 
 
 async def test_what_the_frontier_did_not_take_is_no_find() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import replace
+from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,8 +17,9 @@ from crawler.fetch.budget import ByteBudget
 from crawler.fetch.failures import failure
 from crawler.fetch.robots import RobotsRules
 from crawler.frontier.base import Completion
-from crawler.records import Done, Examination, Fetched, Kind, Rekind, Retry
+from crawler.records import Digests, Done, Examination, Fetched, Kind, Rekind, Retry
 from tests.bridge.parts import ADDRESS, HOST, Names, Runs, answer, lease, served
+from tests.store.factories import image
 
 ROBOTS = lease(f"{HOST}/robots.txt", Kind.ROBOTS)
 DELAY = b"User-agent: *\nDisallow: /no/\nCrawl-delay: 7\nSitemap: /map.xml"
@@ -95,3 +97,23 @@ async def test_images_in_a_page_are_paid_for_beside_the_page() -> None:
     assert ended.outcome.tally["data-images"] == 1
     assert seen == [3_000]
     assert memory.used == 0
+
+
+async def test_a_drawing_that_is_read_like_a_page_may_be_listed_itself() -> None:
+    """And what it shows is found all the same; a page's own digests are nobody's business."""
+    asked: list[tuple[bytes, int]] = []
+
+    async def look_up(digests: Digests, size: int) -> Examination:
+        asked.append((digests.sha256, size))
+        return Examination(True, found=image())
+
+    outside: Any = SimpleNamespace(look_up=look_up, seal=lambda report: b"sealed", run=None, index="ab")
+    run = replace(served(), sandbox=outside, sealer=outside, control=outside)
+    drawing, page = b"<svg><image href='/photo.jpg'/></svg>", b"<p><svg><image href='/photo.jpg'/></svg>"
+    for body in (drawing, page):
+        ended = await PageJudge(Runs(run), 100).answered(lease(), Answered(answer(body=body, kind="html")))
+        outcome = ended.completion.outcome
+        assert isinstance(outcome, Done) and outcome.discovered is not None
+        assert [each.url for each in outcome.discovered.candidates] == [f"{HOST}/photo.jpg"]
+        assert (outcome.results, outcome.tally.get("hits")) == (((b"sealed",), 1) if body is drawing else ((), None))
+    assert asked == [(sha256(drawing).digest(), len(drawing))]

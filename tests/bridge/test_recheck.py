@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,9 +37,10 @@ class Seen:
         self.reports: list[RecheckReport] = []
         self.looked = 0
         self.index, self.number = "ab", 7
+        self.listed = b"listed"
 
     async def look_up(self, digests: Digests, size: int) -> Examination:
-        return Examination(True, found=image() if digests.sha256 == b"listed" else None)
+        return Examination(True, found=image() if digests.sha256 == self.listed else None)
 
     async def examine(self, body: bytes) -> Examination:
         self.looked += 1
@@ -88,6 +90,16 @@ async def test_a_file_that_nobody_looks_into_is_looked_up(seen: Seen, sha256: by
     digests = Digests(b"m" * 16, b"1" * 20, sha256)
     await visited(seen, body("video", b"", digests=digests, digested_bytes=9))
     assert [(report.answer, len(report.found)) for report in seen.reports] == [("image", found)]
+
+
+@pytest.mark.parametrize(("listed", "told"), [(True, ("image", 1)), (False, ("page", 0))])
+async def test_a_drawing_that_is_read_like_a_page_may_be_listed_itself(
+    seen: Seen, listed: bool, told: tuple[str, int]
+) -> None:
+    drawing = b"<svg><image href='/photo.jpg'/></svg>"
+    seen.listed = sha256(drawing).digest() if listed else b""
+    await visited(seen, body("html", drawing))
+    assert [(report.answer, len(report.found)) for report in seen.reports] == [told]
 
 
 @pytest.mark.parametrize(("status", "name"), [(404, "http-404"), (403, "http-403"), (401, "closed"), (503, "http-503")])

@@ -210,6 +210,14 @@ async def test_a_run_is_offered_the_same_once_and_its_own_never(frontier: Fronti
     assert await offered(frontier, RunId("c", 3), 4) == {"a.example": 3}
 
 
+async def test_a_run_that_is_filled_again_is_not_offered_what_it_left_out(frontier: Frontier) -> None:
+    """It has seen it, so it would be gone for good."""
+    budgets = {"per_host": 4, "per_domain": 2, "domain": "example"}
+    await fill(frontier, pages("a.example", range(4)), **budgets)
+    assert await frontier.carry_over(RUN, 4) == 0
+    assert await offered(frontier, RunId("c", 2), 4) == {"a.example": 2}
+
+
 async def test_a_small_budget_still_moves_on(frontier: Frontier) -> None:
     await fill(frontier, pages("a.example", range(3)), per_host=1)
     assert [await frontier.carry_over(RunId("c", night), 1) for night in (2, 3, 4)] == [1, 1, 0]

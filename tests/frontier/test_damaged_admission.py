@@ -152,8 +152,41 @@ async def test_no_byte_of_a_budget_fails_a_script(frontier: RedisFrontier, clien
             await admit_readable(frontier)
             await frontier.carry_over(RunId(RUN.campaign, number), 4)
             await frontier.coverage(RUN.campaign)
-    # Slots come as fast as the address may be asked: a claim that brings nothing is not the end.
+    # Slots are a millisecond apart, so that at times nothing is due.
     async with asyncio.timeout(20):
         while (await frontier.counts(RUN)).waiting.get("queued", 0):
-            leases = await claim(frontier)
-            await frontier.complete([Completion(lease, Done()) for lease in leases])
+            await frontier.complete([Completion(lease, Done()) for lease in await claim(frontier)])
+            await asyncio.sleep(0.01)
+
+
+async def test_what_a_damaged_piece_named_is_kept_another_night(frontier: RedisFrontier, client: Redis) -> None:
+    """Its numbers wait for nothing, so they must not stand in the way of the same URLs."""
+    urls = pages("a.example", range(4))
+    for one in urls:
+        await fill(frontier, [one], per_host=1)
+    [kept] = await keys(client, "t:*:carry:*")
+    assert await client.llen(kept) == 3
+    await client.lset(kept, 0, b"\x01rubbish")
+    assert await frontier.carry_over(RunId("c", 2), 1) == 1
+    assert [row.waiting for row in await frontier.coverage("c")] == [1]
+    await fill(frontier, urls, run=RunId("c", 3), per_host=1)
+    assert [row.waiting for row in await frontier.coverage("c")] == [3]
+
+
+async def test_a_run_is_not_offered_its_own_for_a_damaged_record(frontier: RedisFrontier, client: Redis) -> None:
+    """It has seen it, so it would be gone for good."""
+    await fill(frontier, pages("a.example", range(3)), per_host=1)
+    [cover] = await keys(client, "t:*:cover:*")
+    await client.hset(cover, "a.example", b"\x01rubbish")
+    assert await frontier.carry_over(RUN, 4) == 0
+    assert await frontier.carry_over(RunId("c", 2), 4) == 2
+
+
+async def test_what_is_kept_after_a_night_began_waits_for_the_next(frontier: RedisFrontier) -> None:
+    judged = admission(await offered(frontier, HERE, Candidate("http://a.example/9", Kind.PAGE, "a")), per_host=1)
+    await reserved(frontier, judged)
+    assert await frontier.carry_over(RunId("c", 2), 1) == 0
+    await frontier.admit([judged])
+    assert [row.waiting for row in await frontier.coverage("c")] == [1]
+    assert await frontier.carry_over(RunId("c", 3), 1) == 1
+    assert await frontier.coverage("c") == []

@@ -10,9 +10,10 @@ from redis.asyncio import Redis
 
 from crawler.frontier.base import Completion, Limits
 from crawler.frontier.redis import RedisFrontier
-from crawler.records import Done, FrontierUrl, Kind, Retry
+from crawler.records import Done, FrontierUrl, Kind, Retry, RunId
 from tests.contract.steps import ADDRESS, RUN, claim, fill
 
+OTHER = RunId("c", 2)
 URLS = [(f"http://{host}.example/{n}", Kind.PAGE) for host in "abc" for n in range(4)]
 
 
@@ -62,6 +63,30 @@ async def test_a_run_with_a_damaged_record_ends(frontier: RedisFrontier, client:
     # Of a lease nothing else is known, and a queue's origin stands in its facts; the rest is made anew.
     assert lost <= {"lease:*": 1, "fact": 4}.get(name, 0)
     assert len(await frontier.dead_letters(RUN)) == lost
+
+
+@pytest.mark.parametrize("name", ["batch", "queues", "numbers", "generation"])
+@pytest.mark.parametrize("damage", [b"", b"\xffrubbish", b"1e99", b"0"])
+async def test_a_damaged_counter_stops_nothing_and_mixes_nothing_up(
+    frontier: RedisFrontier, client: Redis, name: str, damage: bytes
+) -> None:
+    other = [(f"http://{host}.example/{n}", Kind.PAGE) for host in "def" for n in range(2)]
+    await fill(frontier, URLS, concurrency=30)
+    leases = await claim(frontier, 1)
+    for key in [key async for key in client.scan_iter(f"t:*:{name}")]:
+        await client.set(key, damage)
+    await fill(frontier, other, run=OTHER, concurrency=30)
+    async with asyncio.timeout(10):
+        while len(leases) < len(URLS) + len(other):
+            leases += await claim(frontier)
+            await asyncio.sleep(0.002)
+    assert {(lease.item.url, lease.item.run) for lease in leases} == {
+        *((url, RUN) for url, _ in URLS),
+        *((url, OTHER) for url, _ in other),
+    }
+    assert len({(lease.partition, lease.token) for lease in leases}) == len(leases)
+    assert all(await frontier.complete([Completion(lease, Done()) for lease in leases]))
+    assert [(await frontier.counts(run)).unfinished for run in (RUN, OTHER)] == [0, 0]
 
 
 async def rest_no_longer(client: Redis) -> None:
