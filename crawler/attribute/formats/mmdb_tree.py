@@ -59,7 +59,9 @@ def _children(path: Path, nodes: int, record_size: int) -> Children:
     # Of 28 bits, the byte in the middle has the highest four of both.
     middle = rows[:, each // 2] if record_size == 28 else np.zeros(nodes, np.uint8)
     octets = record_size // 8
-    return np.stack((_number(rows[:, :octets], middle >> 4), _number(rows[:, -octets:], middle & 15)), axis=1)
+    return np.stack(
+        (_number(rows[:, :octets], middle >> np.uint8(4)), _number(rows[:, -octets:], middle & np.uint8(15))), axis=1
+    )
 
 
 def _number(octets: npt.NDArray[np.uint8], highest: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
