@@ -6,6 +6,7 @@ import datetime
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -78,7 +79,7 @@ def load_files(
 
     all_or_none: a file that is refused keeps all others from being taken, and its error is raised; else they are taken
     and the refused ones are told.  wait: for another load that is at work, instead of raising Unavailable.
-    record: called before anything is put in use; what it raises keeps everything as it is.
+    record: called when nothing is left but to put the tables in use; what it raises keeps everything as it is.
     Raises AddressDataInvalid naming file, line and reason, HomeUnusable, Unavailable; the tables in use stay.
     """
     if not files:
@@ -100,8 +101,12 @@ def load_files(
                     raise
                 refused[file.name] = error
                 fresh = {name: entry for name, entry in fresh.items() if entry.origin != file.name}
-        record(tuple(fresh.values()), refused)
-        generation = swap(tables, place, fresh.values()) if fresh else before
+        recorded = partial(record, tuple(fresh.values()), refused)
+        if fresh:
+            generation = swap(tables, place, fresh.values(), recorded)
+        else:
+            generation = before
+            recorded()
     return Outcome(generation, tuple(generation.entries[name] for name in fresh), refused)
 
 

@@ -14,7 +14,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,6 +27,7 @@ LOADED: Final = "loaded"
 
 _CURRENT: Final = "current"
 _MANIFEST: Final = "manifest.json"
+_MEND: Final = "remove it and load all tables again"
 _NO_ROOM: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS))
 
 
@@ -72,9 +73,9 @@ def current(tables: Path) -> Generation:
     except FileNotFoundError as error:
         if not link.is_symlink():
             return NO_GENERATION
-        raise AddressDataInvalid(f"{link}: leads nowhere; load the tables again") from error
+        raise AddressDataInvalid(f"{link}: leads nowhere; {_MEND}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise AddressDataInvalid(f"{link}: its manifest is damaged ({error}); load the tables again") from error
+        raise AddressDataInvalid(f"{link}: its manifest is damaged ({error}); {_MEND}") from error
     return Generation(directory, entries)
 
 
@@ -140,35 +141,30 @@ def _to_disk(*paths: Path) -> None:
             os.close(opened)
 
 
-def swap(tables: Path, place: Path, fresh: Iterable[Entry]) -> Generation:
+def swap(tables: Path, place: Path, fresh: Iterable[Entry], record: Callable[[], None] = lambda: None) -> Generation:
     """Make the tables in `place` part of a new generation and put it in use; inside of `staging`.
 
     fresh: their files are named from `place` on.
+    record: called when nothing is left to do but to put it in use; what it raises keeps that from being done.
     All other tables stay as they are. The generation before is kept, older ones are removed.
     Raises HomeUnusable when that cannot be written; the tables in use stay.
     """
     before = current(tables)
     loaded = tables / LOADED
-    entries = dict(before.entries)
     number = max(map(_number, loaded.glob("gen-*")), default=0) + 1
     made = loaded / f"gen-{number:06d}"
+    link = loaded / f".{_CURRENT}-{os.getpid()}"
     try:
-        made.mkdir(mode=0o700)
-        staged = list(fresh)
-        replaced = {entry.name: replace(entry, file=entry.name + Path(entry.file).suffix) for entry in staged}
-        for entry in before.entries.values():
-            if entry.name not in replaced and before.directory is not None:
-                os.link(before.directory / entry.file, made / entry.file)
-        for entry in staged:
-            (place / entry.file).replace(made / replaced[entry.name].file)
-        entries.update(replaced)
-        manifest = {"entries": {name: asdict(entry) for name, entry in sorted(entries.items())}}
-        (made / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
-        _to_disk(*(made / replaced[entry.name].file for entry in staged), made / _MANIFEST, made)
-        link = loaded / f".{_CURRENT}-{os.getpid()}"
-        link.unlink(missing_ok=True)
-        link.symlink_to(made.name)
-        link.replace(loaded / _CURRENT)
+        try:
+            entries = _filled(made, place, before, list(fresh))
+            link.unlink(missing_ok=True)
+            link.symlink_to(made.name)
+            record()
+            link.replace(loaded / _CURRENT)
+        except BaseException:
+            link.unlink(missing_ok=True)
+            shutil.rmtree(made, ignore_errors=True)
+            raise
         _to_disk(loaded)
     except OSError as error:
         raise HomeUnusable(f"{loaded}: cannot hold the tables: {error.strerror}; make room or mend it") from error
@@ -177,3 +173,19 @@ def swap(tables: Path, place: Path, fresh: Iterable[Entry]) -> Generation:
         if old.name not in kept:
             shutil.rmtree(old, ignore_errors=True)
     return Generation(made, entries)
+
+
+def _filled(made: Path, place: Path, before: Generation, staged: Sequence[Entry]) -> dict[str, Entry]:
+    """Make the directory of a generation, whole and on disk. Returns its entries."""
+    made.mkdir(mode=0o700)
+    replaced = {entry.name: replace(entry, file=entry.name + Path(entry.file).suffix) for entry in staged}
+    for entry in before.entries.values():
+        if entry.name not in replaced and before.directory is not None:
+            os.link(before.directory / entry.file, made / entry.file)
+    for entry in staged:
+        (place / entry.file).replace(made / replaced[entry.name].file)
+    entries = before.entries | replaced
+    manifest = {"entries": {name: asdict(entry) for name, entry in sorted(entries.items())}}
+    (made / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+    _to_disk(*(made / replaced[entry.name].file for entry in staged), made / _MANIFEST, made)
+    return entries

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from crawler.errors import NotAuthorised
+from crawler.home import Home
 from crawler.store import audit, people
 from crawler.store.actors import Actor, Role, anyone_has_a_role, roles_of
 from crawler.store.database import Database
@@ -115,6 +116,19 @@ def identify(db: Database, name: str | None, *, origin: str = "cli", signed_in: 
     elif wanted != account:
         raise NotAuthorised(f"you are signed in as {account!r}, not {wanted!r}; leave --user out or sign in")
     return Actor(wanted, roles_of(db, wanted), origin)
+
+
+def account(home: Home, name: str | None) -> Actor:
+    """Who acts where no database can say who may: in the lab whoever is named, else the account that uses the home.
+
+    name: as --user gave it. Raises NotAuthorised when that is not the account's.
+    """
+    if home.lab:
+        return Actor(name or "operator", ALL_ROLES, "cli")
+    own = _account()
+    if name not in (None, own):
+        raise NotAuthorised(f"nothing can be read of who {name!r} is, so you are {own!r}; leave --user out")
+    return Actor(own, ALL_ROLES, f"cli:{own}")
 
 
 def require(db: Database, actor: Actor, act: str) -> None:

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -79,19 +79,23 @@ def update(at: Session, addresses: Sequence[str], stated: Stated) -> dict[str, A
 def _fetching(tables: Path) -> Iterator[str]:
     """A directory for what is fetched. What an update left that was killed is removed; one that is at work holds a lock
     on its own."""
-    for left in tables.glob(f"{_FETCHED}*"):
-        with suppress(OSError), _locked(left):
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=tables, prefix=_FETCHED) as place, _locked(Path(place)):
+    with ExitStack() as held:
+        # Nobody sweeps between the making of a directory and its lock.
+        with _locked(tables, wait=True):
+            for left in tables.glob(f"{_FETCHED}*"):
+                with suppress(OSError), _locked(left):
+                    shutil.rmtree(left, ignore_errors=True)
+            place = held.enter_context(tempfile.TemporaryDirectory(dir=tables, prefix=_FETCHED))
+            held.enter_context(_locked(Path(place)))
         yield place
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Raises OSError when somebody else has the lock."""
+def _locked(directory: Path, *, wait: bool = False) -> Iterator[None]:
+    """wait: for who has the lock, instead of raising OSError."""
     opened = os.open(directory, os.O_RDONLY)
     try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(opened, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
     finally:
         os.close(opened)
@@ -102,7 +106,7 @@ def _tables(at: Session) -> Path:
 
 
 def _recording(at: Session, act: str, unfetched: int = 0) -> Record:
-    """Writes the audit event, before the tables are in use: what cannot be recorded is not done."""
+    """Writes the audit event, as the last thing before the tables are in use: what cannot be recorded is not done."""
 
     def record(fresh: Sequence[Entry], refused: Mapping[str, AddressDataInvalid]) -> None:
         kept = [{"name": row.name, "date": row.date, "rows": row.rows, "sha256": row.sha256} for row in fresh]

@@ -61,8 +61,10 @@ def index_of(
         dropped = lists.dropped(db, chosen)
         if not dropped:
             indexes.note(db, key, index, chosen)
-    if dropped:  # by somebody who could not know of this file
-        index.path.unlink(missing_ok=True)
+        elif not indexes.is_noted(db, index.sha256):  # else it holds nothing of the list, and is another run's
+            # By somebody who could not know of this file.
+            index.path.unlink(missing_ok=True)
+    if dropped:
         raise Refused(f"list {dropped[0]!r} was dropped while its index was built; try again")
     return index
 
@@ -75,8 +77,11 @@ def used(path: Path, at: float) -> None:
 
 def unused_files(home: Home, since: float) -> list[Path]:
     """The index files that nobody asked for since then (seconds since the epoch), but for the latest."""
-    found = sorted(home.index.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime)
-    return [path for path in found[:-1] if path.stat().st_mtime < since]
+    found: list[tuple[float, Path]] = []
+    for path in home.index.glob(f"*{SUFFIX}"):
+        with suppress(FileNotFoundError):  # its list was dropped just now
+            found.append((path.stat().st_mtime, path))
+    return [path for asked, path in sorted(found)[:-1] if asked < since]
 
 
 def _chosen(db: Database, names: Sequence[str]) -> list[HashList]:

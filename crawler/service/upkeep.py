@@ -5,23 +5,25 @@ A backup holds what the database holds, sealed as it is there; its keys are not 
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import os
+import shutil
 from pathlib import Path
 from typing import Any, Final
 
 from crawler.errors import InvalidInput, Refused, StoreDamaged, StoreUnavailable, Unavailable
 from crawler.home import Home
 from crawler.options import Options
-from crawler.service.actors import require
+from crawler.service.actors import account, require
 from crawler.service.indexing import unused_files
+from crawler.service.launch import locked
 from crawler.service.session import open_session
 from crawler.service.texts import plain
 from crawler.store import audit, deliveries, people, retention
 from crawler.store.actors import Actor
 from crawler.store.database import Database, open_store
 from crawler.store.exclusive import alone_with
+from crawler.store.opening import replacing
 
 _DAY: Final = 86_400.0
 _PEOPLE_DAYS: Final = 30.0
@@ -67,40 +69,48 @@ def restore(home: Home, user: str | None, file: Path, *, replace: bool) -> dict[
     left after the backup was made.
     user: as --user gave it. The database that is there says who may do this; where there is none that can be read, it
     is whoever has the keys. What happened since the backup is in `before` alone, and so are its audit events.
-    Raises InvalidInput when there is no such file, Refused when a database is there and `replace` is not given, or
-    when it is in use; NotAuthorised; StoreUnavailable when the backup does not fit.
+    Raises InvalidInput when there is no such file or it is one of the home's own; Refused when a database is there and
+    `replace` is not given, and while another process restores; NotAuthorised; StoreUnavailable when the backup does not
+    fit, or the database is in use.
     """
     if not file.is_file():
         raise InvalidInput(f"there is no file {plain(file)}")
+    _is_backup(home, file)
     there = home.database.exists()
     if there and not replace:
         raise Refused(f"home {home.root} has a database; give --replace to put the backup in its place")
-    actor = _restorer(home, user) if there else Actor(user or getpass.getuser(), origin="cli")
-    fresh = home.database.with_name("vangnet.sqlite.restored")
-    kept = home.database.with_name("vangnet.sqlite.before")
+    with (home.root / "restore.lock").open("w") as lock:
+        if not locked(lock):
+            raise Refused(f"another process restores into {home.root}; wait for it")
+        actor = _restorer(home, user) if there else account(home, user)
+        return _restored(home, file, actor)
+
+
+def _restored(home: Home, file: Path, actor: Actor) -> dict[str, Any]:
+    fresh, kept = _fresh(home), _kept(home)
+    there = home.database.exists()
     try:
-        for path in (fresh, *_beside(fresh)):
-            path.unlink(missing_ok=True)
-        fresh.write_bytes(file.read_bytes())
-        fresh.chmod(0o600)
+        _remove(fresh)
+        _copy(file, fresh)
         events = _checked(home, fresh, actor)
         if there:
             with alone_with(home.database):
                 # Linked and not moved: whoever is killed in between leaves a database in its place.
-                for path in (kept, *_beside(kept)):
-                    path.unlink(missing_ok=True)
+                _remove(kept)
                 os.link(home.database, kept)
                 _follow(home.database, kept)
                 fresh.replace(home.database)
         else:
-            for path in _beside(home.database):
-                path.unlink(missing_ok=True)
-            fresh.replace(home.database)
+            with replacing(home.database):
+                if home.database.exists():
+                    raise Refused(f"home {home.root} has a database by now; give --replace to put the backup there")
+                _remove(home.database)
+                fresh.replace(home.database)
+        _flush(home.root)
     except OSError as error:
         raise Unavailable(f"restoring into {home.root}: {error.strerror}; nothing was replaced") from error
     finally:
-        for path in (fresh, *_beside(fresh)):
-            path.unlink(missing_ok=True)
+        _remove(fresh)
     return {"file": str(file), "events": events, "before": str(kept) if there else None}
 
 
@@ -130,21 +140,41 @@ def retain(db: Database, actor: Actor, options: Options, *, dry_run: bool) -> di
     return {"dry_run": dry_run} | counts
 
 
+def _is_backup(home: Home, file: Path) -> None:
+    """Raises InvalidInput for what restoring would delete or overwrite before it is read, or would read only half."""
+    if file.resolve() in {path.resolve() for path in (home.database, _fresh(home), _kept(home))}:
+        raise InvalidInput(f"{plain(file)} is a place that restoring writes to; move it elsewhere first")
+    if any(path.exists() and path.stat().st_size for path in _beside(file)):
+        raise InvalidInput(f"{plain(file)} is a copy of a database at work, whose log is apart; give one of `backup`")
+
+
 def _checked(home: Home, path: Path, actor: Actor) -> int:
     """How many events the chain of a backup has. Raises StoreUnavailable."""
-    with open_store(home, path=path) as db:
-        damage = db.value("PRAGMA quick_check")
-        verdict = audit.verify(db)
-        if damage != "ok" or not verdict.intact:
-            problem = verdict.problem if damage == "ok" else "the file is damaged"
-            raise StoreUnavailable(f"the backup is not what was written: {problem}; take another one")
-        with db.write():
-            # Sessions may have ended, and notices may have left, since the backup was made.
-            people.end_sessions(db)
-            doubtful = deliveries.doubt_all(db, "a backup was restored; it may have left after the backup was made")
-            audit.append(db, actor, "store.restore", "", detail={"doubt": doubtful})
-        db.shrink_log()
+    try:
+        with open_store(home, path=path) as db:
+            return _made_fit(db, actor)
+    except StoreDamaged as error:
+        raise _spoilt("the file is damaged") from error
+
+
+def _made_fit(db: Database, actor: Actor) -> int:
+    damage = db.value("PRAGMA quick_check")
+    verdict = audit.verify(db)
+    if damage != "ok" or not verdict.intact:
+        raise _spoilt(verdict.problem or "the file is damaged")
+    if not verdict.events:  # every backup has at least its own
+        raise _spoilt("the file is empty")
+    with db.write():
+        # Sessions may have ended, and notices may have left, since the backup was made.
+        people.end_sessions(db)
+        doubtful = deliveries.doubt_all(db, "a backup was restored; it may have left after the backup was made")
+        audit.append(db, actor, "store.restore", "", detail={"doubt": doubtful})
+    db.shrink_log()
     return verdict.events
+
+
+def _spoilt(problem: str) -> StoreUnavailable:
+    return StoreUnavailable(f"the backup is not what was written: {problem}; take another one")
 
 
 def _restorer(home: Home, user: str | None) -> Actor:
@@ -155,7 +185,7 @@ def _restorer(home: Home, user: str | None) -> Actor:
             return at.actor
     except StoreDamaged:
         # It cannot say who may, and is what this command is there for. It stays, for whoever asks.
-        return Actor(user or getpass.getuser(), origin="cli")
+        return account(home, user)
 
 
 def _follow(path: Path, kept: Path) -> None:
@@ -165,8 +195,28 @@ def _follow(path: Path, kept: Path) -> None:
             old.replace(new)
 
 
+def _fresh(home: Home) -> Path:
+    return home.database.with_name("vangnet.sqlite.restored")
+
+
+def _kept(home: Home) -> Path:
+    return home.database.with_name("vangnet.sqlite.before")
+
+
+def _copy(file: Path, fresh: Path) -> None:
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with file.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+        shutil.copyfileobj(source, target, _CHUNK)
+
+
+def _remove(database: Path) -> None:
+    """With its logs: SQLite would play them into whatever comes under the same name."""
+    for path in (database, *_beside(database)):
+        path.unlink(missing_ok=True)
+
+
 def _beside(path: Path) -> list[Path]:
-    return [path.with_name(path.name + end) for end in ("-wal", "-shm")]
+    return [path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal")]
 
 
 def _flush(path: Path) -> None:

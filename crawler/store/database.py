@@ -22,6 +22,7 @@ from crawler.errors import StoreDamaged, StoreUnavailable
 from crawler.home import Home
 from crawler.store.keys import Keyring, open_keys
 from crawler.store.migrations import known, migrate
+from crawler.store.opening import opening
 from crawler.store.sealed import Sealer
 
 Row = dict[str, Any]
@@ -60,8 +61,8 @@ def open_store(home: Home, *, busy_seconds: float = BUSY_SECONDS, path: Path | N
     that it was written with; HomeUnusable when a key file is missing or damaged.
     """
     file = path or home.database
-    _touch(file)
-    with translated(str(file)):
+    with opening(file), translated(str(file)):
+        _touch(file)
         connection = sqlite3.connect(
             file, timeout=busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=256
         )

@@ -11,6 +11,7 @@ from typing import Final
 
 from crawler.errors import StoreUnavailable
 from crawler.store.database import damaged, translated
+from crawler.store.opening import replacing
 
 _SHARED_FIRST: Final = 0x4000_0002
 _SHARED_SIZE: Final = 510
@@ -21,10 +22,10 @@ _SHARED_SIZE: Final = 510
 def alone_with(path: Path) -> Iterator[None]:
     """While nobody else has the database open, with its log folded into it unless it is damaged.
 
-    Who opens it meanwhile waits, and then writes into it only if it is still the file of that name.
+    Who opens it meanwhile waits, and then gets the file that has its name by then.
     Raises StoreUnavailable.
     """
-    with translated(str(path)):
+    with replacing(path), translated(str(path)):
         connection = sqlite3.connect(path, timeout=1.0, isolation_level=None)
         try:
             # Leaving WAL mode takes that no other connection is open, idle ones included.

@@ -43,6 +43,11 @@ def note(db: Database, key: str, index: IndexInfo, lists: Sequence[HashList]) ->
         db.execute("INSERT OR REPLACE INTO index_lists VALUES (?, ?, ?)", index.sha256, each.id, each.served or 0)
 
 
+def is_noted(db: Database, digest: str) -> bool:
+    """Whether a file is remembered under a key. digest: its sha256."""
+    return db.value("SELECT 1 FROM index_files WHERE sha256 = ?", digest) is not None
+
+
 def forget_list(db: Database, list_id: int) -> list[Path]:
     """Remember no file that holds this list any more; part of the caller's transaction. Returns these files."""
     rows = db.rows("SELECT DISTINCT sha256 FROM index_lists WHERE list_id = ?", list_id)

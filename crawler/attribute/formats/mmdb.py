@@ -11,6 +11,7 @@ from typing import Any, Final
 import maxminddb
 
 from crawler.attribute.builder import TableBuilder
+from crawler.attribute.formats.mmdb_tree import is_tree
 from crawler.attribute.formats.source import Source, clean, iso_day
 from crawler.attribute.rows import TableInfo, Values
 from crawler.errors import AddressDataInvalid
@@ -45,9 +46,11 @@ def read(source: Source, builder: TableBuilder) -> tuple[str, TableInfo]:
             kind = clean(about.database_type, 60)
             if not any(word in kind.lower() for word in _KNOWN):
                 raise source.wrong(f"is a MaxMind database of type {kind!r}; one of countries or AS numbers is wanted")
-            records = said = 0
+            size, version = about.record_size, about.ip_version
+            if not is_tree(source.path, nodes=about.node_count, record_size=size, ip_version=version):
+                raise ValueError("its search tree leads in circles, or to one node by several ways")
+            said = 0
             for network, record in reader:
-                records += 1
                 values = _values(record)
                 if values is None:
                     continue
