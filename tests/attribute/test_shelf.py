@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import time
@@ -28,6 +29,7 @@ def forked(work: Callable[[], object]) -> int:
     if process == 0:
         try:
             # A lock that this process holds would be the other one's as well.
+            gc.disable()  # what it would find closes descriptors by number, which are others by then
             os.closerange(3, 1024)
             work()
         finally:
