@@ -65,6 +65,7 @@ _HTML: Final = re.compile(
 _OPEN_COMMENT: Final = re.compile(rb"\s*<!--(?!.*-->)", re.S)
 _FEED: Final = re.compile(rb"<(?:\w+:)?(?:rss|feed|urlset|sitemapindex|rdf)[\s>]", re.I)
 _SVG: Final = re.compile(rb"<(?:\w+:)?svg[\s>]", re.I)
+_MARKUP: Final = re.compile(rb"[\xef\xbb\xbf \t\r\n]{0,64}<")
 _IN_DRAWING: Final = re.compile(rb"data:\s*image/|<(?:\w+:)?(?:fe)?image[\s/>]", re.I)
 _JSON: Final = re.compile(rb'\s*(?:\{\s*["}]|\[\s*[\[{"\d\]])')
 
@@ -119,8 +120,11 @@ def sniff(head: bytes, content_type: str | None) -> str:
 
 
 def shows_images(body: bytes) -> bool:
-    """Whether a body that is an image is a drawing (SVG) in which other images stand, embedded or by their URLs."""
-    return body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<" and _IN_DRAWING.search(body) is not None
+    """Whether a body that is an image is a drawing (SVG) in which other images stand, embedded or by their URLs.
+
+    Nothing of it is copied: what is freed of small objects is not overwritten.
+    """
+    return _MARKUP.match(body) is not None and _IN_DRAWING.search(body) is not None
 
 
 def _binary(head: bytes) -> str | None:

@@ -352,8 +352,8 @@ async def test_digests_do_not_share_an_order(start: Start) -> None:
 async def test_announcing_without_end_does_not_keep_the_worker_from_the_deadline(start: Start) -> None:
     sandbox = await start(processes=1, image_deadline=0.3)
     begun = time.monotonic()
-    assert (await sandbox.examine(b"flood 4")).reason == "deadline"
-    assert time.monotonic() - begun < 3
+    assert (await sandbox.examine(b"flood 60")).reason == "deadline"
+    assert time.monotonic() - begun < 30
     assert await sandbox.examine(b"echo next") == seen("next")
 
 
