@@ -3,7 +3,11 @@ from __future__ import annotations
 from itertools import pairwise
 from math import inf
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import CensoredData, ecdf
 
 from crawler.recheck.survival import Duration, Step, remaining, removed_within, wilson
 
@@ -21,6 +25,15 @@ def test_of_exact_times_it_is_kaplan_and_meiers() -> None:
     seen = [exact(1.0), Duration(2.0), exact(3.0), exact(3.0), Duration(4.0), exact(5.0)]
     # By hand: 1 * 5/6, then * 2/4, then * 0/1.
     assert shares(remaining(seen)) == [(1.0, round(5 / 6, 6)), (3.0, round(5 / 12, 6)), (5.0, 0.0)]
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=25), st.lists(st.integers(1, 12), max_size=25))
+@settings(max_examples=60, deadline=None)
+def test_of_exact_and_right_censored_times_it_is_scipys(removed: list[int], still_up: list[int]) -> None:
+    oracle = ecdf(CensoredData(uncensored=np.array(removed, float), right=np.array(still_up, float))).sf
+    seen = [*map(exact, map(float, removed)), *(Duration(float(last)) for last in still_up)]
+    for step in remaining(seen):
+        assert step.remaining == pytest.approx(float(oracle.evaluate(step.end)), abs=1e-4)
 
 
 def test_overlapping_intervals_share_their_mass_where_they_meet() -> None:
