@@ -22,11 +22,11 @@ demo: setup
 	$(BIN)/vangnet demo
 
 test: setup
-	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # What `test` leaves out to stay below ten minutes on two cores, and everything else.
 test-long: setup
-	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --long
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --long
 
 check: setup
 	$(BIN)/ruff check .
