@@ -91,7 +91,7 @@ def test_of_two_at_once_one_is_refused(home: Home, tmp_path: Path, monkeypatch: 
         with pytest.raises(Refused, match="another process restores"):
             restore(home, "anna", tmp_path / "b.sqlite", replace=True)
         met.append(1)
-        return checked(*arguments)  # type: ignore[arg-type]
+        return checked(*arguments)
 
     monkeypatch.setattr(upkeep, "_checked", second)
     restore(home, "anna", tmp_path / "b.sqlite", replace=True)
@@ -130,7 +130,7 @@ def test_who_opens_meanwhile_gets_what_was_restored(
             def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
                 if sql == step:
                     meanwhile()
-                return super().execute(sql, *values)  # type: ignore[arg-type]
+                return super().execute(sql, *values)
 
         def linked(source: Path, target: Path) -> None:
             if step == "link":
@@ -154,7 +154,7 @@ def test_nobody_else_can_read_the_copy_while_it_is_written(
 
     def watched(source: object, target: object, length: int) -> None:
         seen.append(stat.S_IMODE((home.root / "vangnet.sqlite.restored").stat().st_mode))
-        copy(source, target, length)  # type: ignore[arg-type]
+        copy(source, target, length)
 
     monkeypatch.setattr(shutil, "copyfileobj", watched)
     before = os.umask(0)
