@@ -181,6 +181,7 @@ class PrefixSet:
         return None
 
 
+@lru_cache(maxsize=4096)
 def canonical_address(text: str) -> str | None:
     """An IP address as one text; None for what is none, or has a zone.
 

@@ -12,7 +12,6 @@ import socket
 import ssl
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from time import monotonic
 from typing import Final
 
@@ -33,7 +32,6 @@ _SERVER_NAME: Final = re.compile(r"(?=.{1,253}\Z)[\x21-\x2d\x2f-\x7e]{1,63}(?:\.
 _SHUTDOWN: Final = 1.0  # seconds that a peer gets to end TLS politely, in the one case where asyncio closes by itself
 
 
-@lru_cache(maxsize=4096)
 class Pool:
     """Idle connections by key, and the only way to new ones.
 
