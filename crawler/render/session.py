@@ -71,6 +71,9 @@ class Session:
         self._context.on("page", lambda other: asyncio.ensure_future(_close(other)) if other is not page else None)
         with suppress(Error):  # a document that breaks off may have shown something all the same
             await page.goto(self._opened.url, wait_until="commit", timeout=1000 * self._bounds.seconds)
+        with suppress(Error):  # what stalls has shown what it has
+            # A frame that was answered and not read yet asks for nothing, and is not quiet for that.
+            await page.wait_for_load_state("load", timeout=1000 * self._bounds.stalled)
         self._cdp = await self._context.new_cdp_session(page)
         await self._traffic.quiet(ends)
         await self._explore(ends)

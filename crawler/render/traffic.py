@@ -79,6 +79,11 @@ class Traffic:
     def of(self, page: Page) -> None:
         """The page whose requests these are; others (windows that it opens) get nothing."""
         self._page = page
+        page.on("framenavigated", self._note_change)  # a frame that has come is only about to ask for what it shows
+
+    def _note_change(self, frame: object) -> None:
+        del frame
+        self._changed = asyncio.get_running_loop().time()
 
     async def quiet(self, until: float) -> None:
         """Return when nothing was asked for and nothing is awaited for a while, at the latest at a monotonic time."""

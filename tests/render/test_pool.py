@@ -21,7 +21,7 @@ from crawler.render.pool import Pool, PoolSettings
 from tests.render.browser import Notes, left_of, needs_browser, page, script
 
 pytestmark = [needs_browser, pytest.mark.asyncio(loop_scope="module")]
-BOUNDS = Bounds(seconds=12.0, quiet=0.15)
+BOUNDS = Bounds(seconds=60.0, quiet=0.15)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
