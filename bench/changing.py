@@ -29,7 +29,7 @@ from crawler.service.dropping import drop
 from crawler.service.enabling import enable
 from crawler.service.lists import set_enabled
 from crawler.service.trial import Trial
-from crawler.store import lists
+from crawler.store import arrivals, lists
 from crawler.store.actors import Actor, Role
 from crawler.store.database import Database, open_store
 from crawler.store.staging import Staging
@@ -114,13 +114,15 @@ class Crawl:
             for start in range(first, last, BATCH):
                 staging.add(values(start, min(start + BATCH, last)))
             staging.attach()
-            with self.db.write():
-                how = {"kind": "block", "near": "assess", "format_name": "lines", "replaces": True, "skipped": {}}
-                lists.add_version(self.db, staging, ANNA, name=NAME, governed=True, **how)
-                version = self.row().version
-                self.db.execute("INSERT OR IGNORE INTO owner_keys VALUES ('owner', zeroblob(32), 0, 'anna', NULL)")
-                manifest = MANIFEST, b"", "owner"
-                self.db.execute("INSERT INTO list_manifests VALUES (?, ?, ?, ?, ?)", self.row().id, version, *manifest)
+            with arrivals.importing(self.db):
+                change = arrivals.difference(self.db, staging, NAME, "block", replaces=True)
+                with arrivals.arriving(self.db, NAME, "block", "assess", change) as arrival, self.db.write():
+                    how = {"kind": "block", "format_name": "lines", "skipped": {}}
+                    version = lists.add_version(self.db, arrival, ANNA, governed=True, **how).list.version
+                    self.db.execute("INSERT OR IGNORE INTO owner_keys VALUES ('owner', zeroblob(32), 0, 'anna', NULL)")
+                    manifest = MANIFEST, b"", "owner"
+                    sql = "INSERT INTO list_manifests VALUES (?, ?, ?, ?, ?)"
+                    self.db.execute(sql, arrival.list_id, version, *manifest)
 
     def row(self) -> lists.HashList:
         found = lists.find(self.db, NAME)

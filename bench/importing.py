@@ -1,9 +1,13 @@
 """Importing hash lists: every format, against the standard library's reader of it and one plain SQLite table.
 
-Ours is the whole of `vangnet hashes import` in a fresh home: reading in bounded memory, guards, staging, one
-transaction with versions, and the audit event. The peer (csv, json or xml.etree, then sqlite3 with the same unique
-index, in one transaction) checks nothing, keeps no versions, and where it has to reads the whole file into memory. Each
-side runs in a process of its own, so that its peak of memory is its own. Values are random and stand for no image.
+Ours is the whole of `vangnet hashes import` in a fresh home: reading in bounded memory, guards, staging, slices of
+entries that nobody sees yet, the transaction that makes them a version, and the audit event. The peer (csv, json or
+xml.etree, then sqlite3 with the same unique index, in one transaction) checks nothing, keeps no versions, and where it
+has to reads the whole file into memory. Each side runs in a process of its own, so that its peak of memory is its own.
+Values are random and stand for no image.
+
+How long others wait is the longest that a process needed for a transaction of one row, one after the other for as long
+as a list was imported, imported with every value exchanged, and dropped.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ import random
 import resource
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -26,6 +30,7 @@ from bench.report import Result, Row, main, progress, row
 from crawler.home import open_home
 from crawler.match.entries import ImportOptions
 from crawler.match.importers.synthetic import WRITERS, Picture
+from crawler.service.dropping import drop
 from crawler.service.imports import import_list
 from crawler.store.actors import Actor, Role
 from crawler.store.database import open_store
@@ -36,6 +41,9 @@ GROWTH = 3
 """Times more entries, where SQLite's cache and the sorter of an import (500,000 entries) are full in both."""
 
 MOST_GROWTH = 1.1
+MOST_WAIT = 1.0
+"""Seconds for which another writer may wait."""
+
 MIB = 1024
 ALGORITHMS = ("md5", "sha1")
 OPERATOR = Actor("bench", frozenset(Role), "cli")
@@ -160,6 +168,60 @@ def compare(directory: Path, format_name: str, entries: int) -> tuple[Row, float
     return made, mine.peak
 
 
+def writing(home: Path, ended: object, answer: object) -> None:
+    """In a process of its own: the longest of many small transactions."""
+    longest = 0.0
+    with open_store(open_home(home, lab=True)) as db:
+        answer.send(None)
+        while not ended.is_set():
+            started = time.monotonic()
+            with db.write():
+                db.execute("INSERT OR REPLACE INTO thresholds_noted VALUES ('bench', '', ?)", started)
+            longest = max(longest, time.monotonic() - started)
+            time.sleep(0.005)
+    answer.send(longest)
+
+
+def waited(home: Path, act: Callable[[], object]) -> float:
+    """How long another writer waited at the most while this was done."""
+    context = get_context("spawn")
+    ear, mouth = context.Pipe(duplex=False)
+    ended = context.Event()
+    process = context.Process(target=writing, args=(home, ended, mouth))
+    process.start()
+    ear.recv()
+    act()
+    ended.set()
+    longest = ear.recv()
+    process.join()
+    return longest
+
+
+def waits(directory: Path, entries: int) -> Iterator[Row]:
+    """The rows of who writes meanwhile."""
+    home, one, two = (directory / name for name in ("waits", "one.list", "two.list"))
+    write(one, "lines", entries)
+    write(two, "interpol", entries)  # other values
+    with open_store(open_home(home, lab=True)) as db:
+
+        def import_it(path: Path) -> None:
+            import_list(db, OPERATOR, path, name="bench", options=ImportOptions(), replace=True)
+
+        acts = {
+            "imported": partial(import_it, one),
+            "imported with every value exchanged": partial(import_it, two),
+            "dropped, twice as many": partial(drop, db, OPERATOR, "bench"),
+        }
+        for what, act in acts.items():
+            started = time.monotonic()
+            longest = waited(home, act)
+            progress(f"{what}: {time.monotonic() - started:.1f} s; another writer waited {longest:.2f} s at the most")
+            said = f"{entries} entries {what}: another writer's longest wait"
+            yield row(said, longest, "s", at_most=MOST_WAIT)
+    one.unlink()
+    two.unlink()
+
+
 def run(quick: bool) -> Result:
     entries = QUICK if quick else ENTRIES
     rows, peaks = [], {}
@@ -168,6 +230,7 @@ def run(quick: bool) -> Result:
         for format_name in READERS:
             made, peaks[format_name] = compare(directory, format_name, entries)
             rows.append(made)
+        rows += waits(directory, entries)
         for format_name in ("lines", "vics"):
             large = directory / "large.list"
             write(large, format_name, entries * GROWTH)

@@ -62,18 +62,31 @@ class Look:
 def difference(home: Home, look: Look) -> Difference:
     """How the lists that count for a run differ from the file that it has, noted under a number of its own."""
     sound = not look.unread or _sound(home, look.index)
-    with open_store(home) as db, db.write():
-        chosen = counting(db, look.names)
-        old = None if look.before is None else _state(db, look.before, chosen)[0]
-        state, outgrown = _state(db, look.index, chosen)
-        empty = not can_raise(db, chosen)
-    if state is not None and old is not None:
-        state = replace(state, before=old)
-    return Difference(state, outgrown or not sound, empty)
+    with open_store(home) as db:
+        with db.read():  # a million entries may have been withdrawn, and others write meanwhile
+            chosen = counting(db, look.names)
+            found = [_compared(db, each, chosen) for each in (look.before, look.index) if each is not None]
+            empty = not can_raise(db, chosen)
+        *old, state = [_published(db, each) for each in found]
+    outgrown = found[-1].outgrown or state is None or not sound
+    if state is not None and old:
+        state = replace(state, before=old[0])
+    return Difference(state, outgrown, empty)
 
 
-def _state(db: Database, index: str, chosen: Sequence[HashList]) -> tuple[Published | None, bool]:
-    """What to add to a file and to mask in it, None when that is too long; and whether it should be replaced."""
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """state: what to add to a file and to mask in it, without a number.  known: list id -> version, of what it knows.
+
+    outgrown: the file should be replaced.
+    """
+
+    state: ListState
+    known: dict[int, int]
+    outgrown: bool
+
+
+def _compared(db: Database, index: str, chosen: Sequence[HashList]) -> _Compared:
     file = indexes.versions(db, index)
     masked = merged(list_states.masked(db, file, chosen))
     counts = {row.id: list_states.added_count(db, row, file.get(row.id, 0)) for row in chosen}
@@ -86,11 +99,17 @@ def _state(db: Database, index: str, chosen: Sequence[HashList]) -> tuple[Publis
             room -= counts[row.id]
             known[row.id] = row.served or 0
     added += list_states.returned(db, indexes.without(db, index), file, chosen)
-    number = list_states.note_state(db, index, known)
-    packed = pack_state(ListState(number, index, masked, tuple(added)))
-    short = len(packed) <= MOST_BYTES
-    outgrown = not short or not file or len(masked) > MOST_RANGES or sum(counts.values()) > MOST_ADDED
-    return Published(number, index, packed) if short else None, outgrown
+    outgrown = not file or len(masked) > MOST_RANGES or sum(counts.values()) > MOST_ADDED
+    return _Compared(ListState(0, index, masked, tuple(added)), known, outgrown)
+
+
+def _published(db: Database, found: _Compared) -> Published | None:
+    """Under a number of its own; None when it is too long."""
+    index = found.state.index
+    with db.write():
+        number = list_states.note_state(db, index, found.known)
+    packed = pack_state(replace(found.state, number=number))
+    return Published(number, index, packed) if len(packed) <= MOST_BYTES else None
 
 
 def rebuilt(home: Home, names: Sequence[str]) -> IndexInfo:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from crawler.errors import InvalidInput, NotAuthorised
 from crawler.service.actors import require
 from crawler.service.lists import known
-from crawler.store import audit, drops, indexes, lists
+from crawler.store import arrivals, audit, drops, indexes, lists
 from crawler.store.actors import Actor
 from crawler.store.database import Database
 from crawler.store.drops import DropAsked
@@ -55,6 +55,7 @@ def drop(db: Database, actor: Actor, name: str) -> Dropped | DropAsked:
     for file in files:
         with suppress(OSError):
             file.unlink()
+    arrivals.leave(db, found.id)
     db.shrink_log()
     return dropped
 

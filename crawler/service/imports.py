@@ -14,14 +14,14 @@ from crawler.match.entries import BadLine, ImportOptions
 from crawler.match.importers.detect import REPLACING, detect, read
 from crawler.service import manifests
 from crawler.service.actors import require
-from crawler.store import audit, lists
+from crawler.store import arrivals, audit, lists
 from crawler.store import manifests as kept_manifests
 from crawler.store.actors import Actor
 from crawler.store.database import Database
 from crawler.store.hit_marks import remark_list
-from crawler.store.lists import HashList, ListVersion
+from crawler.store.lists import HashList, ListVersion, Near
 from crawler.store.manifests import Signed
-from crawler.store.staging import Staging
+from crawler.store.staging import Difference, Staging
 
 Progress = Callable[[int, int], None]
 """Called with bytes read so far and altogether."""
@@ -81,27 +81,29 @@ def import_list(
         if signed and manifest:
             manifests.check_covered(signed, manifest, path)
         staging.attach()
-        with db.write():
+        with arrivals.importing(db):
             before = lists.find(db, name)
-            version = lists.add_version(
-                db,
-                staging,
-                actor,
-                name=name,
-                kind=options.kind,
-                near="confirm" if db.home.lab else "assess",
-                format_name=format_name,
-                replaces=format_name in REPLACING,
-                skipped=left.reasons,
-                governed=not db.home.lab,
-                categories=options.categories,
-            )
-            if before and not replace and _another(before, version):
-                raise HashListInvalid(_stands_otherwise(path, before, version))
-            if signed:
-                kept_manifests.keep(db, version.list.id, version.list.version, signed)
-            marks = remark_list(db, version.list.id)
-            audit.append(db, actor, "lists.import", name, detail=_import_detail(version, signed) | marks.detail())
+            replaces = format_name in REPLACING
+            change = arrivals.difference(db, staging, name, options.kind, replaces=replaces)
+            if before and not replace and _another(before, change):
+                raise HashListInvalid(_stands_otherwise(path, before, change))
+            near: Near = "confirm" if db.home.lab else "assess"
+            with arrivals.arriving(db, name, options.kind, near, change) as arrival, db.write():
+                version = lists.add_version(
+                    db,
+                    arrival,
+                    actor,
+                    kind=options.kind,
+                    format_name=format_name,
+                    skipped=left.reasons,
+                    governed=not db.home.lab,
+                    categories=options.categories,
+                )
+                if signed:
+                    kept_manifests.keep(db, version.list.id, version.list.version, signed)
+                marks = remark_list(db, version.list.id)
+                detail = _import_detail(version, signed) | marks.detail()
+                audit.append(db, actor, "lists.import", name, detail=detail)
     db.shrink_log()
     return version
 
@@ -126,15 +128,15 @@ def _bad_lines(path: Path, left: _Left) -> str:
     return f"{path}: {named}{more}; nothing was imported; mend the file or give --skip-invalid"
 
 
-def _another(before: HashList, version: ListVersion) -> bool:
+def _another(before: HashList, change: Difference) -> bool:
     """Whether the file holds next to nothing of the list as it stood: somebody else's file, under the wrong name."""
-    kept = before.entries - version.withdrawn
+    kept = before.entries - change.withdrawn
     return before.entries >= _ESTABLISHED and kept < before.entries * _KEPT_SHARE
 
 
-def _stands_otherwise(path: Path, before: HashList, version: ListVersion) -> str:
+def _stands_otherwise(path: Path, before: HashList, change: Difference) -> str:
     return (
-        f"{path}: has {before.entries - version.withdrawn} of the {before.entries} entries of list {before.name!r}; "
+        f"{path}: has {before.entries - change.withdrawn} of the {before.entries} entries of list {before.name!r}; "
         "nothing was imported; give another --list, or --replace if the list has really changed so"
     )
 

@@ -8,13 +8,15 @@ import signal
 from contextlib import suppress
 from dataclasses import asdict, replace
 
+import structlog
+
 from crawler.attributing import Attributing
 from crawler.bus.client import Client, connect_patiently
 from crawler.bus.control import Control
 from crawler.bus.envelope import public_key
 from crawler.bus.joining import Joining
 from crawler.bus.lists import ListFeed
-from crawler.errors import RedisUnavailable
+from crawler.errors import RedisUnavailable, StoreUnavailable
 from crawler.fetch.reverse import ReverseNames
 from crawler.frontier.base import Frontier
 from crawler.home import Home
@@ -29,10 +31,12 @@ from crawler.service.heads import keep_published
 from crawler.service.listkeeper import ListKeeper
 from crawler.service.settle import keep_settled
 from crawler.service.watch import flood_rule, keep_watch
+from crawler.store import arrivals
 from crawler.store.database import open_store
 from crawler.store.keys import key_file
 
 _LOOK = 0.5
+_log = structlog.get_logger()
 _METER = 5.0
 
 
@@ -75,11 +79,23 @@ async def _record(client: Client, options: Options, home: Home, stop: asyncio.Ev
             again = Revisitor(db, options, deployment, public_key(secret))
             settling = [keep_settled(db, deployment, stop), again.run(stop)] if alone else []
             standing = (keep_watch(db, options, stop), keep_published(db, options.audit_heads, stop))
-            await asyncio.gather(recorder.run(stop), keeper.run(stop), lists.run(stop), *standing, *settling, *metering)
+            mending = asyncio.to_thread(_mend, home)
+            await asyncio.gather(
+                mending, recorder.run(stop), keeper.run(stop), lists.run(stop), *standing, *settling, *metering
+            )
     finally:
         watch.cancel()
         await reverse.close()
         await client.aclose()
+
+
+def _mend(home: Home) -> None:
+    """Take back what a killed import left, and delete what a killed drop did not; the next import does so too."""
+    try:
+        with open_store(home) as db:
+            arrivals.sweep(db)
+    except StoreUnavailable as error:
+        _log.warning("what an import left is not taken back yet", error=str(error))
 
 
 async def _meter(frontier: Frontier, stop: asyncio.Event) -> None:

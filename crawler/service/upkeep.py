@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +31,8 @@ _DAY: Final = 86_400.0
 _PEOPLE_DAYS: Final = 30.0
 _INDEX_DAYS: Final = 30.0
 _CHUNK: Final = 1 << 20
+_ERASED_AT_ONCE: Final = 500
+_REST: Final = 0.025
 
 
 def back_up(db: Database, actor: Actor, file: Path) -> dict[str, Any]:
@@ -126,18 +130,27 @@ def retain(db: Database, actor: Actor, options: Options, *, dry_run: bool) -> di
     """
     require(db, actor, "retention.run")
     now = db.clock()
-    due = retention.due(db, now - options.retention_rejected * _DAY, now - options.retention_closed * _DAY)
+    limits = now - options.retention_rejected * _DAY, now - options.retention_closed * _DAY
+    before = now - _PEOPLE_DAYS * _DAY
     unused = unused_files(db.home, now - _INDEX_DAYS * _DAY)
-    with db.write():
-        counts = retention.count(db, due, now - _PEOPLE_DAYS * _DAY) | {"index_files": len(unused)}
-        if not dry_run:
-            retention.erase(db, due, now - _PEOPLE_DAYS * _DAY)
-            audit.append(db, actor, "retention.run", "", detail=counts | {"erased": due})
-    if not dry_run:
-        for path in unused:
-            path.unlink(missing_ok=True)
-        db.shrink_log()
-    return {"dry_run": dry_run} | counts
+    if dry_run:
+        due = retention.due(db, *limits)
+        return {"dry_run": True} | retention.count(db, due, before) | {"index_files": len(unused)}
+    done, found = Counter[str](), [""]
+    while found:
+        # So many at once, each time with their own event: the recorder and the desk go on in between.
+        with db.write():
+            found = retention.due(db, *limits, after=found[-1], most=_ERASED_AT_ONCE)
+            said = retention.count(db, found, before) | {"index_files": 0 if done else len(unused)}
+            if found or not done:
+                retention.erase(db, found, before)
+                audit.append(db, actor, "retention.run", "", detail=said | {"erased": found})
+            done.update(said)
+        time.sleep(_REST)
+    for path in unused:
+        path.unlink(missing_ok=True)
+    db.shrink_log()
+    return {"dry_run": False} | dict(done)
 
 
 def _is_backup(home: Home, file: Path) -> None:

@@ -28,7 +28,9 @@ from crawler.store.sealed import Sealer
 Row = dict[str, Any]
 
 BUSY_SECONDS = 60.0
-"""How long a writer waits for another; longer than the import of a large list."""
+"""How long a writer waits for others. What writes much does so in slices of a tenth of a second (`store.slices`)."""
+
+_FOLDS, _REST = 20, 0.1
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -133,6 +135,16 @@ class Database:
         finally:
             self._inside = False
 
+    @contextmanager
+    def read(self) -> Iterator[None]:
+        """What is read in the block is of one moment; nobody waits for it. Outside of `write`."""
+        with self._translated():
+            self._tables.conn.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._tables.conn.execute("ROLLBACK")
+
     def _use_newest_key(self) -> None:
         """Who was open while `keys rotate` made a key must not go on sealing with the one before."""
         generation = self._seal_keys()
@@ -198,6 +210,12 @@ class Database:
         with self._translated():
             self._tables.attach(name, path)
 
+    def beside(self, sql: str, *values: Any) -> int:
+        """Run one statement that writes to an attached file only, outside of `write`. Returns how many rows."""
+        assert not self._inside, "a transaction would hold the lock meanwhile"
+        with self._translated():
+            return self._tables.conn.execute(sql, values).rowcount
+
     def detach(self, name: str) -> None:
         """Take it away again; harmless when the connection is closed already."""
         with self._translated():
@@ -209,9 +227,21 @@ class Database:
             self._tables.conn.execute("VACUUM INTO ?", (str(path),))
 
     def shrink_log(self) -> None:
-        """Fold the write-ahead log into the file and cut it; left for later when somebody reads."""
+        """Fold the write-ahead log into the file and cut it; left for later when somebody goes on reading."""
+        conn = self._tables.conn
         with self._translated():
-            self._tables.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            # Cutting keeps the write lock while it waits for readers: it is only tried, when nothing is left to fold.
+            (patience,) = conn.execute("PRAGMA busy_timeout").fetchone()
+            conn.execute("PRAGMA busy_timeout = 0").fetchall()
+            try:
+                for _ in range(_FOLDS):
+                    conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                    (busy, *_) = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                    if not busy:
+                        return
+                    time.sleep(_REST)
+            finally:
+                conn.execute(f"PRAGMA busy_timeout = {patience}").fetchall()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

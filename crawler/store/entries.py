@@ -55,8 +55,11 @@ def rows_of_versions(db: Database, lists: Sequence[HashList]) -> Iterator[IndexR
 
 def latest_rows(db: Database, row: HashList) -> Iterator[IndexRow]:
     """The entries of a list's latest version, whether it is served or not."""
-    sql = "SELECT id, algorithm, value FROM hash_entries WHERE withdrawn_version IS NULL AND list_id = ? ORDER BY id"
-    for entry, algorithm, value in db.stream(sql, row.id):
+    sql = (
+        "SELECT id, algorithm, value FROM hash_entries WHERE list_id = ?1 AND first_version <= ?2 "
+        "AND (withdrawn_version IS NULL OR withdrawn_version > ?2) ORDER BY id"
+    )
+    for entry, algorithm, value in db.stream(sql, row.id, row.version):
         yield IndexRow(entry, algorithm, value, row.kind == "benign")
 
 
@@ -64,7 +67,9 @@ def entry_facts(db: Database, entries: Sequence[int]) -> dict[int, EntryFacts]:
     """Number -> facts, for those of `entries` that still exist (withdrawn ones do, those of dropped lists do not)."""
     found = db.rows(
         "SELECT hash_entries.id, list_id, name AS list_name, external_id, category, size, near, kind FROM hash_entries "
-        "JOIN hash_lists ON hash_lists.id = list_id WHERE hash_entries.id IN (SELECT value FROM json_each(?))",
+        "JOIN hash_lists ON hash_lists.id = list_id "
+        "WHERE hash_entries.id IN (SELECT value FROM json_each(?)) AND dropped_at IS NULL "
+        "AND first_version <= version",
         json.dumps(list(entries)),
     )
     return {row["id"]: _facts(row) for row in found}
@@ -73,9 +78,9 @@ def entry_facts(db: Database, entries: Sequence[int]) -> dict[int, EntryFacts]:
 def entries_with(db: Database, list_id: int, algorithm: str, value: bytes) -> list[EntryFacts]:
     """The live entries of one list with exactly this value."""
     found = db.rows(
-        "SELECT hash_entries.id, list_id, name AS list_name, external_id, category, size, near, kind FROM hash_entries "
-        "JOIN hash_lists ON hash_lists.id = list_id "
-        "WHERE list_id = ? AND algorithm = ? AND value = ? AND withdrawn_version IS NULL",
+        "SELECT latest.id, list_id, name AS list_name, external_id, category, size, near, kind "
+        "FROM latest_entries AS latest JOIN hash_lists ON hash_lists.id = list_id "
+        "WHERE list_id = ? AND algorithm = ? AND value = ?",
         list_id,
         algorithm,
         value,
@@ -86,8 +91,8 @@ def entries_with(db: Database, list_id: int, algorithm: str, value: bytes) -> li
 def codes(db: Database, algorithm: str) -> Iterator[tuple[int, str, str | None, bytes]]:
     """The live entries of an algorithm, of all lists: (list id, label, category, value)."""
     yield from db.stream(
-        "SELECT list_id, coalesce(external_id, CAST(id AS TEXT)), category, value FROM hash_entries "
-        "WHERE algorithm = ? AND withdrawn_version IS NULL",
+        "SELECT list_id, coalesce(external_id, CAST(id AS TEXT)), category, value FROM latest_entries "
+        "WHERE algorithm = ?",
         algorithm,
     )
 

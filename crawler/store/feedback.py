@@ -34,8 +34,9 @@ _OUTCOMES = """
               THEN hits.id END) AS confirmed,
         count(DISTINCT CASE WHEN hits.status = 'rejected' THEN hits.id END) AS rejected,
         count(DISTINCT CASE WHEN hits.status = 'elsewhere' THEN hits.id END) AS elsewhere,
-        q.state AS quarantine, e.withdrawn_version IS NOT NULL AS withdrawn
-    FROM hash_entries AS e JOIN matches ON matches.entry_id = e.id AND matches.algorithm <> 'phash'
+        q.state AS quarantine, coalesce(e.withdrawn_version <= hash_lists.version, 0) AS withdrawn
+    FROM hash_entries AS e JOIN hash_lists ON hash_lists.id = e.list_id
+    JOIN matches ON matches.entry_id = e.id AND matches.algorithm <> 'phash'
     JOIN hits ON hits.id = matches.hit_id LEFT JOIN entry_quarantines AS q ON q.entry_id = e.id
     WHERE e.list_id = ? GROUP BY e.id ORDER BY e.id
 """

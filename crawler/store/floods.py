@@ -120,7 +120,7 @@ def quarantines(db: Database, *, entry: int | None = None) -> list[Quarantine]:
             (SELECT count(*) FROM matches JOIN hits ON hits.id = hit_id
              WHERE matches.entry_id = q.entry_id AND hits.status = 'quarantined') AS waiting
         FROM entry_quarantines AS q LEFT JOIN hash_lists ON hash_lists.id = q.list_id
-        LEFT JOIN hash_entries ON hash_entries.id = q.entry_id
+        LEFT JOIN hash_entries ON hash_entries.id = q.entry_id AND hash_lists.dropped_at IS NULL
         WHERE ?1 IS NULL OR q.entry_id = ?1 ORDER BY q.state <> 'waiting', q.since, q.entry_id
         """,
         entry,

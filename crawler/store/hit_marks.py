@@ -40,14 +40,16 @@ _GROUNDS = """
             ) OR EXISTS (
                 SELECT 1 FROM hash_entries AS again
                 WHERE again.list_id = entries.list_id AND again.algorithm = entries.algorithm
-                AND again.value = entries.value AND again.withdrawn_version > served_version
-                AND again.first_version <= served_version
+                AND again.value = entries.value AND again.first_version <= served_version
+                AND again.withdrawn_version IN (
+                    SELECT version + 1 FROM list_versions WHERE list_id = lists.id AND version >= served_version
+                )
             )
         )) AS stands,
         max(entries.withdrawn_version <= served_version) AS withdrawn,
         max(
-            NOT lists.enabled AND (entries.withdrawn_version IS NULL OR entries.withdrawn_version > served_version)
-            AND entries.id IS NOT NULL
+            NOT lists.enabled AND lists.dropped_at IS NULL AND entries.id IS NOT NULL
+            AND (entries.withdrawn_version IS NULL OR entries.withdrawn_version > served_version)
         ) AS disabled
     FROM matches
     JOIN hits ON hits.id = matches.hit_id

@@ -104,8 +104,8 @@ def _imported_again(db: Database, hit_id: str) -> list[Row]:
         entry
         for row in lost
         for entry in db.rows(
-            "SELECT list_id, first_version, withdrawn_version FROM hash_entries WHERE withdrawn_version IS NULL "
-            "AND list_id = ? AND algorithm = ? AND value = ? "
+            "SELECT list_id, first_version, withdrawn_version FROM latest_entries "
+            "WHERE list_id = ? AND algorithm = ? AND value = ? "
             "AND id NOT IN (SELECT entry_id FROM entry_quarantines WHERE state = 'upheld')",
             row["list_id"],
             row["algorithm"],

@@ -10,18 +10,24 @@ ERASED = "about:blank"
 """Stands in place of a URL that was erased."""
 
 
-def due(db: Database, rejected_before: float, closed_before: float) -> list[str]:
-    """Hits whose URLs may not be kept any longer: rejected, or removed and moved, before these times.
+def due(
+    db: Database, rejected_before: float, closed_before: float, *, after: str = "", most: int | None = None
+) -> list[str]:
+    """Hits whose URLs may not be kept any longer: rejected, or removed and moved, before these times. By id: those
+    after this one, and so many of them at the most (None: all).
 
     Being seen again gives no hit a longer life: the time is that of the last decision.
     """
     rows = db.rows(
         "SELECT id FROM hits WHERE coalesce((SELECT max(at) FROM decisions WHERE hit_id = hits.id), changed_at) < "
         "CASE status WHEN 'rejected' THEN ?1 WHEN 'removed' THEN ?2 WHEN 'moved' THEN ?2 ELSE 0 END "
-        "AND (page_url_blind IS NOT ?3 OR EXISTS (SELECT 1 FROM sightings WHERE hit_id = hits.id)) ORDER BY id",
+        "AND (page_url_blind IS NOT ?3 OR EXISTS (SELECT 1 FROM sightings WHERE hit_id = hits.id)) "
+        "AND id > ?4 ORDER BY id LIMIT ?5",
         rejected_before,
         closed_before,
         erased_mark(db),
+        after,
+        -1 if most is None else most,
     )
     return [row["id"] for row in rows]
 

@@ -1,7 +1,8 @@
 """Where an import waits until it is whole: a file beside the database, so that reading a list locks nobody out.
 
-The staging file holds what importers yield, in the order of the list's file. `merge` moves it into the database in one
-transaction, in ranges of values, so that memory stays flat and the index of values grows at few places at a time.
+The staging file holds what importers yield, in the order of the list's file. `compare` finds out how that differs from
+the list as it stands, in ranges of values, so that memory stays flat; the difference is written beside it, in the order
+of the index of values, so that this grows at few places at a time. All that only reads the database.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -18,44 +21,78 @@ from crawler.leftovers import sweep_left
 from crawler.match.entries import Entry, Tombstone
 from crawler.store.database import Database, translated
 
-_RANGE = 500_000  # entries merged at once: about 60 MB in SQLite's sorter
+_RANGE = 500_000  # entries compared at once: about 60 MB in SQLite's sorter
+_MOST_CATEGORIES = 10_000
+_SHOWN_CATEGORIES = 50
+_FAST = ("journal_mode = OFF", "synchronous = OFF", "cache_size = -4096")
+_FACTS = "category TEXT, size INTEGER, external_id TEXT"
 _TABLES = (
-    "PRAGMA journal_mode = OFF",
-    "PRAGMA synchronous = OFF",
-    "PRAGMA cache_size = -4096",
-    "CREATE TABLE entries (number INTEGER PRIMARY KEY, algorithm TEXT, value BLOB, category TEXT, size INTEGER, "
-    "external_id TEXT)",
+    f"CREATE TABLE entries (number INTEGER PRIMARY KEY, algorithm TEXT, value BLOB, {_FACTS})",
     "CREATE TABLE tombstones (external_id TEXT PRIMARY KEY) WITHOUT ROWID",
+    # A range of the file against the list: entry is the live one of the same value, differs: whether facts are new.
+    f"CREATE TABLE compared (entry INTEGER, differs INTEGER, algorithm TEXT, value BLOB, {_FACTS})",
+    f"CREATE TABLE fresh (number INTEGER PRIMARY KEY, algorithm TEXT, value BLOB, {_FACTS})",
+    f"CREATE TABLE changed (entry INTEGER PRIMARY KEY, {_FACTS})",
+    "CREATE TABLE kept (entry INTEGER PRIMARY KEY)",
+    "CREATE TABLE gone (entry INTEGER PRIMARY KEY)",
     "BEGIN",
 )
-# Two statements and no upsert: an upsert takes a new number for every entry that it then only updates, and index files
-# have room for 2**31 of them. A bare column beside min() comes from the row of the minimum.
-_KEEP = """
-    UPDATE hash_entries SET
-        last_version = ?2, category = new.category, size = new.size, external_id = new.external_id
-    FROM (
-        SELECT algorithm, value, category, size, external_id, min(number) FROM staging.entries
-        WHERE value >= ?3 AND (?4 IS NULL OR value < ?4) GROUP BY algorithm, value
-    ) AS new
-    WHERE hash_entries.list_id = ?1 AND withdrawn_version IS NULL
-    AND hash_entries.algorithm = new.algorithm AND hash_entries.value = new.value
+# A bare column beside min() comes from the row of the minimum: of equal values the first one counts.
+_DISTINCT = """
+    SELECT algorithm, value, category, size, external_id, min(number) FROM staging.entries
+    WHERE value >= ?1 AND (?2 IS NULL OR value < ?2) GROUP BY algorithm, value
 """
-_ADD = """
-    INSERT INTO hash_entries (list_id, first_version, last_version, algorithm, value, category, size, external_id)
-    SELECT ?1, ?2, ?2, algorithm, value, category, size, external_id FROM (
-        SELECT algorithm, value, category, size, external_id, min(number) FROM staging.entries
-        WHERE value >= ?3 AND (?4 IS NULL OR value < ?4) GROUP BY algorithm, value
-    ) AS new
-    WHERE NOT ?5 OR NOT EXISTS (
-        SELECT 1 FROM hash_entries WHERE list_id = ?1 AND withdrawn_version IS NULL
-        AND hash_entries.algorithm = new.algorithm AND hash_entries.value = new.value
-    )
+_FRESH = f"""
+    INSERT INTO staging.fresh (algorithm, value, category, size, external_id)
+    SELECT algorithm, value, category, size, external_id FROM ({_DISTINCT})
 """
+_COMPARE = f"""
+    INSERT INTO staging.compared
+    SELECT old.id, old.category IS NOT new.category OR old.size IS NOT new.size
+        OR old.external_id IS NOT new.external_id, new.algorithm, new.value, new.category, new.size, new.external_id
+    FROM ({_DISTINCT}) AS new LEFT JOIN hash_entries AS old
+    ON old.list_id = ?3 AND old.withdrawn_version IS NULL AND old.algorithm = new.algorithm AND old.value = new.value
+    AND old.id NOT IN (SELECT entry FROM staging.gone)
+"""
+_SORTED = (
+    "INSERT INTO staging.fresh (algorithm, value, category, size, external_id) "
+    "SELECT algorithm, value, category, size, external_id FROM staging.compared WHERE entry IS NULL ORDER BY rowid",
+    "INSERT INTO staging.changed SELECT entry, category, size, external_id FROM staging.compared "
+    "WHERE entry IS NOT NULL AND differs",
+    "INSERT INTO staging.kept SELECT entry FROM staging.compared WHERE entry IS NOT NULL",
+    "DELETE FROM staging.compared",
+)
 _ANY = "SELECT EXISTS (SELECT 1 FROM hash_entries WHERE list_id = ? AND withdrawn_version IS NULL)"
+# Tombstones come first: what the file also publishes lives again.
 _BURY = """
-    UPDATE hash_entries SET withdrawn_version = ?2 WHERE list_id = ?1 AND withdrawn_version IS NULL
+    INSERT INTO staging.gone SELECT id FROM hash_entries WHERE list_id = ? AND withdrawn_version IS NULL
     AND external_id IN (SELECT external_id FROM staging.tombstones)
 """
+_REPLACE = """
+    INSERT INTO staging.gone SELECT id FROM hash_entries WHERE list_id = ? AND withdrawn_version IS NULL
+    AND id NOT IN (SELECT entry FROM staging.kept) AND id NOT IN (SELECT entry FROM staging.gone)
+"""
+_COMING = """
+    SELECT algorithm, category FROM staging.fresh UNION ALL
+    SELECT algorithm, CASE WHEN entry IS NULL THEN hash_entries.category ELSE changed.category END
+    FROM hash_entries NOT INDEXED LEFT JOIN staging.changed ON entry = id
+    WHERE list_id = ? AND withdrawn_version IS NULL AND id NOT IN (SELECT entry FROM staging.gone)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a version will have changed.
+
+    added, withdrawn: entries, against the version before.  duplicates: entries of the file that repeat a value.
+    by_algorithm, by_category: live entries of each afterwards, as in `lists.HashList`.
+    """
+
+    added: int
+    withdrawn: int
+    duplicates: int
+    by_algorithm: dict[str, int]
+    by_category: dict[str, int]
 
 
 class Staging:
@@ -78,7 +115,7 @@ class Staging:
         self._file = sqlite3.connect(self._path, isolation_level=None)
         try:
             with translated(str(self._path)):
-                for statement in _TABLES:
+                for statement in (*(f"PRAGMA {pragma}" for pragma in _FAST), *_TABLES):
                     self._file.execute(statement)
         except BaseException:
             self._remove()
@@ -113,25 +150,49 @@ class Staging:
             self._file.executemany("INSERT OR IGNORE INTO tombstones VALUES (?)", rows)
 
     def attach(self) -> None:
-        """Finish taking in, and show the file to the database; before the transaction that merges."""
+        """Finish taking in, and show the file to the database; before `compare`."""
         with translated(str(self._path)):
             self._file.execute("COMMIT")
             self._file.close()
         self._db.attach("staging", self._path)
         self._attached = True
+        for pragma in _FAST:
+            self._db.value(f"PRAGMA staging.{pragma}")
 
-    def merge(self, list_id: int, version: int) -> None:
-        """Bring everything into the list as `version`; part of the caller's transaction, after `attach`.
+    def compare(self, list_id: int | None, *, replaces: bool) -> Difference:
+        """Find out what this changes of a list, None for a new one; after `attach`, once, while nobody else imports.
 
-        What is there already stays the entry that it is, with the category, size and external id of this version. Of
-        several equal values the first one counts. Tombstones come first: what the file also publishes lives again.
+        What is there already stays the entry that it is, with the category, size and external id of this version.
+        replaces: what is not in the file is withdrawn; else only what the tombstones name.
         """
-        assert self._attached, "attach comes before merge"
-        self._db.execute(_BURY, list_id, version)
-        older = int(self._db.value(_ANY, list_id))
+        assert self._attached, "attach comes before compare"
+        beside = self._db.beside
+        withdrawn = beside(_BURY, list_id) if self.buried else 0
+        older = bool(self._db.value(_ANY, list_id))
+        for low, high in self._ranges():
+            if older:
+                beside(_COMPARE, low, high, list_id)
+                for statement in _SORTED:
+                    beside(statement)
+            else:
+                beside(_FRESH, low, high)
+        added, kept = (int(self._db.value(f"SELECT count(*) FROM staging.{name}")) for name in ("fresh", "kept"))
+        if older and replaces:
+            withdrawn += beside(_REPLACE, list_id)
+        return Difference(added, withdrawn, self.taken - added - kept, *self._count(list_id))
+
+    def _ranges(self) -> Iterable[tuple[bytes, bytes | None]]:
         ranges = max(1, -(-self.taken // _RANGE))
         edges = [(number * 65_536 // ranges).to_bytes(2, "big") for number in range(ranges)]
-        for low, high in zip(edges, [*edges[1:], None], strict=True):
-            if older:
-                self._db.execute(_KEEP, list_id, version, low, high)
-            self._db.execute(_ADD, list_id, version, low, high, older)
+        return zip(edges, [*edges[1:], None], strict=True)
+
+    def _count(self, list_id: int | None) -> tuple[dict[str, int], dict[str, int]]:
+        """Counted here, because SQLite would sort all entries, in memory. Of very many categories, the commonest."""
+        algorithms, categories = Counter[str](), Counter[str]()
+        for algorithm, named in self._db.stream(_COMING, list_id):
+            algorithms[algorithm] += 1
+            category = named or ""
+            if category in categories or len(categories) < _MOST_CATEGORIES:
+                categories[category] += 1
+        shown = sorted(categories.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN_CATEGORIES]
+        return dict(sorted(algorithms.items())), dict(shown)

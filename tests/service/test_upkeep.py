@@ -19,6 +19,7 @@ from crawler.errors import HomeUnusable, InvalidInput, Refused, StoreDamaged, St
 from crawler.home import open_home
 from crawler.notice.outbox import DirectoryOutbox
 from crawler.options import Options
+from crawler.service import upkeep
 from crawler.service.audit import publish, verify
 from crawler.service.case_acts import reopen_case
 from crawler.service.cases import list_cases
@@ -138,6 +139,20 @@ def test_what_is_old_is_erased_and_what_was_decided_stays(db: Database) -> None:
     assert (again.hit_id, again.new) == (old, False)
     assert list_cases(db, ANNA)["total"] == 1
     assert retain(db, ANNA, Options(), dry_run=False)["sightings"] == 1
+
+
+def test_much_is_erased_bit_by_bit_and_all_of_it_is_on_record(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "_ERASED_AT_ONCE", 2)
+    urls = [f"https://gallery.example/{number}.jpg" for number in range(3)]
+    hits = [record(db, report(url, image_url=url), ATTRIBUTION).hit_id for url in urls]
+    for each in hits:
+        reject_hit(db, ANNA, each, reason="a tulip")
+    now = db.clock()
+    db.clock = lambda: now + 91 * DAY
+    assert retain(db, ANNA, Options(), dry_run=False)["hits"] == 3
+    events = [event["detail"] for event in audit.events(db) if event["act"] == "retention.run"]
+    assert sorted(detail["hits"] for detail in events) == [1, 2]
+    assert sorted(each for detail in events for each in detail["erased"]) == sorted(hits)
 
 
 def test_index_files_that_nobody_asked_for_are_removed_but_for_the_latest(db: Database) -> None:
@@ -287,10 +302,16 @@ def test_every_table_comes_back_and_a_backup_of_an_older_version_is_brought_up(d
     shutil.copy(new, old)
     with closing(sqlite3.connect(old, isolation_level=None)) as connection:
         # What a program left that knew five migrations.
-        for what in ("TRIGGER hash_lists_dropped_by_two", "INDEX hits_resource", "INDEX sightings_ip"):
+        for what in (
+            "TRIGGER hash_lists_dropped_by_two",
+            "INDEX hits_resource",
+            "INDEX sightings_ip",
+            "VIEW latest_entries",
+        ):
             connection.execute(f"DROP {what}")
-        for table in ("list_drops", "alert_mails"):
+        for table in ("list_drops", "alert_mails", "list_moves", "entry_changes"):
             connection.execute(f"DROP TABLE {table}")
+        connection.execute("ALTER TABLE hash_entries ADD COLUMN last_version INTEGER NOT NULL DEFAULT 1")
         connection.execute("ALTER TABLE rechecks DROP COLUMN page")
         connection.execute("DELETE FROM _migrations WHERE name > '0006'")
     restore(home, "anna", old, replace=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from crawler.home import Home, open_home
 from crawler.match.entries import Entry
 from crawler.records import AddressFacts, Attribution, Evidence, FoundImage, HitReport, RowMatch, RunId
-from crawler.store import lists
+from crawler.store import arrivals, lists
 from crawler.store.actors import Actor, Role
 from crawler.store.database import Database, open_store
 from crawler.store.lists import ListVersion
@@ -66,12 +66,17 @@ def report(serial: str = "s1", **changes: object) -> HitReport:
 
 def add_list(db: Database, entries: Sequence[Entry], name: str = "tulips", **changes: object) -> ListVersion:
     """Import entries as the next version of a list, without a file."""
-    options = {"kind": "block", "near": "confirm", "format_name": "lines", "replaces": True, "skipped": {}} | changes
+    options = {"kind": "block", "format_name": "lines", "skipped": {}} | changes
+    kind, near, replaces = options["kind"], options.pop("near", "confirm"), options.pop("replaces", True)
+    tombstones = options.pop("tombstones", ())
     with Staging(db) as staging:
         staging.add(entries)
+        staging.bury(tombstones)
         staging.attach()
-        with db.write():
-            return lists.add_version(db, staging, ANNA, name=name, **options)
+        with arrivals.importing(db):
+            change = arrivals.difference(db, staging, name, kind, replaces=replaces)
+            with arrivals.arriving(db, name, kind, near, change) as arrival, db.write():
+                return lists.add_version(db, arrival, ANNA, **options)
 
 
 def digest_entry(text: str, algorithm: str = "sha256", **more: object) -> Entry:

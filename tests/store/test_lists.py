@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from crawler.errors import HashListInvalid, StoreUnavailable
 from crawler.match.entries import Entry, Tombstone
 from crawler.match.index import IndexRow
-from crawler.store import entries, lists, staging
+from crawler.store import arrivals, entries, lists, staging
 from crawler.store.database import Database
 from crawler.store.staging import Staging
-from tests.store.factories import ANNA, add_list, code_entry, digest_entry, home_at
+from tests.store.factories import add_list, code_entry, digest_entry, home_at
 
 
 def live(db: Database, name: str = "tulips") -> dict[bytes, int]:
@@ -71,22 +71,10 @@ def test_what_comes_back_is_a_new_entry(db: Database) -> None:
 def test_tombstones_withdraw_and_the_rest_stays(db: Database) -> None:
     entries = [digest_entry(name, external_id=name) for name in ("a", "b", "c")]
     add_list(db, entries)
-    with Staging(db) as staged:
-        staged.add([digest_entry("d", external_id="d"), digest_entry("b", external_id="b")])
-        staged.bury([Tombstone("a"), Tombstone("b"), Tombstone("a"), Tombstone("unknown")])
-        staged.attach()
-        with db.write():
-            done = lists.add_version(
-                db,
-                staged,
-                ANNA,
-                name="tulips",
-                kind="block",
-                near="assess",
-                format_name="ncmec",
-                replaces=False,
-                skipped={},
-            )
+    again = [digest_entry("d", external_id="d"), digest_entry("b", external_id="b")]
+    buried = [Tombstone("a"), Tombstone("b"), Tombstone("a"), Tombstone("unknown")]
+    done = add_list(db, again, near="assess", replaces=False, tombstones=buried)
+    assert (done.added, done.withdrawn, done.duplicates) == (2, 2, 0)
     assert set(live(db)) == {digest_entry(name).value for name in "bcd"}
     assert done.list.entries == 3
     assert done.list.near == "confirm"
@@ -114,6 +102,7 @@ def test_a_dropped_list_leaves_no_value_and_its_name_is_free(db: Database) -> No
     with db.write():
         lists.set_enabled(db, first.list.id, False)
         assert lists.drop(db, first.list.id) == 1
+    arrivals.leave(db, first.list.id)
     assert lists.all_lists(db) == []
     assert lists.find(db, "tulips") is None
     again = add_list(db, [digest_entry("b")], kind="benign")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crawler.store import list_states, lists
+from crawler.store import arrivals, list_states, lists
 from crawler.store.database import open_store
 from tests.store.factories import add_list, digest_entry, home_at
 
@@ -15,8 +15,10 @@ def test_older_versions_get_their_ranges(tmp_path: Path) -> None:
         add_list(db, [digest_entry("a"), digest_entry("b")])
         add_list(db, [digest_entry("c")], "roses")
         add_list(db, [digest_entry("a"), digest_entry("b"), digest_entry("d")])
+        roses = int(db.value("SELECT id FROM hash_lists WHERE name = 'roses'"))
         with db.write():
-            lists.drop(db, int(db.value("SELECT id FROM hash_lists WHERE name = 'roses'")))
+            lists.drop(db, roses)
+        arrivals.leave(db, roses)
         expected = db.rows("SELECT * FROM list_versions ORDER BY list_id, version")
         # Back to what the first version of the program left.
         with db.write():
