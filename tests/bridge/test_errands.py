@@ -206,9 +206,14 @@ async def test_parts_at_once_ask_for_one_robots_txt() -> None:
 
 @pytest.mark.parametrize(
     ("place", "asked", "allowed"),
-    [("/robots", 2, False), (f"{BESIDE}/robots", 1, True), ("/robots.txt?again", 6, True)],
+    [
+        ("/robots", 2, False),
+        (f"{BESIDE}/robots", 2, False),
+        ("http://d.example.nl/robots", 1, True),  # out of the scope
+        ("/robots.txt?again", 6, True),
+    ],
 )
-async def test_a_robots_txt_that_moved_is_followed_at_its_own_host(place: str, asked: int, *, allowed: bool) -> None:
+async def test_a_robots_txt_that_moved_is_followed_in_the_scope(place: str, asked: int, *, allowed: bool) -> None:
     def moves(order: FetchOrder) -> Fetched:
         if order.url.startswith(f"{OTHER}/robots.txt"):
             return answer(301, url=order.url, location=place + "x" * len(order.url) if "again" in place else place)
