@@ -81,7 +81,9 @@ async def claimed(frontier: RedisFrontier) -> list[Lease]:
     return await insisted(lambda: claim(frontier))
 
 
-async def test_what_a_full_server_refuses_is_refused_whole(frontier: RedisFrontier, refusals: dict[str, int]) -> None:
+async def test_what_a_full_server_refuses_is_refused_whole(
+    frontier: RedisFrontier, client: Redis, refusals: dict[str, int]
+) -> None:
     seeds = Discovered(tuple(Candidate(url, kind, "seed") for url, kind in SEEDS))
     await insisted(lambda: frontier.offer(RUN, [seeds]))
     await admitted(frontier)
@@ -112,3 +114,5 @@ async def test_what_a_full_server_refuses_is_refused_whole(frontier: RedisFronti
     assert counts.tally.get("corrupt-record", 0) == 0
     assert await insisted(lambda: frontier.carry_over(NEXT, 8)) == LEFT_OUT
     assert {"offer", "reserve", "carry", "enqueue", "complete"} <= refusals.keys()
+    # And every key of a partition stands under its prefix, which is a hash tag.
+    assert [key async for key in client.scan_iter() if not key.startswith(b"t:{p")] == []
