@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 from crawler.bridge.answers import Answered, Sent, Unsent
 from crawler.bridge.courier import Courier
+from crawler.bridge.hostmemory import MAX_BYTES
 from crawler.bridge.outcomes import unusable
 from crawler.bridge.places import Places
 from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable, unpack_rules
@@ -88,6 +89,7 @@ class Errands:
         self._courier = courier
         self._places = places
         self._robots: OrderedDict[_Key, tuple[float, bytes]] = OrderedDict()
+        self._bytes = 0
         self._asking: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
 
     async def get(self, served: ServedRun, tenure: Tenure, url: str, kind: Kind) -> Fetched | Rejected:
@@ -158,10 +160,16 @@ class Errands:
         if isinstance(sent, Unsent | Skipped | Failed):
             return Rejected("render-unsent")
         packed = _packed(sent)
-        self._robots[served.run, origin] = asyncio.get_running_loop().time() + _ROBOTS_LIFE, packed
-        while len(self._robots) > _ROBOTS_KEPT:
-            self._robots.popitem(last=False)
+        self._keep((served.run, origin), packed)
         return packed
+
+    def _keep(self, key: _Key, packed: bytes) -> None:
+        _, old = self._robots.pop(key, (0.0, b""))
+        self._bytes += len(packed) - len(old)
+        self._robots[key] = asyncio.get_running_loop().time() + _ROBOTS_LIFE, packed
+        while len(self._robots) > 1 and (len(self._robots) > _ROBOTS_KEPT or self._bytes > MAX_BYTES):
+            _, (_, oldest) = self._robots.popitem(last=False)
+            self._bytes -= len(oldest)
 
     async def _ask(self, served: ServedRun, tenure: Tenure, errand: _Errand) -> Fetched | Rejected:
         sent = await self._send(served, tenure, errand)
