@@ -160,8 +160,8 @@ def working(ours: Product, notes: Path) -> Iterator[None]:
         finally:
             process.terminate()
             code = process.wait(60)
-    if code != 0:
-        raise SystemExit(f"the worker ended with {code}: {log.read_text()[-500:]}")
+            if code != 0:
+                raise SystemExit(f"the worker ended with {code}: {log.read_text()[-500:]}")
 
 
 def share(values: Iterable[float], part: float) -> float:

@@ -37,7 +37,7 @@ class NotedFrontier(RedisFrontier):
 def main() -> None:
     file = Path(sys.argv.pop(1))
     try:
-        with mock.patch("crawler.wiring.RedisFrontier", NotedFrontier):
+        with mock.patch("crawler.parts.RedisFrontier", NotedFrontier):
             entry()
     finally:
         file.write_text("".join(f"{json.dumps(slot)}\n" for slot in slots))

@@ -2,7 +2,10 @@
 
 One `vangnet worker` on a frontier that was filled before, at a hundred addresses. Every fiftieth image has 4 MB, every
 twentieth comes in two halves with two seconds between them. What counts is what the worker and its sandbox hold in
-memory (PSS) after the first 20,000 images, and the highest level from then on; and how many sockets are open.
+memory after the first 20,000 images, and the highest level from then on; and how many sockets are open.
+
+Held is what PSS says without pages of files. Those are libraries, which other processes of the machine may map as well;
+their share goes up and down with how many do, whatever a crawl does: by 20 MiB and more where tests start and end.
 """
 
 from __future__ import annotations
@@ -71,9 +74,9 @@ def sample(worker: int, images: int) -> Sample:
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         except OSError:  # a sandbox child that was replaced
             continue
-        pss = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+        own = sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
         name = "worker" if pid == worker else role(pid)
-        held[name] = held.get(name, 0) + pss
+        held[name] = held.get(name, 0) + own
     return Sample(images, held, sum(1 for link in links(worker) if link.startswith("socket:")))
 
 
@@ -137,7 +140,7 @@ def rows_of(samples: list[Sample], sizes: Sizes, options: Options) -> list[Row]:
                 at_most=1.1,
             )
         )
-    bound = descriptors_needed(options.page_concurrency + options.image_concurrency)
+    bound = descriptors_needed(options.page_concurrency + options.image_concurrency, 0)
     rows.append(
         row(
             "sockets of the worker at the most, Redis and sandbox included",

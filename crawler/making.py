@@ -19,6 +19,7 @@ from crawler.fetch.dnscache import DnsCache
 from crawler.fetch.fetcher import Fetcher
 from crawler.fetch.limits import FetchLimits
 from crawler.fetch.resolver import DnsTimes, Resolver
+from crawler.fetch.surroundings import most_sockets
 from crawler.fingerprint.options import FingerprintOptions
 from crawler.home import Home
 from crawler.match.thresholds import Thresholds
@@ -59,8 +60,9 @@ class RunMaker:
             return Fetcher(
                 permitted=permitted,
                 limits=self._limits(campaign),
-                max_sockets=2 * (self._options.page_concurrency + self._options.image_concurrency)
-                + self._options.sweep_concurrency,
+                max_sockets=most_sockets(
+                    self._options.page_concurrency + self._options.image_concurrency, self._options.sweep_concurrency
+                ),
                 source_addresses=campaign.identity.source_addresses,
             )
 

@@ -11,7 +11,7 @@ REFUSED = Counter("vangnet_refused", "Results that were refused: not sealed to u
 FRONTIER = Gauge("vangnet_frontier", "The frontier at a glance; see FrontierState.", ("what",))
 
 LOOPBACK = "127.0.0.1"
-_TRIES = 32
+_TRIES, _LAST = 32, 65_535
 _log = structlog.get_logger()
 
 
@@ -22,12 +22,13 @@ def serve(port: int) -> int | None:
     """
     if not port:
         return None
-    for candidate in range(port, port + _TRIES):
+    last = min(port + _TRIES - 1, _LAST)
+    for candidate in range(port, last + 1):
         try:
             start_http_server(candidate, addr=LOOPBACK)
         except OSError:
             continue
         _log.info("metrics", address=LOOPBACK, port=candidate)
         return candidate
-    _log.warning("no port is free for metrics", first=port, last=port + _TRIES - 1)
+    _log.warning("no port is free for metrics", first=port, last=last)
     return None

@@ -26,6 +26,7 @@ CHOICES = {"worker_enrolment": ("open", "closed"), "smtp_security": ("starttls",
 _MAY_BE_ZERO = frozenset(
     {"min_rate", "screen_margin", "unchanged_mib", "quarantine_domains", "metrics_port", "revisit_spacing"}
 )
+_LAST_PORT = 65_535
 
 
 def _option(default: Any, unit: str, help: str) -> Any:
@@ -188,6 +189,8 @@ def options_from(settings: Mapping[str, Any], environment: Mapping[str, str] | N
         value = getattr(options, row.name)
         if isinstance(value, int | float) and not isinstance(value, bool) and not _sensible(row.name, value):
             raise OptionInvalid(f"{environment_name(row.name)} = {value} is out of range; give a number above 0")
+        if row.metadata["unit"] == "port" and value > _LAST_PORT:
+            raise OptionInvalid(f"{environment_name(row.name)} = {value} is no port; give a number up to {_LAST_PORT}")
         if value not in CHOICES.get(row.name, (value,)):
             allowed = " or ".join(map(repr, CHOICES[row.name]))
             raise OptionInvalid(f"{environment_name(row.name)} = {value!r} is not known; give {allowed}")

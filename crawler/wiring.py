@@ -147,8 +147,9 @@ async def build_worker(options: Options, home: Home, crawler: Crawler) -> Built:
         revisiting=revisiting,
         sizes=sizes,
     )
-    renderer = Renderer(frontier, runs, Errands(frontier, courier, places), sizes, _rendering(options))
-    judge = PageJudge(runs, options.max_discoveries, traps, renderer)
+    errands = Errands(frontier, courier, places)
+    renderer = Renderer(frontier, runs, errands, sizes, _rendering(options))
+    judge = PageJudge(runs, options.max_discoveries, traps, renderer, errands)
     sweeps = SweepLane(
         courier, completer, judge, runs, ending, bell=bell, concurrency=options.sweep_concurrency, memory=memory
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crawler.errors import OptionInvalid
 from crawler.options import MODULE_ONLY, Options, load_options, option_rows, options_from, options_markdown
+from crawler.parts import frontier_of
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -41,6 +43,8 @@ def test_the_environment_opens_neither_loopback_nor_skips_an_approval(name: str)
         ({"VANGNET_WORKER_ENROLMENT": "ajar"}, {}),
         ({}, {"VANGNET_ATTEMPTS": "4.5"}),
         ({}, {"VANGNET_SEND_WINDOW": "soon"}),
+        ({}, {"VANGNET_METRICS_PORT": "65536"}),
+        ({"VANGNET_SMTP_PORT": 99_999}, {}),
     ],
 )
 def test_a_value_of_the_wrong_type_is_named(settings: dict[str, object], environment: dict[str, str]) -> None:
@@ -54,3 +58,9 @@ def test_the_settings_modules_differ_in_what_they_permit() -> None:
     assert (lab.lab, lab.require_campaign_approval) == (True, False)
     with pytest.raises(OptionInvalid, match="cannot be imported"):
         load_options("settings.nowhere")
+
+
+def test_rules_of_robots_txt_are_believed_for_a_day_at_most() -> None:
+    client: Any = None
+    assert frontier_of(client, Options(robots_ttl=1e6))._settings.robots_ttl == 86_400.0
+    assert frontier_of(client, Options(robots_ttl=60.0))._settings.robots_ttl == 60.0

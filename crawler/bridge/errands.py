@@ -16,11 +16,13 @@ from weakref import WeakValueDictionary
 
 from crawler.bridge.answers import Answered, Sent, Unsent
 from crawler.bridge.courier import Courier
+from crawler.bridge.hostmemory import MAX_BYTES
 from crawler.bridge.outcomes import unusable
 from crawler.bridge.places import Places
 from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable, unpack_rules
 from crawler.bridge.runs import ServedRun
 from crawler.fetch.budget import Hold
+from crawler.fetch.failures import FAILURES
 from crawler.fetch.robots import RobotsRules, parse_robots
 from crawler.frontier.base import Completion, Frontier, HostFacts, Limits
 from crawler.ranges import politeness_key
@@ -28,8 +30,8 @@ from crawler.records import Done, Failed, Fetched, FetchFailed, Kind, Lease, Rej
 from crawler.urls import canonical, parts
 
 _ROBOTS_KEPT: Final = 1_000
-_ROBOTS_HOPS: Final = 6
-"""Requests for one robots.txt, of which all but the first follow redirects (RFC 9309, 2.3.1.2)."""
+ROBOTS_HOPS: Final = 5
+"""Redirects of one robots.txt that are followed (RFC 9309, 2.3.1.2)."""
 _ROBOTS_LIFE: Final = 3_600.0
 _BUSY_PAUSE: Final = 0.1
 _SPARE: Final = 10.0
@@ -87,6 +89,7 @@ class Errands:
         self._courier = courier
         self._places = places
         self._robots: OrderedDict[_Key, tuple[float, bytes]] = OrderedDict()
+        self._bytes = 0
         self._asking: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
 
     async def get(self, served: ServedRun, tenure: Tenure, url: str, kind: Kind) -> Fetched | Rejected:
@@ -101,7 +104,7 @@ class Errands:
         placed = await self._places.place(served, target.host, target.port, last=True)
         if placed.address is None:
             return Rejected(placed.skip or "dns-timeout")
-        rules = await self._rules(served, tenure, target.origin, placed.address)
+        rules = await self._rules(served, tenure, target.origin)
         if isinstance(rules, Rejected):
             return rules
         return await self._ask(served, tenure, _Errand(url, kind, placed.address, rules))
@@ -110,14 +113,14 @@ class Errands:
         rules = (await self._courier.hosts.host(lease)).rules
         return crawl_delay(rules, served.campaign) if isinstance(rules, RobotsRules) else 0.0
 
-    async def _rules(self, served: ServedRun, tenure: Tenure, origin: str, address: str) -> bytes | Rejected:
+    async def _rules(self, served: ServedRun, tenure: Tenure, origin: str) -> bytes | Rejected:
         """What another host permits, as `rules.py` packs it, remembered for an hour. One part asks for all that wait
         for it; when it cannot, the next one does."""
         key = served.run, origin
         packed: bytes | Rejected | None = self._known(key)
         if packed is None:
             async with self._asking.setdefault(key, asyncio.Lock()):
-                packed = self._known(key) or await self._asked(served, tenure, origin, address)
+                packed = self._known(key) or await self._asked(served, tenure, origin)
         if isinstance(packed, Rejected):
             return packed
         rules = unpack_rules(packed)
@@ -129,23 +132,44 @@ class Errands:
         ends, packed = self._robots.get(key, (0.0, b""))
         return packed if ends > asyncio.get_running_loop().time() else None
 
-    async def _asked(self, served: ServedRun, tenure: Tenure, origin: str, address: str) -> bytes | Rejected:
-        url = f"{origin}/robots.txt"
-        for _ in range(_ROBOTS_HOPS):
-            sent = await self._send(served, tenure, _Errand(url, Kind.ROBOTS, address, None))
-            moved = _moved_within(url, sent)
-            if moved is None:
+    async def robots_txt(self, served: ServedRun, tenure: Tenure, url: str, hops: int = ROBOTS_HOPS) -> Sent | Rejected:
+        """The answer to a request for a robots.txt, wherever in the scope its redirects lead. Raises RedisUnavailable.
+
+        hops: redirects that are followed at the most. A redirect is the answer where it is one too many, or leads to
+        what has no address in the scope; Rejected by `Places`' reason where the first URL does, or where that passes.
+        """
+        sent: Sent | Rejected | None = None
+        for left in range(hops, -1, -1):
+            target = parts(url)
+            placed = await self._places.place(served, target.host, target.port, last=True)
+            if placed.address is None:
+                reason = placed.skip or "dns-timeout"
+                return Rejected(reason) if sent is None or passes(reason) else sent
+            sent = await self._send(served, tenure, _Errand(url, Kind.ROBOTS, placed.address, None))
+            moved = _moved(url, sent)
+            if moved is None or not left:
                 break
             url = moved
+        assert sent is not None
+        return sent
+
+    async def _asked(self, served: ServedRun, tenure: Tenure, origin: str) -> bytes | Rejected:
+        sent = await self.robots_txt(served, tenure, f"{origin}/robots.txt")
         if isinstance(sent, Rejected):
             return sent
         if isinstance(sent, Unsent | Skipped | Failed):
             return Rejected("render-unsent")
         packed = _packed(sent)
-        self._robots[served.run, origin] = asyncio.get_running_loop().time() + _ROBOTS_LIFE, packed
-        while len(self._robots) > _ROBOTS_KEPT:
-            self._robots.popitem(last=False)
+        self._keep((served.run, origin), packed)
         return packed
+
+    def _keep(self, key: _Key, packed: bytes) -> None:
+        _, old = self._robots.pop(key, (0.0, b""))
+        self._bytes += len(packed) - len(old)
+        self._robots[key] = asyncio.get_running_loop().time() + _ROBOTS_LIFE, packed
+        while len(self._robots) > 1 and (len(self._robots) > _ROBOTS_KEPT or self._bytes > MAX_BYTES):
+            _, (_, oldest) = self._robots.popitem(last=False)
+            self._bytes -= len(oldest)
 
     async def _ask(self, served: ServedRun, tenure: Tenure, errand: _Errand) -> Fetched | Rejected:
         sent = await self._send(served, tenure, errand)
@@ -219,16 +243,21 @@ class Errands:
             await self._frontier.block(key, ended.block)
 
 
-def _moved_within(url: str, sent: Sent | Rejected) -> str | None:
-    """Where a robots.txt has moved to at its own host, which lies at one address."""
+def passes(reason: str) -> bool:
+    """Whether it may be otherwise in a while that a robots.txt could not be asked for."""
+    return reason.startswith("render-") or (reason in FAILURES and FAILURES[reason].retry)
+
+
+def _moved(url: str, sent: Sent | Rejected) -> str | None:
+    """Where a robots.txt has moved to."""
     if not isinstance(sent, Answered) or not 300 <= sent.fetched.status < 400 or sent.fetched.location is None:
         return None
     target = canonical(sent.fetched.location, url)
-    return target if isinstance(target, str) and parts(target).host == parts(url).host else None
+    return target if isinstance(target, str) else None
 
 
 def _packed(sent: Answered | FetchFailed) -> bytes:
-    """As `pages.py` takes a robots.txt. One that has moved to another host counts as none: nobody asks there."""
+    """As `pages.py` takes a robots.txt. One that moves on and on counts as none."""
     if isinstance(sent, FetchFailed):
         return pack_unreachable(sent.reason)
     fetched = sent.fetched

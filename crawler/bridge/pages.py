@@ -10,21 +10,21 @@ from time import time
 
 from crawler.bridge import swept
 from crawler.bridge.answers import Answered, NotAnswered, concluded, unanswered
+from crawler.bridge.errands import Errands
 from crawler.bridge.examine import Findings, drawn, examine, look_up
-from crawler.bridge.guesses import is_guess, no_sitemap, unnamed_sitemaps
+from crawler.bridge.guesses import is_guess, no_sitemap
 from crawler.bridge.outcomes import broken_off, unsupported, unusable
 from crawler.bridge.recheck import revisited, unreached
 from crawler.bridge.rendering import Rendered, Renderer
-from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable
+from crawler.bridge.robotsfile import RobotsJudge
+from crawler.bridge.rules import pack_unreachable
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bridge.suspects import Traps, repeated
 from crawler.discover.page import discover
 from crawler.errors import RedisUnavailable
 from crawler.fetch.budget import Hold
-from crawler.fetch.robots import parse_robots
 from crawler.frontier.base import Completion
 from crawler.records import (
-    Candidate,
     Discovered,
     Done,
     Failed,
@@ -33,15 +33,11 @@ from crawler.records import (
     Kind,
     Lease,
     PageContent,
-    Rejected,
-    Rekind,
     Retry,
     Skipped,
 )
-from crawler.urls import canonical, parts
 
 _QUICK = 262_144
-_ROBOTS_HOPS = 5
 _FEED_FACTOR = 10
 """Sitemaps hold up to 50,000 URLs (sitemaps.org), ten times what a page may name."""
 
@@ -57,12 +53,21 @@ class PageJudge:
     """Turns answers on the page lane into outcomes.
 
     most: candidates taken from one page.  traps: what pages said before; None: nobody remembers.  renderer: of pages
-    made by script; None: they are taken as they come.
+    made by script; None: they are taken as they come.  errands: ask for a robots.txt that moved to another address;
+    None: nobody does.
     """
 
-    def __init__(self, runs: RunBook, most: int, traps: Traps | None = None, renderer: Renderer | None = None) -> None:
+    def __init__(
+        self,
+        runs: RunBook,
+        most: int,
+        traps: Traps | None = None,
+        renderer: Renderer | None = None,
+        errands: Errands | None = None,
+    ) -> None:
         self._runs = runs
         self._renderer = renderer
+        self._robots = RobotsJudge(errands)
         self._most = most
         self._traps = traps
 
@@ -100,7 +105,7 @@ class PageJudge:
             return await revisited(served, lease, fetched, partial(self._discover, served))
         ended = broken_off(lease, fetched)
         if ended is None and lease.item.kind is Kind.ROBOTS:
-            ended = await self._robots(served, lease, fetched)
+            ended = await self._robots.answered(served, lease, fetched)
             return await swept.with_names(served, lease, fetched, ended) if swept.is_swept(served, lease) else ended
         ended = ended or unusable(lease, fetched, time()) or unsupported(lease, fetched)
         if ended is not None:
@@ -180,41 +185,6 @@ class PageJudge:
             return discover(*arguments, files=files)
         # A page of megabytes takes seconds; in a thread it takes them from the event loop in slices only.
         return await asyncio.to_thread(discover, *arguments, files=files)
-
-    async def _robots(self, served: ServedRun, lease: Lease, fetched: Fetched) -> Completion:
-        if fetched.status >= 500 or fetched.status == 429:
-            ended = unusable(lease, fetched, time())
-            assert ended is not None
-            return replace(ended, robots=pack_unreachable(f"robots-http-{fetched.status}"))
-        if 300 <= fetched.status < 400:
-            return await self._robots_moved(served, lease, fetched)
-        rules = parse_robots(fetched.body, fetched.status)
-        sitemaps = [canonical(url, lease.item.url) for url in rules.sitemaps]
-        named = tuple(Candidate(url, Kind.FEED, "robots", 4) for url in sitemaps if isinstance(url, str))
-        pointer = served.is_pointer(lease.item)
-        # What a page outside of the scope is read for is named; nothing is tried there.
-        found = Discovered(named or (() if pointer else unnamed_sitemaps(lease.item.url)), 1, None)
-        outcome = Done(found if found.candidates else None, tally={f"robots:http-{fetched.status}": 1})
-        return Completion(lease, outcome, pack_rules(rules), delay=crawl_delay(rules, served.campaign, pointer=pointer))
-
-    async def _robots_moved(self, served: ServedRun, lease: Lease, fetched: Fetched) -> Completion:
-        """Follow a redirect of robots.txt within its address, where the lease's politeness holds.
-
-        One that leads elsewhere, or in circles, counts as "there is none" (RFC 9309, 2.3.1.2): where it leads to has a
-        robots.txt of its own, which is asked for before anything else there.
-        """
-        target = canonical(fetched.location) if fetched.location is not None else None
-        if isinstance(target, str) and len(lease.item.via) < _ROBOTS_HOPS and not _astray(served, lease, target):
-            resolved = await served.resolver.resolve(parts(target).host)
-            if not isinstance(resolved, Rejected) and lease.item.address in resolved.addresses:
-                return Completion(lease, Rekind(Kind.ROBOTS, target))
-        nothing = pack_rules(parse_robots(b"", 404))
-        return Completion(lease, Done(tally={"robots:redirect-elsewhere": 1}), nothing)
-
-
-def _astray(served: ServedRun, lease: Lease, robots: str) -> bool:
-    """Whether the robots.txt of a pointer has moved to where nobody may ask for it."""
-    return served.is_pointer(lease.item) and not served.pointers.has(robots, Kind.ROBOTS)
 
 
 def _discovered(lease: Lease, content: PageContent) -> Discovered | None:

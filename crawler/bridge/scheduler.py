@@ -1,7 +1,7 @@
 """scrapy-redis's scheduler, made harmless: a small buffer between the claimer and the engine.
 
-It keeps scrapy-redis's conventions (REDIS_URL, SCHEDULER_QUEUE_KEY as first part of the keys) and none of its traffic:
-what is due comes from the frontier through `PageLane`, and nothing blocks the event loop.
+It keeps scrapy-redis's conventions (REDIS_URL in the settings or the environment; a name and a colon before every key)
+and none of its traffic: what is due comes from the frontier through `PageLane`, and nothing blocks the event loop.
 """
 
 from __future__ import annotations

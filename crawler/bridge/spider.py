@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -20,7 +21,7 @@ from crawler.bridge.worker import Worker, worker_of
 from crawler.errors import RedisUnavailable, SandboxUnavailable
 from crawler.fetch.failures import failure
 from crawler.frontier.base import Completion
-from crawler.records import Failed, Outcome, Retry
+from crawler.records import Failed, Kind, Outcome, Retry
 
 _log = structlog.get_logger()
 
@@ -40,7 +41,14 @@ class LeaseSpider(Spider):
         request = response.request
         assert isinstance(request, LeasedRequest)
         assert request.answered is not None
-        yield await self._outcome(request, request.answered)
+        if request.lease.item.kind is Kind.ROBOTS:
+            # One that moved waits for a slot where it is now, and takes as little of a worker as a silent server.
+            request.asking = monotonic()
+        try:
+            outcome = await self._outcome(request, request.answered)
+        finally:
+            request.asking = None
+        yield outcome
 
     async def _outcome(self, request: LeasedRequest, answered: Answered) -> PageOutcome:
         outcome: Outcome

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import structlog
 from redis.asyncio import Redis
@@ -69,10 +70,13 @@ async def connect(url: str) -> Client:
 
 def _single(url: str, retries: int) -> Redis:
     try:
+        port = urlsplit(url).port
         client: Redis = LineClient.from_url(url, retry=_retry(retries), max_connections=_CONNECTIONS, **_PATIENCE)
     except ValueError as error:
         # The library's message quotes parts of the URL, which may hold a password.
         raise OptionInvalid(_NO_URL) from error
+    if port == 0:  # which the library takes for the usual one
+        raise OptionInvalid(_NO_URL)
     return client
 
 

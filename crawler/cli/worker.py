@@ -113,8 +113,7 @@ def _crawl(context: Globals, home: Home, parent: int) -> None:
 
 def _look_around(options: Options) -> None:
     """Say what is missing here, once. Raises OptionInvalid when a worker could not work."""
-    concurrency = options.page_concurrency + options.image_concurrency
-    wanted = descriptors_needed(concurrency)
+    wanted = descriptors_needed(options.page_concurrency + options.image_concurrency, options.sweep_concurrency)
     limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= limit < wanted and (most < 0 or limit < most):
         limit = wanted if most < 0 else min(wanted, most)
@@ -123,7 +122,7 @@ def _look_around(options: Options) -> None:
     for finding in (proxies(os.environ), certificate_store(), *(() if options.lab else address_families())):
         if not finding.ok:
             _log.warning(finding.line)
-    files = descriptors(limit, concurrency)
+    files = descriptors(limit, wanted)
     if not files.ok:
         raise OptionInvalid(files.line)
 

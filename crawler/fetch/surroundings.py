@@ -42,21 +42,29 @@ def proxies(environment: Mapping[str, str]) -> Finding:
     return Finding("proxy", False, f"{said}; unset it to be rid of this line")
 
 
-def descriptors_needed(concurrency: int) -> int:
-    """Open files that a worker needs. concurrency: requests in flight, over both lanes; as many connections idle."""
-    return 2 * concurrency + _SPARE
+def most_sockets(lanes: int, sweeps: int) -> int:
+    """Connections to servers that a worker has open in a run at the most.
+
+    lanes: requests in flight over both lanes; as many connections may be idle, or wait for servers that say nothing.
+    sweeps: swept addresses in flight.
+    """
+    return 2 * lanes + sweeps
 
 
-def descriptors(limit: int, concurrency: int) -> Finding:
-    """limit: open files that a process may have (RLIMIT_NOFILE; negative: any number)."""
-    wanted = descriptors_needed(concurrency)
+def descriptors_needed(lanes: int, sweeps: int) -> int:
+    """Open files that a worker needs; lanes, sweeps as in `most_sockets`."""
+    return most_sockets(lanes, sweeps) + _SPARE
+
+
+def descriptors(limit: int, wanted: int) -> Finding:
+    """limit: open files that a process may have (RLIMIT_NOFILE; negative: any number).  wanted: that it needs."""
     if limit < 0 or limit >= wanted:
         return Finding("descriptors", True, f"{limit} open files are allowed, {wanted} are needed", needed=True)
     return Finding(
         "descriptors",
         False,
         f"only {limit} open files are allowed, a worker needs {wanted}; raise the limit (ulimit -n {wanted}, or "
-        "LimitNOFILE= of the unit), or lower VANGNET_IMAGE_CONCURRENCY",
+        "LimitNOFILE= of the unit), or lower VANGNET_IMAGE_CONCURRENCY or VANGNET_SWEEP_CONCURRENCY",
         needed=True,
     )
 

@@ -24,7 +24,9 @@ def check_open_files(look: Look) -> list[Finding]:
     """Whether a worker gets as many descriptors as it needs; it raises its own limit up to the hard one."""
     options, (soft, hard) = look.options, resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = hard if soft >= 0 else soft
-    return _told("open-files", surroundings.descriptors(limit, options.page_concurrency + options.image_concurrency))
+    lanes = options.page_concurrency + options.image_concurrency
+    wanted = surroundings.descriptors_needed(lanes, options.sweep_concurrency)
+    return _told("open-files", surroundings.descriptors(limit, wanted))
 
 
 def check_network(look: Look) -> list[Finding]:

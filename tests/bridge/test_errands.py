@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from crawler.bridge import errands
 from crawler.bridge.courier import Courier
 from crawler.bridge.door import Means, PageDoor
 from crawler.bridge.errands import Errands, Tenure
@@ -206,9 +207,14 @@ async def test_parts_at_once_ask_for_one_robots_txt() -> None:
 
 @pytest.mark.parametrize(
     ("place", "asked", "allowed"),
-    [("/robots", 2, False), (f"{BESIDE}/robots", 1, True), ("/robots.txt?again", 6, True)],
+    [
+        ("/robots", 2, False),
+        (f"{BESIDE}/robots", 2, False),
+        ("http://d.example.nl/robots", 1, True),  # out of the scope
+        ("/robots.txt?again", 6, True),
+    ],
 )
-async def test_a_robots_txt_that_moved_is_followed_at_its_own_host(place: str, asked: int, *, allowed: bool) -> None:
+async def test_a_robots_txt_that_moved_is_followed_in_the_scope(place: str, asked: int, *, allowed: bool) -> None:
     def moves(order: FetchOrder) -> Fetched:
         if order.url.startswith(f"{OTHER}/robots.txt"):
             return answer(301, url=order.url, location=place + "x" * len(order.url) if "again" in place else place)
@@ -219,6 +225,16 @@ async def test_a_robots_txt_that_moved_is_followed_at_its_own_host(place: str, a
     assert found == Rejected("robots") or allowed
     assert len([url for url in bench.asked if "/no/" not in url]) == asked
     assert any("/no/" in url for url in bench.asked) is allowed
+
+
+async def test_rules_of_other_hosts_are_kept_within_bounds_of_number_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit, asked in ((10_000, 2), (60, 4)):
+        bench = Bench()
+        monkeypatch.setattr(errands, "MAX_BYTES", limit)
+        for url in (f"{OTHER}/api", f"{BESIDE}/api") * 2:
+            assert isinstance(await bench.get(url), Part)
+        assert sum(url.endswith("/robots.txt") for url in bench.asked) == asked
+        assert bench.errands._bytes == sum(len(packed) for _, packed in bench.errands._robots.values())
 
 
 async def test_who_waited_for_a_robots_txt_asks_for_it_when_the_first_broke_off() -> None:

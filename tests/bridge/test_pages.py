@@ -10,15 +10,19 @@ from typing import Any
 
 import pytest
 
+from crawler.bridge import robotsfile
 from crawler.bridge.answers import Answered, Unsent
+from crawler.bridge.courier import Courier
+from crawler.bridge.errands import Errands
 from crawler.bridge.pages import PageJudge
 from crawler.bridge.rules import pack_unreachable, unpack_rules
 from crawler.fetch.budget import ByteBudget
 from crawler.fetch.failures import failure
 from crawler.fetch.robots import RobotsRules
 from crawler.frontier.base import Completion
-from crawler.records import Digests, Done, Examination, Fetched, Kind, Rekind, Retry
-from tests.bridge.parts import ADDRESS, HOST, Names, Runs, answer, lease, served
+from crawler.records import Digests, Done, Examination, Fetched, FetchFailed, FetchOrder, Kind, Rekind, Retry
+from tests.bridge.parts import ADDRESS, HOST, Names, Runs, Web, answer, lease, places_in, served
+from tests.bridge.test_errands import Slots
 from tests.store.factories import image
 
 ROBOTS = lease(f"{HOST}/robots.txt", Kind.ROBOTS)
@@ -60,6 +64,71 @@ async def test_a_robots_txt_that_moved_is_followed_on_its_address() -> None:
     elsewhere = await judged(answer(301, location="http://b.example.nl/robots.txt"))
     assert elsewhere.outcome == Done(tally={"robots:redirect-elsewhere": 1})
     assert elsewhere.latency == 0.25
+
+
+THERE = "http://b.example.nl"
+ZONE = {"a.example.nl": (ADDRESS,), "b.example.nl": ("127.10.0.2",), "d.example.nl": ("10.0.0.1",)}
+
+
+async def moved(to: str, web: Web, *, full: int = 0, **item: Any) -> tuple[Completion, Slots]:
+    """The end of a robots.txt that moved. web: what answers where it went to.  full: visits that find no place."""
+    run, frontier = served(web=web, names=Names(dict(ZONE))), Slots(full=full)
+    runs, places = Runs(run), places_in(frontier)
+    errands = Errands(frontier, Courier(frontier, runs, places, 1_000_000), places)
+    judge = PageJudge(runs, 100, errands=errands)
+    robots = lease(f"{HOST}/robots.txt", Kind.ROBOTS, **item)
+    return (await judge.answered(robots, Answered(answer(301, url=robots.item.url, location=to)))).completion, frontier
+
+
+async def test_a_robots_txt_at_another_address_holds_for_the_host_that_sent_there() -> None:
+    web = Web(lambda order: answer(url=order.url, body=DELAY))
+    ended, frontier = await moved(f"{THERE}/robots.txt", web)
+    assert [(order.url, order.address) for order in web.sent] == [(f"{THERE}/robots.txt", "127.10.0.2")]
+    assert [politeness for _, politeness, _ in frontier.visits] == ["127.10.0.2"]
+    assert [completion.lease.queue for completion in frontier.ended] == ["visit"]
+    assert isinstance(ended.outcome, Done)
+    assert ended.outcome.discovered is not None
+    assert [candidate.url for candidate in ended.outcome.discovered.candidates] == [f"{THERE}/map.xml"]
+    assert ended.robots is not None
+    rules = unpack_rules(ended.robots)
+    assert isinstance(rules, RobotsRules)
+    assert not rules.allows(f"{HOST}/no/x", "Vangnet")
+    assert (ended.delay, ended.latency) == (7.0, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(404, None), (503, "robots-http-503"), (429, "robots-http-429"), (0, "reset"), (301, None)],
+)
+async def test_what_else_is_said_there_means_what_it_would_mean_here(status: int, reason: str | None) -> None:
+    def says(order: FetchOrder) -> Fetched | FetchFailed:
+        return answer(status, url=order.url, location=f"{THERE}/on") if status else failure("reset")
+
+    web = Web(says)
+    ended, _ = await moved(f"{THERE}/robots.txt", web)
+    assert ended.block == 0.0  # which is the other address's
+    if reason is None:
+        assert isinstance(ended.outcome, Done)
+        rules = unpack_rules(ended.robots or b"")
+        assert isinstance(rules, RobotsRules) and rules.allows(f"{HOST}/no/x", "Vangnet")
+    else:
+        assert (ended.outcome, ended.robots) == (Retry(reason, 1.0), pack_unreachable(reason))
+    assert len(web.sent) == (5 if status == 301 else 1)
+
+
+async def test_a_robots_txt_out_of_scope_is_none_and_one_without_a_slot_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    web = Web(lambda order: answer(url=order.url, body=DELAY))
+    ended, _ = await moved("http://d.example.nl/robots.txt", web)
+    assert ended.outcome == Done(tally={"robots:redirect-elsewhere": 1})
+    monkeypatch.setattr(robotsfile, "_ELSEWHERE", 0.05)
+    ended, _ = await moved(f"{THERE}/robots.txt", web, full=1_000)
+    assert (ended.outcome, ended.robots) == (Retry("robots-unsent", 1.0), pack_unreachable("robots-unsent"))
+    monkeypatch.setattr(robotsfile, "_LONGEST", robotsfile._TO_COMPLETE + 0.02)
+    ended, _ = await moved(f"{THERE}/robots.txt", web, full=1_000)
+    assert ended.outcome == Retry("deadline", 1.0)
+    assert web.sent == []
 
 
 async def test_a_page_tells_its_latency_and_its_session_too() -> None:

@@ -45,6 +45,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
         ("redis://:{password}@127.0.0.1:{port}/0?colour=red", OptionInvalid, "leave out what follows"),
         ("redis://:{password}@127.0.0.1:{port}/0?socket_timeout=long", OptionInvalid, "is no Redis URL"),
         ("http://:{password}@127.0.0.1:{port}/", OptionInvalid, "is no Redis URL"),
+        ("redis://:{password}@127.0.0.1:0/0", OptionInvalid, "is no Redis URL"),
         ("redis://127.0.0.1:{password}/0", OptionInvalid, "is no Redis URL"),
         ("redis://:{password}@127.0.0.1:1/0", RedisUnavailable, "check REDIS_URL"),
         ("unix://:{password}@/no/such.sock", RedisUnavailable, "check REDIS_URL"),

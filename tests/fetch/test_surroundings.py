@@ -12,6 +12,7 @@ from crawler.fetch.surroundings import (
     certificate_store,
     descriptors,
     descriptors_needed,
+    most_sockets,
     nameservers,
     proxies,
 )
@@ -31,10 +32,11 @@ def test_proxies_are_ignored_and_their_values_are_not_shown() -> None:
 
 
 def test_too_few_descriptors() -> None:
-    wanted = descriptors_needed(96)
-    assert bad(descriptors(wanted - 1, 96), f"ulimit -n {wanted}", "VANGNET_IMAGE_CONCURRENCY")
-    assert descriptors(wanted, 96).ok
-    assert descriptors(-1, 96).ok
+    wanted = descriptors_needed(96, 256)
+    assert wanted > most_sockets(96, 256) >= 2 * 96 + 256
+    assert bad(descriptors(wanted - 1, wanted), f"ulimit -n {wanted}", "VANGNET_IMAGE_CONCURRENCY", "SWEEP_CONCURRENCY")
+    assert descriptors(wanted, wanted).ok
+    assert descriptors(-1, wanted).ok
 
 
 def test_an_address_family_that_is_missing() -> None:

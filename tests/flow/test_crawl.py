@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 
 from tests.servers.pictures import encoded, picture
 from tests.servers.vangnet import Vangnet
-from tests.servers.web import Answer, Site, html, image, serve
+from tests.servers.web import Answer, Site, html, image, receive, serve
 
 
 def sha256(body: bytes) -> str:
@@ -158,19 +158,21 @@ def kill_a_worker(parent: int) -> None:
     raise AssertionError("no worker to kill")
 
 
-def test_a_robots_txt_that_moved_is_followed_on_its_address(vangnet: Vangnet) -> None:
+def test_a_robots_txt_that_moved_is_followed_on_its_address_and_elsewhere(vangnet: Vangnet) -> None:
+    rules = (200, {"Content-Type": "text/plain"}, b"User-agent: *\nDisallow: /no/\n")
     pages: dict[str, object] = {
         "/robots.txt": (301, {"Location": "/rules/robots.txt"}, b""),
-        "/rules/robots.txt": (200, {"Content-Type": "text/plain"}, b"User-agent: *\nDisallow: /no/\n"),
         "/": html('<a href="/yes">y</a><a href="/no/x">n</a>'),
         "/yes": html("yes"),
     }
-    with serve(pages) as site:
-        vangnet.hash_list(sha256(b"something"))
-        summary = vangnet.json("crawl", vangnet.campaign(site.root + "/"))
+    with receive(lambda _: rules, "127.0.0.2") as other:
+        pages["/rules/robots.txt"] = (302, {"Location": f"{other.root}/robots.txt"}, b"")
+        with serve(pages) as site:
+            vangnet.hash_list(sha256(b"something"))
+            summary = vangnet.json("crawl", vangnet.campaign(site.root + "/"))
     assert summary["urls"]["fetched"] == 2
     assert summary["urls"]["skipped"] == {"robots": 1}
-    assert site.asked("/rules/robots.txt") == 1
+    assert site.asked("/rules/robots.txt") == other.asked("/robots.txt") == 1
     assert site.asked("/no/x") == 0
 
 
