@@ -5,14 +5,17 @@ Nine tenths of the time go to few files: they come first, so that what is left a
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from crawler.sandbox.kernels import kernel_cache
+from tests.servers.warm import warm_processes
 
 pytest_plugins = ["tests.servers.redis"]
 
@@ -45,12 +48,22 @@ def own_environment() -> None:
     os.environ["VANGNET_KERNELS"] = str(KERNELS)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_crews(own_environment: None) -> Iterator[None]:
+    """Crawls that tests call in their own process need not import everything for each of their processes."""
+    with warm_processes(KERNELS):
+        yield
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Compile the kernels once, before every test process and the first crawls do so at the same time."""
     os.environ["NUMBA_CACHE_DIR"] = str(kernel_cache(KERNELS))
-    # Of several processes, this is the one that starts the others.
+    gc.disable()  # until all tests are there: what collecting them makes stays
+    # Of several processes, this is the one that starts the others. Each of these compiles about half of the kernels.
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
-        subprocess.run([sys.executable, "-c", "import crawler.sandbox.examine"], cwd=ROOT, check=True)
+        halves = ("crawler.fingerprint.compute", "crawler.match.search")
+        running = [subprocess.Popen([sys.executable, "-c", f"import {half}"], cwd=ROOT) for half in halves]
+        assert [half.wait() for half in running] == [0, 0], "kernels do not compile"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,6 +79,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in set(long)]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Thousands of tests and their modules are nothing that the collector need look through, again and again."""
+    del session
+    gc.enable()
+    gc.collect()
+    gc.freeze()
 
 
 def _slowness(item: pytest.Item) -> int:

@@ -14,6 +14,7 @@ from crawler import __version__
 from crawler.cli.context import Globals
 from crawler.errors import VangnetError
 from crawler.service.texts import plain
+from crawler.starting import without
 
 COMMANDS = {
     "attribute": ("scope", "Who hosts an address or URL, with sources."),
@@ -56,6 +57,9 @@ class _Root(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
+        # structlog would load rich, a twentieth of a start, for tracebacks in colour; our logs have none.
+        with without("rich"):
+            import_module("structlog")
         module = import_module(f"crawler.cli.{COMMANDS[cmd_name][0]}")
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)

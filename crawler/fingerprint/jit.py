@@ -6,33 +6,17 @@ read by numba itself). A sandbox imports them before it closes itself in.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import ModuleType
+from collections.abc import Callable
 from typing import ParamSpec, TypeVar, cast
 
 import numba
 from numba import types
 
-
-@contextmanager
-def _without_scipy() -> Iterator[None]:
-    """In it, SciPy is not found unless it is there already."""
-    name = "scipy.linalg"
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = cast("ModuleType", None)  # the interpreter's own way to say so
-    try:
-        yield
-    finally:
-        del sys.modules[name]
-
+from crawler.starting import without
 
 # numba looks for SciPy as it loads this, to offer its linear algebra to kernels. None of ours uses it, and loading it
 # takes as long as half of our kernels: whoever starts a sandbox would wait for it.
-with _without_scipy():
+with without("scipy.linalg"):
     import numba.np.arraymath
 
 P = ParamSpec("P")

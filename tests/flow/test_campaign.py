@@ -16,6 +16,7 @@ from crawler.bus.server import embedded_server
 from tests.flow.test_crawl import begun, many, sha256
 from tests.servers.names import names
 from tests.servers.vangnet import Vangnet
+from tests.servers.warm import warm_command
 from tests.servers.web import Answer, Site, html, serve
 
 SEEN_BY_WORKERS = 2.0
@@ -25,7 +26,7 @@ WHOLE = {"discovered": 111, "fetched": 111, "failed": {}, "skipped": {}, "pendin
 
 @pytest.fixture
 def vangnet(tmp_path: Path) -> Vangnet:
-    made = Vangnet(tmp_path / "home")
+    made = Vangnet(tmp_path / "home", program=warm_command())
     made.hash_list(sha256(b"something"))
     return made
 
@@ -49,7 +50,8 @@ def summary(crawl: subprocess.Popen[str], code: int = 0) -> dict[str, object]:
 
 def test_a_crawl_is_paused_resumed_stopped_and_taken_up_again(vangnet: Vangnet) -> None:
     with serve(many(100)) as site:
-        file = vangnet.campaign(site.root + "/", rate=60, concurrency=4)
+        # Slow, so that a command still meets it in mid-crawl on a machine that has other things to do.
+        file = vangnet.campaign(site.root + "/", rate=20, concurrency=4)
         with vangnet.start("crawl", file, "--workers", 2, "--json") as crawl:
             begun(site, 30)
             assert vangnet.json("campaign", "pause", "test")["state"] == "paused"

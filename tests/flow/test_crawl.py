@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 
 from tests.servers.pictures import encoded, picture
 from tests.servers.vangnet import Vangnet
+from tests.servers.warm import warm_command
 from tests.servers.web import Answer, Site, html, image, receive, serve
 
 
@@ -177,7 +178,7 @@ def test_a_robots_txt_that_moved_is_followed_on_its_address_and_elsewhere(vangne
 
 
 def test_a_campaign_is_crawled_once_at_a_time_and_rests_when_it_is_interrupted(vangnet: Vangnet) -> None:
-    pages = many(200)
+    vangnet, pages = Vangnet(vangnet.home, program=warm_command()), many(200)
     with serve(pages) as site:
         vangnet.hash_list(sha256(b"something"))
         file = vangnet.campaign(site.root + "/", rate=40, concurrency=2)

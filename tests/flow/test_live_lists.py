@@ -17,6 +17,7 @@ from tests.flow.test_crawl import sha256
 from tests.flow.test_join import ending, until
 from tests.servers.pictures import encoded, picture
 from tests.servers.vangnet import Vangnet
+from tests.servers.warm import warm_command
 from tests.servers.web import Site, html, image, serve
 
 KINDS = "abc"
@@ -91,7 +92,8 @@ def crawl(tmp_path: Path, site: Site) -> Iterator[Crawl]:
     own.mkdir(mode=0o700)
     with ExitStack() as stack:
         server = stack.enter_context(embedded_server(own))
-        vangnet = Vangnet(tmp_path / "home", environment={"REDIS_URL": server.url, "VANGNET_REVISIT_SPACING": "0"})
+        environment = {"REDIS_URL": server.url, "VANGNET_REVISIT_SPACING": "0"}
+        vangnet = Vangnet(tmp_path / "home", environment=environment, program=warm_command())
         vangnet.hash_list(sha256(PICTURES["a"]), OTHER, name="a")
         vangnet.hash_list(sha256(PICTURES["b"]), name="b")
         vangnet.json("campaign", "create", vangnet.campaign(site.root + "/", rate=45))

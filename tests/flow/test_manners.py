@@ -19,6 +19,7 @@ from tests.flow.conftest import new_root
 from tests.flow.test_crawl import sha256
 from tests.servers.pictures import encoded, picture
 from tests.servers.vangnet import Vangnet
+from tests.servers.warm import warm_command
 from tests.servers.web import Reply, Site, Visit, receive, text
 
 WINDOW = 0.1
@@ -146,7 +147,7 @@ def test_a_crawl_digs_where_it_found_something(crawled: Crawled) -> None:
 
 
 def test_a_campaign_that_records_goes_its_own_pace_and_says_what_was_disallowed(tmp_path: Path, kernels: Path) -> None:
-    vangnet, told = Vangnet(new_root(tmp_path, kernels)), threading.Event()
+    vangnet, told = Vangnet(new_root(tmp_path, kernels), program=warm_command()), threading.Event()
     vangnet.hash_list(sha256(SEEN))
 
     def host(visit: Visit) -> Reply:

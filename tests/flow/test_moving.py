@@ -11,6 +11,7 @@ from tests.flow.conftest import new_root
 from tests.flow.test_crawl import accounted, begun, sha256
 from tests.servers.names import zone
 from tests.servers.vangnet import Vangnet
+from tests.servers.warm import warm_command
 from tests.servers.web import Reply, Visit, receive, text
 
 PAGES = 45
@@ -24,7 +25,7 @@ def house(visit: Visit) -> Reply:
 
 
 def test_a_host_that_moves_in_mid_crawl_is_finished_at_its_new_address(tmp_path: Path, kernels: Path) -> None:
-    vangnet = Vangnet(new_root(tmp_path, kernels), environment=QUICK)
+    vangnet = Vangnet(new_root(tmp_path, kernels), environment=QUICK, program=warm_command())
     vangnet.hash_list(sha256(b"something"))
     table = {"a.test": Address(("127.0.0.2",), ttl=86_400)}
     with ExitStack() as stack, zone(table) as nameserver:

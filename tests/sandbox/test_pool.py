@@ -240,7 +240,7 @@ async def test_the_deadline_is_kept(start: Start) -> None:
     sandbox = await start(processes=1, image_deadline=0.2)
     begun = time.monotonic()
     assert await sandbox.examine(b"sleep 30") == seen("deadline")
-    assert 0.19 < time.monotonic() - begun < 0.6
+    assert 0.19 < time.monotonic() - begun < 15.0  # far from what the child would take, however busy the machine is
     assert sandbox.counts.deadline == 1
 
 

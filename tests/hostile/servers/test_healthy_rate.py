@@ -18,6 +18,7 @@ from tests.flow.test_crawl import sha256
 from tests.flow.test_join import ending, until
 from tests.servers.pictures import encoded, picture
 from tests.servers.vangnet import Vangnet
+from tests.servers.warm import warm_command
 from tests.servers.web import Answer, Site, Visit, html, image, receive
 
 from .catalogue import CATALOGUE
@@ -93,7 +94,9 @@ def test_healthy_servers_beside_all_hostile_ones_keep_their_rate(tmp_path: Path)
         shown = "".join(f'<img src="{url}{n}.jpg">' for url in bad for n in range(2))
         with receive(lambda visit: html(shown), "127.0.10.1") as lure:
             environment = {f"VANGNET_{name}": value for name, value in (DEADLINES | LANES).items()}
-            vangnet = Vangnet(tmp_path / "home", environment={"REDIS_URL": redis.url, **environment})
+            vangnet = Vangnet(
+                tmp_path / "home", environment={"REDIS_URL": redis.url, **environment}, program=warm_command()
+            )
             vangnet.hash_list(sha256(PLANTED))
             for name, found in (("alone", alone), ("beside", [lure, *beside])):
                 urls = [*[site.root + "/" for site in found], *(bad if name == "beside" else ())]
