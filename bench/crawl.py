@@ -55,11 +55,11 @@ def our_window(ours: Product, site: Gallery, name: str, server: int) -> Window:
     """
     file = ours.campaign(name, site.seeds)
     process = ours.start("crawl", str(file), "--workers", str(WORKERS), "--json")
-    with stopped(process):
+    with stopped(process), ours.watching(name) as look:
         account = Account([process.pid, ours.redis_pid, server])
         last = site.images * 19 // 20
         stretch = Stretch(first=1, last=last, seconds=MOST_SECONDS, patience=180)
-        found = window(lambda: ours.look(name), account, stretch, [process])
+        found = window(look, account, stretch, [process])
         summary = json.loads(process.communicate(timeout=MOST_SECONDS)[0])
     if (summary["images"], summary["hits"]) != (site.images, len(site.planted)):
         raise RuntimeError(f"{summary['images']} images and {summary['hits']} hits, planted were {len(site.planted)}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
@@ -20,9 +21,12 @@ from redis import Redis
 
 from bench.processes import Counts
 from bench.report import progress
+from crawler.bus.client import connect
 from crawler.bus.server import embedded_server
 from crawler.home import Home, open_home
 from crawler.options import load_options
+from crawler.parts import frontier_of
+from crawler.records import RunId
 from crawler.service.deployment import Server
 from crawler.service.session import open_session
 from crawler.service.steer import campaign_status
@@ -100,13 +104,42 @@ class Product:
 
     def look(self, name: str) -> Counts | None:
         """How far a campaign's run is; None when there is none, or it has ended."""
-        options = load_options(SETTINGS)
+        found = self._status(name)
+        return None if found["counters"] is None else counted(found["counters"])
+
+    @contextmanager
+    def watching(self, name: str) -> Iterator[Callable[[], Counts | None]]:
+        """`look` for a measurement on the machine that is measured: one command to the server once there is a run.
+
+        A status reads a hundred things over a connection of its own, which costs as much as several images.
+        """
+        run: RunId | None = None
+
+        def look() -> Counts | None:
+            nonlocal run
+            if run is None:
+                found = self._status(name)
+                run = RunId(name, found["run"]) if found["counters"] is not None else None
+            tally = {} if run is None else runner.run(frontier.counts(run)).tally
+            return counted(tally) if tally else None
+
+        with asyncio.Runner() as runner:
+            client = runner.run(connect(self.redis_url))
+            frontier = frontier_of(client, load_options(SETTINGS))
+            try:
+                yield look
+            finally:
+                runner.run(client.aclose())
+
+    def _status(self, name: str) -> dict[str, Any]:
+        server = Server(load_options(SETTINGS), self.redis_url)
         with open_session(self.home, None) as at:
-            found = campaign_status(at.db, at.actor, Server(options, self.redis_url), name, letters=0)
-        counters = found["counters"]
-        if counters is None:
-            return None
-        return Counts(counters.get("images", 0), counters.get("pages", 0), counters.get("hits", 0))
+            return campaign_status(at.db, at.actor, server, name, letters=0)
+
+
+def counted(tally: Mapping[str, int]) -> Counts:
+    """A run's counters, as far as benchmarks look at them."""
+    return Counts(tally.get("images", 0), tally.get("pages", 0), tally.get("hits", 0))
 
 
 def about(name: str) -> str:

@@ -40,10 +40,10 @@ def crawled(ours: Product, site: Gallery, workers: int, sizes: Sizes, server: in
     name = f"workers-{workers}"
     file = ours.campaign(name, site.seeds)
     process = ours.start("crawl", str(file), "--workers", str(workers))
-    with stopped(process):
+    with stopped(process), ours.watching(name) as look:
         account = Account([process.pid, ours.redis_pid, server])
         stretch = Stretch(first=1, last=site.images * 9 // 10, seconds=sizes.seconds, patience=180)
-        found = window(lambda: ours.look(name), account, stretch, [process])
+        found = window(look, account, stretch, [process])
     progress(f"{workers} workers: {found.rate:.0f} images/s, {found.pages} pages; {found.budget}")
     return found
 

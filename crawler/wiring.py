@@ -66,6 +66,9 @@ _log = structlog.get_logger()
 _SUPERVISE = 0.5
 _CHECK = 2.0
 _DRAIN = 30.0
+_COLLECT_AFTER = 10_000
+"""Containers more than there were, until the collector looks for cycles. With Python's own 700, what belongs to the
+leases at work is walked through again and again, for a twentieth of a worker's time."""
 
 
 def membership_of(client: Client, options: Options, home: Home) -> Membership:
@@ -224,6 +227,7 @@ class WorkerExtension:
         # What is there now stays until the end: the collector need not walk through it again and again.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(_COLLECT_AFTER)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._worker.ending.ask)

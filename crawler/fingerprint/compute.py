@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -135,9 +136,14 @@ def wanted_turns(exif: int, options: FingerprintOptions) -> dict[int, tuple[bool
 def named(found_here: list[Hashed], base: Transform, turns: dict[int, tuple[bool, int]]) -> Iterator[Code]:
     """The codes with the names of their transforms: `base`, turned and squeezed."""
     for found in found_here:
-        exif, turn = turns[found.orientation]
-        name = replace(base, exif=exif, orientation=turn, squeezed=found.squeezed)
-        yield Code(found.value, found.quality, str(name))
+        yield Code(found.value, found.quality, name_of(base, turns[found.orientation], found.squeezed))
+
+
+@lru_cache(maxsize=512)
+def name_of(base: Transform, turn: tuple[bool, int], squeezed: bool) -> str:
+    """`base`, turned (as in `wanted_turns`) and squeezed. Kept, for nearly all images have the same few."""
+    exif, orientation = turn
+    return str(replace(base, exif=exif, orientation=orientation, squeezed=squeezed))
 
 
 def reference_code(

@@ -21,7 +21,7 @@ ALL = np.uint32(0xFFFFFFFF)
 GROUP = 64
 """Queries that pass through one word's tables together, while these are in the cache."""
 
-ROOM = 4096
+ROOM = 512
 """Survivors that wait for their comparison."""
 
 UNKNOWN = HALVES

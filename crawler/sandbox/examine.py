@@ -233,7 +233,8 @@ class Case:
     def take(self, printed: Fingerprint) -> None:
         """Take over what its fingerprint says."""
         quality = printed.codes[0].quality if printed.codes else None
-        self.image = replace(self.image, width=printed.width, height=printed.height, quality=quality)
+        known = self.image
+        self.image = FoundImage(known.sha256, known.md5, known.size, printed.width, printed.height, quality, ())
         self.codes, self.phash, self.partial = printed.codes, printed.phash, printed.partial
         self.quality = -1 if quality is None else quality
 
