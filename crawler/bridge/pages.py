@@ -42,6 +42,7 @@ from crawler.urls import canonical, parts
 
 _QUICK = 262_144
 _ROBOTS_HOPS = 5
+_RENDERED = frozenset({Kind.PAGE, Kind.SWEEP})
 _FEED_FACTOR = 10
 """Sitemaps hold up to 50,000 URLs (sitemaps.org), ten times what a page may name."""
 
@@ -121,7 +122,7 @@ class PageJudge:
             # A page in the place of a sitemap is what such a server says to everything.
             return Completion(lease, Skipped("no-sitemap"))
         rendered = Rendered(lease, content)
-        if self._renderer is not None and item.kind is Kind.PAGE:
+        if self._renderer is not None and item.kind in _RENDERED:
             answer = await self._renderer.render(served, lease, fetched, content, hold)
             if isinstance(answer, Retry):
                 return Completion(lease, answer)

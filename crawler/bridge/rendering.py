@@ -21,7 +21,7 @@ from crawler.discover.page import discover
 from crawler.errors import RedisUnavailable
 from crawler.fetch.budget import Hold
 from crawler.frontier.base import Frontier
-from crawler.records import Candidate, Fetched, Kind, Lease, PageContent, Retry
+from crawler.records import Candidate, DataImage, Fetched, Kind, Lease, PageContent, Retry
 from crawler.render.leftovers import clear_up
 from crawler.render.machine import unavailable
 from crawler.render.page import Bounds, Opened, Shown
@@ -176,6 +176,7 @@ class Renderer:
             # Static forms of pages made by script are all alike, so only what they show can be compared.
             sketch = dom.sketch or sketch
             images = together(images, genuine(dom.data_images))
+        images = together(images, genuine(DataImage(0, body) for body in shown.made))
         distinct = {candidate.url: candidate for candidate in reversed((*content.candidates, *found))}
         candidates = tuple(reversed(distinct.values()))
         rejected["cut"] += max(len(candidates) - most, 0)

@@ -19,6 +19,7 @@ from crawler.bridge.pages import PageJudge
 from crawler.bridge.rendering import PUT_OFF, Rendered, Renderer, RenderSettings
 from crawler.discover.page import discover
 from crawler.records import Done, Examination, Fetched, Kind, Lease, Retry
+from crawler.render.blank import blank
 from crawler.render.page import Bounds, Opened, Shown
 from tests.bridge.parts import HOST, Frontier, Runs, answer, lease, served
 
@@ -96,6 +97,13 @@ async def test_images_that_only_a_script_of_the_page_would_show_are_looked_at_an
     assert isinstance(rendered, Rendered)
     assert [(each.number, each.body) for each in rendered.content.data_images] == [(0, b"x"), (1, image)]
     assert b"GIF89a" not in pool.opened[0].body
+
+
+async def test_images_that_a_script_put_together_are_looked_at_and_blank_ones_are_not() -> None:
+    made = {b"made one": None, blank((320, 200)): None, b"x": None}
+    rendered = await Bench(Browsers(lambda opened: Shown(DOM, made=made))).render(SHELL + b"<img src=data:image/png,x>")
+    assert isinstance(rendered, Rendered)
+    assert [(each.number, each.body) for each in rendered.content.data_images] == [(0, b"x"), (1, b"made one")]
 
 
 async def test_files_that_only_a_script_shows_are_candidates_where_files_are_looked_up() -> None:
@@ -185,7 +193,8 @@ async def test_a_page_completes_with_its_renewed_lease_and_all_that_was_found() 
     found = outcome.completion.outcome.discovered
     assert found is not None
     assert {f"{HOST}/big.jpg", f"{HOST}/static"} <= {each.url for each in found.candidates}
-    # On another lane than that of pages nothing is rendered.
-    other = await judge.answered(lease(f"{HOST}/page", Kind.SWEEP), Answered(page(SHELL)))
-    assert isinstance(other.completion.outcome, Done)
-    assert "rendered" not in other.completion.outcome.tally
+    # So are the roots that a sweep finds, and what else is read for links is not.
+    for kind, rendered in ((Kind.SWEEP, 1), (Kind.FEED, 0)):
+        other = await judge.answered(lease(f"{HOST}/page", kind), Answered(page(SHELL)))
+        assert isinstance(other.completion.outcome, Done)
+        assert other.completion.outcome.tally.get("rendered", 0) == rendered
