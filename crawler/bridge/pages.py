@@ -13,7 +13,7 @@ from crawler.bridge.answers import Answered, NotAnswered, concluded, unanswered
 from crawler.bridge.examine import Findings, drawn, examine, look_up
 from crawler.bridge.guesses import is_guess, no_sitemap, unnamed_sitemaps
 from crawler.bridge.outcomes import broken_off, unsupported, unusable
-from crawler.bridge.recheck import revisited, unreached
+from crawler.bridge.recheck import Render, revisited, unreached
 from crawler.bridge.rendering import Rendered, Renderer
 from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable
 from crawler.bridge.runs import RunBook, ServedRun
@@ -98,7 +98,9 @@ class PageJudge:
             # The run is being made ready anew; the request was sent, so its slot is used.
             return Completion(lease, Retry("run-renewed", 0.0))
         if lease.item.kind is Kind.RECHECK:
-            return await revisited(served, lease, fetched, partial(self._discover, served))
+            return await revisited(
+                served, lease, fetched, partial(self._discover, served), self._rendering(served, hold)
+            )
         ended = broken_off(lease, fetched)
         if ended is None and lease.item.kind is Kind.ROBOTS:
             ended = await self._robots(served, lease, fetched)
@@ -148,6 +150,19 @@ class PageJudge:
             tally["data-images"] += 1
         found = _discovered(lease, content)
         return Completion(lease, Done(found, tuple(results), {name: n for name, n in tally.items() if n}))
+
+    def _rendering(self, served: ServedRun, hold: Hold | None) -> Render | None:
+        renderer = self._renderer
+        if renderer is None:
+            return None
+
+        async def render(lease: Lease, fetched: Fetched, content: PageContent) -> tuple[Lease, PageContent, bool]:
+            answer = await renderer.render(served, lease, fetched, content, hold)
+            if isinstance(answer, Retry):
+                return lease, content, False  # a visit is not tried again
+            return answer.lease, answer.content, answer.tally["rendered"] > 0
+
+        return render
 
     async def _suspected(self, lease: Lease, content: PageContent, tally: Counter[str]) -> PageContent:
         """The content, its links marked when other pages said the same: they are worth less than those of others."""

@@ -14,7 +14,7 @@ import pytest
 
 from crawler.bridge import rendering
 from crawler.bridge.answers import Answered
-from crawler.bridge.door import PageDoor
+from crawler.bridge.door import LookDoor, PageDoor
 from crawler.bridge.pages import PageJudge
 from crawler.bridge.rendering import PUT_OFF, Rendered, Renderer, RenderSettings
 from crawler.discover.page import discover
@@ -34,10 +34,12 @@ class Browsers:
         self.show = show
         self.turns = asyncio.Semaphore(turns)
         self.opened: list[Opened] = []
+        self.doors: list[PageDoor] = []
 
     async def render(self, opened: Opened, door: PageDoor) -> Shown:
         assert self.turns.locked()
         self.opened.append(opened)
+        self.doors.append(door)
         return self.show(opened)
 
 
@@ -104,6 +106,17 @@ async def test_images_that_a_script_put_together_are_looked_at_and_blank_ones_ar
     rendered = await Bench(Browsers(lambda opened: Shown(DOM, made=made))).render(SHELL + b"<img src=data:image/png,x>")
     assert isinstance(rendered, Rendered)
     assert [(each.number, each.body) for each in rendered.content.data_images] == [(0, b"x"), (1, b"made one")]
+
+
+async def test_images_that_parts_held_for_a_visit_are_among_those_of_its_page() -> None:
+    pool = Browsers(lambda opened: Shown(DOM))
+    pool.show = lambda opened: pool.doors[-1].seen.bodies.update({b"in a part": None}) or Shown(DOM)
+    rendered = await Bench(pool).render(held=lease(f"{HOST}/page", Kind.RECHECK))
+    assert isinstance(rendered, Rendered)
+    assert isinstance(pool.doors[0], LookDoor)
+    assert [each.body for each in rendered.content.data_images] == [b"in a part"]
+    await Bench(pool).render()
+    assert not isinstance(pool.doors[1], LookDoor)
 
 
 async def test_files_that_only_a_script_shows_are_candidates_where_files_are_looked_up() -> None:
