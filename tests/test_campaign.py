@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -288,6 +289,19 @@ def test_seed_files_are_read_beside_the_campaign(tmp_path: Path) -> None:
         "https://b.nl/x",
     ]
     assert list(Campaign.from_json(campaign.to_json()).seed_urls()) == list(campaign.seed_urls())
+
+
+def test_a_long_seed_file_is_read_line_by_line(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("".join(f"a{n}.nl\n" for n in range(20_000)))
+    path = tmp_path / "night.toml"
+    path.write_text(WHOLE + 'files = ["a.txt"]\n')
+    parse(WHOLE)  # what is loaded once is loaded
+    tracemalloc.start()
+    seeds = sum(1 for _ in load_campaign(path, lab=False).seed_urls())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert seeds == 1 + 40_000
+    assert peak < 400_000
 
 
 @pytest.mark.parametrize(

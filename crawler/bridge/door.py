@@ -46,10 +46,14 @@ class Means:
 
 @dataclass(slots=True)
 class Seen:
-    """What of a page's images was looked at here, since it came in answers to scripts. results: sealed."""
+    """What of a page's images was looked at here, since it came in answers to scripts. results: sealed.
+
+    bodies: images that somebody else looks at.
+    """
 
     results: list[bytes] = field(default_factory=list)
     tally: Counter[str] = field(default_factory=Counter)
+    bodies: dict[bytes, None] = field(default_factory=dict, repr=False)
 
 
 class PageDoor:
@@ -158,3 +162,19 @@ class PageDoor:
     def _count(self, findings: Findings) -> None:
         self.seen.results += findings.results
         self.seen.tally.update(findings.tally)
+
+
+class LookDoor(PageDoor):
+    """Of a page that is looked through once more: its images are for whoever looks, and no URLs of a campaign."""
+
+    async def image(self, url: str) -> Size | Rejected:
+        """As in `Door`, of a size that nobody asks for."""
+        target = self._target(url, self._tenure.lease.item.url)
+        return target if isinstance(target, Rejected) else DEFAULT
+
+    async def _examined(self, fetched: Fetched, body: bytes, image_url: str) -> Findings:
+        del fetched, image_url
+        if self._tenure.hold is not None:
+            self._tenure.hold.take(len(body))
+        self.seen.bodies[body] = None
+        return Findings()

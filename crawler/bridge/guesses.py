@@ -1,4 +1,5 @@
-"""Sitemaps that nobody named, asked for at the well-known places of a host whose robots.txt names none."""
+"""What nobody named: sitemaps at the well-known places of a host whose robots.txt names none, and larger originals of
+thumbnails. Both are counted apart."""
 
 from __future__ import annotations
 
@@ -6,8 +7,9 @@ from dataclasses import replace
 from typing import Final
 
 from crawler.discover.sitemap import WELL_KNOWN
+from crawler.discover.sources import GUESS_PRIORITY
 from crawler.frontier.base import Completion
-from crawler.records import Candidate, Failed, FrontierUrl, Kind, Skipped
+from crawler.records import Candidate, Done, Failed, FrontierUrl, Kind, Outcome, Rekind, Skipped
 from crawler.urls import parts
 
 PRIORITY: Final = 7
@@ -29,7 +31,23 @@ def is_guess(item: FrontierUrl) -> bool:
 
 def no_sitemap(completion: Completion) -> Completion:
     """That a guess was wrong is no failure of the host: counted as "no-sitemap"."""
+    return replace(completion, outcome=Skipped("no-sitemap")) if _is_nothing(completion.outcome) else completion
+
+
+def is_guessed_image(item: FrontierUrl) -> bool:
+    """Whether a URL is a larger original that we guessed, or where such a one was redirected to."""
+    return item.kind is Kind.IMAGE and item.priority == GUESS_PRIORITY
+
+
+def of_guessed_image(completion: Completion) -> Completion:
+    """What is there is counted as "guesses" as well; that nothing is, or a page, is no failure: "no-original"."""
     outcome = completion.outcome
-    if isinstance(outcome, Failed) and outcome.reason in ("http-404", "http-410", "http-403", "closed"):
-        return replace(completion, outcome=Skipped("no-sitemap"))
+    if _is_nothing(outcome) or isinstance(outcome, Rekind):
+        return replace(completion, outcome=Skipped("no-original"))
+    if isinstance(outcome, Done | Failed):
+        return replace(completion, outcome=replace(outcome, tally={**outcome.tally, "guesses": 1}))
     return completion
+
+
+def _is_nothing(outcome: Outcome | None) -> bool:
+    return isinstance(outcome, Failed) and outcome.reason in ("http-404", "http-410", "http-403", "closed")

@@ -12,6 +12,7 @@ from crawler.bridge.completer import Completer
 from crawler.bridge.courier import Courier
 from crawler.bridge.digging import Digger
 from crawler.bridge.ending import Ending
+from crawler.bridge.guesses import is_guessed_image, of_guessed_image
 from crawler.bridge.lanes import STALLED, TOP_UP, room_beside
 from crawler.bridge.outcomes import SANDBOX_PAUSE, broken_off, unsupported, unusable
 from crawler.bridge.pages import examine_lease, image_completion
@@ -110,6 +111,8 @@ class ImageLane:
         try:
             sent = await self._courier.send(lease, hold)
             completion = await self._completion(lease, sent)
+            if is_guessed_image(lease.item):
+                completion = of_guessed_image(completion)
         except RedisUnavailable as error:
             _log.warning("image given back", error=str(error))
             completion = Completion(lease, None)

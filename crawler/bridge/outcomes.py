@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from crawler.bridge.guesses import is_guessed_image
 from crawler.discover.page import redirect_candidate
 from crawler.fetch.failures import FAILURES, Disposition, http_outcome
 from crawler.fetch.headers import retry_after
 from crawler.frontier.base import Completion
 from crawler.records import (
+    Candidate,
     Discovered,
     Done,
     Failed,
@@ -89,6 +93,8 @@ def _redirected(lease: Lease, fetched: Fetched) -> Outcome:
     # Where the root of an address leads to is a page like any other.
     kind = Kind.PAGE if item.kind is Kind.SWEEP else item.kind
     candidate = redirect_candidate(fetched.location, item.url, kind)
+    if isinstance(candidate, Candidate) and is_guessed_image(item):
+        candidate = replace(candidate, priority=item.priority)
     if isinstance(candidate, Rejected):
         return Done(tally={f"rejected:{candidate.reason}": 1})
     # A redirect stays at its depth and keeps the page that led to it: it is the same link, one step on.

@@ -14,7 +14,7 @@ from crawler.bridge.errands import Errands
 from crawler.bridge.examine import Findings, drawn, examine, look_up
 from crawler.bridge.guesses import is_guess, no_sitemap
 from crawler.bridge.outcomes import broken_off, unsupported, unusable
-from crawler.bridge.recheck import revisited, unreached
+from crawler.bridge.recheck import Render, revisited, unreached
 from crawler.bridge.rendering import Rendered, Renderer
 from crawler.bridge.robotsfile import RobotsJudge
 from crawler.bridge.rules import pack_unreachable
@@ -38,6 +38,7 @@ from crawler.records import (
 )
 
 _QUICK = 262_144
+_RENDERED = frozenset({Kind.PAGE, Kind.SWEEP})
 _FEED_FACTOR = 10
 """Sitemaps hold up to 50,000 URLs (sitemaps.org), ten times what a page may name."""
 
@@ -102,7 +103,9 @@ class PageJudge:
             # The run is being made ready anew; the request was sent, so its slot is used.
             return Completion(lease, Retry("run-renewed", 0.0))
         if lease.item.kind is Kind.RECHECK:
-            return await revisited(served, lease, fetched, partial(self._discover, served))
+            return await revisited(
+                served, lease, fetched, partial(self._discover, served), self._rendering(served, hold)
+            )
         ended = broken_off(lease, fetched)
         if ended is None and lease.item.kind is Kind.ROBOTS:
             ended = await self._robots.answered(served, lease, fetched)
@@ -126,7 +129,7 @@ class PageJudge:
             # A page in the place of a sitemap is what such a server says to everything.
             return Completion(lease, Skipped("no-sitemap"))
         rendered = Rendered(lease, content)
-        if self._renderer is not None and item.kind is Kind.PAGE:
+        if self._renderer is not None and item.kind in _RENDERED:
             answer = await self._renderer.render(served, lease, fetched, content, hold)
             if isinstance(answer, Retry):
                 return Completion(lease, answer)
@@ -152,6 +155,19 @@ class PageJudge:
             tally["data-images"] += 1
         found = _discovered(lease, content)
         return Completion(lease, Done(found, tuple(results), {name: n for name, n in tally.items() if n}))
+
+    def _rendering(self, served: ServedRun, hold: Hold | None) -> Render | None:
+        renderer = self._renderer
+        if renderer is None:
+            return None
+
+        async def render(lease: Lease, fetched: Fetched, content: PageContent) -> tuple[Lease, PageContent, bool]:
+            answer = await renderer.render(served, lease, fetched, content, hold)
+            if isinstance(answer, Retry):
+                return lease, content, False  # a visit is not tried again
+            return answer.lease, answer.content, answer.tally["rendered"] > 0
+
+        return render
 
     async def _suspected(self, lease: Lease, content: PageContent, tally: Counter[str]) -> PageContent:
         """The content, its links marked when other pages said the same: they are worth less than those of others."""

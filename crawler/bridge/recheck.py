@@ -47,6 +47,8 @@ MOST_SHOWN = 256
 """Images that a page names, of which it is looked at whether they are what was missed."""
 
 Discover = Callable[[Lease, Fetched], Awaitable[PageContent]]
+Render = Callable[[Lease, Fetched, PageContent], Awaitable[tuple[Lease, PageContent, bool]]]
+"""The lease as it is then, what the page shows, and whether it was rendered to its end."""
 
 
 def asked_as(item: FrontierUrl) -> Kind:
@@ -54,8 +56,13 @@ def asked_as(item: FrontierUrl) -> Kind:
     return Kind.PAGE if item.kind is Kind.RECHECK and item.depth == PAGE_DEPTH else item.kind
 
 
-async def revisited(served: ServedRun, lease: Lease, fetched: Fetched, discover: Discover) -> Completion:
-    """The end of a visit that was answered. Raises SandboxUnavailable: it was not looked at."""
+async def revisited(
+    served: ServedRun, lease: Lease, fetched: Fetched, discover: Discover, render: Render | None = None
+) -> Completion:
+    """The end of a visit that was answered. Raises SandboxUnavailable: it was not looked at.
+
+    render: what a page made by script shows; None: there is no browser.
+    """
     ended = broken_off(lease, fetched) or unusable(lease, fetched, time()) or unsupported(lease, fetched)
     if ended is not None:
         return _reported(served, ended)
@@ -73,7 +80,11 @@ async def revisited(served: ServedRun, lease: Lease, fetched: Fetched, discover:
         name = "image" if answer.decoded else "undecodable"
         found = () if answer.found is None else (answer.found,)
         return _visited(served, lease, name, found)
-    return await _page(served, lease, fetched, await discover(lease, fetched))
+    content = await discover(lease, fetched)
+    name = "page"
+    if wanted(served.campaign.limits.render, fetched.body, content):
+        lease, content, name = await _as_shown(lease, fetched, content, render)
+    return await _page(served, lease, fetched, content, name)
 
 
 def unreached(served: ServedRun, completion: Completion) -> Completion:
@@ -81,10 +92,21 @@ def unreached(served: ServedRun, completion: Completion) -> Completion:
     return completion if completion.outcome is None else _reported(served, completion)
 
 
-async def _page(served: ServedRun, lease: Lease, fetched: Fetched, content: PageContent) -> Completion:
+async def _as_shown(
+    lease: Lease, fetched: Fetched, content: PageContent, render: Render | None
+) -> tuple[Lease, PageContent, str]:
+    """A page made by script, as far as it could be rendered; a page in the place of an image is not looked through."""
+    item = lease.item
+    looked_through = item.depth == PAGE_DEPTH or (item.depth == 0 and item.referrer is None)
+    if render is None or not looked_through:
+        return lease, content, NOT_RENDERED
+    lease, content, whole = await render(lease, fetched, content)
+    return lease, content, "page" if whole else NOT_RENDERED
+
+
+async def _page(served: ServedRun, lease: Lease, fetched: Fetched, content: PageContent, name: str) -> Completion:
     # A crawl that renders the page looks at what stands in the text of its scripts as well.
     inside = (await asyncio.to_thread(stripped, fetched.body, fetched.header("Content-Type")))[1]
-    name = NOT_RENDERED if wanted(served.campaign.limits.render, fetched.body, content) else "page"
     inline = [
         (image, found)
         for image in together(content.data_images, inside)[:MOST_INLINE]

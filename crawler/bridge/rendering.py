@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from crawler.bridge.door import Means, PageDoor, Seen
+from crawler.bridge.door import LookDoor, Means, PageDoor, Seen
 from crawler.bridge.errands import Errands, Tenure
 from crawler.bridge.partcache import PartCache
 from crawler.bridge.runs import RunBook, ServedRun
@@ -21,7 +21,7 @@ from crawler.discover.page import discover
 from crawler.errors import RedisUnavailable
 from crawler.fetch.budget import Hold
 from crawler.frontier.base import Frontier
-from crawler.records import Candidate, Fetched, Kind, Lease, PageContent, Retry
+from crawler.records import Candidate, DataImage, Fetched, Kind, Lease, PageContent, Retry
 from crawler.render.leftovers import clear_up
 from crawler.render.machine import unavailable
 from crawler.render.page import Bounds, Opened, Shown
@@ -154,7 +154,8 @@ class Renderer:
         self, pool: Pool, served: ServedRun, tenure: Tenure, fetched: Fetched, content: PageContent
     ) -> Rendered:
         tenure.ends = asyncio.get_running_loop().time() + _STARTING + self._settings.bounds.seconds
-        door = PageDoor(self._means, served, tenure, self._settings.bounds.parts)
+        kind = LookDoor if tenure.lease.item.kind is Kind.RECHECK else PageDoor
+        door = kind(self._means, served, tenure, self._settings.bounds.parts)
         # The images in the page itself are looked at with it. Most are among its content, and those that only a script
         # would have shown are in the text all the same.
         body, inside, _ = await asyncio.to_thread(stripped, fetched.body, fetched.header("Content-Type"))
@@ -162,7 +163,8 @@ class Renderer:
         shown = await pool.render(opened, door)
         if door.failure is not None:
             raise door.failure
-        whole = replace(content, data_images=together(content.data_images, inside))
+        others = (*inside, *(DataImage(0, each) for each in door.seen.bodies))
+        whole = replace(content, data_images=together(content.data_images, others))
         merged = await self._merged(whole, shown, fetched.url, files=served.campaign.limits.digest_only)
         return Rendered(tenure.lease, merged, tuple(door.seen.results), _tally(shown, door.seen))
 
@@ -176,6 +178,8 @@ class Renderer:
             # Static forms of pages made by script are all alike, so only what they show can be compared.
             sketch = dom.sketch or sketch
             images = together(images, genuine(dom.data_images))
+        # In an order that is the same in the next run, for by their numbers hits are known again.
+        images = together(images, genuine(DataImage(0, body) for body in sorted(shown.made)))
         distinct = {candidate.url: candidate for candidate in reversed((*content.candidates, *found))}
         candidates = tuple(reversed(distinct.values()))
         rejected["cut"] += max(len(candidates) - most, 0)

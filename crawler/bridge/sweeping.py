@@ -4,7 +4,7 @@ never further ahead of the workers than they can ask."""
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 from hashlib import blake2b
 from time import monotonic
@@ -15,7 +15,8 @@ import structlog
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bus.sweeps import SweepBook, Turn
 from crawler.errors import RedisUnavailable
-from crawler.frontier.base import Frontier
+from crawler.frontier.base import Frontier, Origin
+from crawler.ranges import politeness_key
 from crawler.records import Candidate, Discovered, Kind, RunId
 from crawler.sweep import SweepOrder, swept_urls
 
@@ -35,6 +36,10 @@ _LOOK: Final = 1.0
 _STREAM: Final = 50
 """Unread entries of discoveries, of this run, above which admission is behind."""
 _KEPT: Final = 16
+_ASKED: Final = 20.0
+"""Seconds after which what was fed has its outcome, as a rule; then the frontier lets go of it."""
+_LET_GO: Final = 4
+"""Pieces of which it does so at once."""
 _log = structlog.get_logger()
 
 
@@ -55,8 +60,31 @@ class _Plan:
         return max(1, round(self.pace * _BURST))
 
 
+@dataclass(frozen=True, slots=True)
+class _Fed:
+    """Positions that were fed, from `start` to before `end`. at: monotonic seconds."""
+
+    at: float
+    plan: _Plan
+    start: int
+    end: int
+
+    def hosts(self) -> list[Origin]:
+        found = (self.plan.order.address(position) for position in range(self.start, self.end))
+        return [
+            (url.removesuffix("/"), politeness_key(address))
+            for address in found
+            if address is not None
+            for url in swept_urls(address, self.plan.ports)
+        ]
+
+
 class Sweeper:
-    """One per worker; of all, one feeds. Every run has an order of its own, the same on all machines."""
+    """One per worker; of all, one feeds. Every run has an order of its own, the same on all machines.
+
+    Most addresses are dark, and nothing is to be remembered of them: a moment after they were asked, the frontier lets
+    go of them. What another feeder fed, who died, stays until the run is over.
+    """
 
     def __init__(self, frontier: Frontier, runs: RunBook, book: SweepBook) -> None:
         self._frontier = frontier
@@ -64,6 +92,7 @@ class Sweeper:
         self._book = book
         self._plans: OrderedDict[tuple[RunId, str], _Plan] = OrderedDict()
         self._done: dict[RunId, float] = {}
+        self._fed: dict[RunId, deque[_Fed]] = {}
         self._known_due, self._looked_at = 0, -_LOOK
 
     async def run(self) -> None:
@@ -79,6 +108,7 @@ class Sweeper:
         """Feed what may be fed now; how many addresses."""
         fed = 0
         for served in self._runs.served():
+            await self._let_go(served.run)
             if served.campaign.seeds.sweep and self._runs.is_running(served.run) and not self._runs.stops.all:
                 fed += await self._feed(served)
         return fed
@@ -127,7 +157,16 @@ class Sweeper:
             await self._frontier.offer(run, [found])
         cost = sum(address is not None for address in addresses) / plan.pace
         await self._book.advance(run, turn.cursor, end, cost, last=end == plan.order.positions)
+        self._fed.setdefault(run, deque()).append(_Fed(monotonic(), plan, turn.cursor, end))
         return end - turn.cursor
+
+    async def _let_go(self, run: RunId) -> None:
+        fed = self._fed.get(run, deque())
+        for _ in range(_LET_GO):
+            # While something is delayed, nobody can tell what is asked; later, then.
+            if not fed or fed[0].at + _ASKED > monotonic() or not await self._frontier.retire(run, fed[0].hosts()):
+                return
+            fed.popleft()
 
     def _plan(self, served: ServedRun) -> _Plan:
         seeds, rate = served.campaign.seeds, served.campaign.limits.sweep_rate

@@ -20,9 +20,14 @@ _EMBEDDED: Final = re.compile(r"data:\s*+[\w.+*/-]{0,80}+[;,][^\"'()<>]++", re.I
 
 
 class DataImages:
-    """The distinct `data:` images of one document, in their order, within bounds; `rejected` counts the others."""
+    """The distinct `data:` images of one document, in their order, within bounds; `rejected` counts the others.
 
-    def __init__(self) -> None:
+    longest: bytes of one image, decoded.  together: of all.
+    """
+
+    def __init__(self, longest: int = MAX_BYTES, together: int = MAX_TOTAL_BYTES) -> None:
+        self._longest = longest
+        self._together = together
         self.rejected: dict[str, int] = {}
         self._bodies: dict[bytes, None] = {}
         self._total = 0
@@ -52,7 +57,7 @@ class DataImages:
         # Browsers show what is an image, whatever type the URL names.
         if not kind.startswith("image/") and not _is_image(data[:128], base64=base64):
             return "data-not-image"
-        if len(self._bodies) >= MAX_IMAGES or len(data) > 3 * MAX_BYTES:
+        if len(self._bodies) >= MAX_IMAGES or len(data) > 3 * self._longest:
             return "data-cut"
         body = _decoded(data, base64=base64)
         if not body:
@@ -60,7 +65,7 @@ class DataImages:
         return self._drawing(body, depth + 1) if kind.startswith("image/svg") else self._keep(body)
 
     def _keep(self, body: bytes) -> str | None:
-        if len(body) > MAX_BYTES or self._total + len(body) > MAX_TOTAL_BYTES:
+        if len(body) > self._longest or self._total + len(body) > self._together:
             return "data-cut"
         if body not in self._bodies:
             self._bodies[body] = None

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from crawler.discover.collect import Collector
 from crawler.discover.endings import looks_like_image
-from crawler.discover.html import Naming
+from crawler.discover.references import Naming
 from crawler.discover.xmltext import elements
 from crawler.urls import canonical
 

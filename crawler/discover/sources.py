@@ -27,6 +27,7 @@ class Source:
 # only mentions, and the largest form of a picture before its smaller ones (a match needs one of them). Pages that
 # belong to the page at hand (frames, the next part of a gallery) come before pages that lead elsewhere.
 IMAGE_LINK_PRIORITY: Final = 1  # a link to an image file: mostly the full-size original behind a thumbnail
+GUESS_PRIORITY: Final = 9  # an original that nobody named; of images nothing else comes last
 _IMAGES: Final = {
     "img": 1,  # shown
     "srcset": 1,  # shown: the largest candidate of a set
@@ -50,7 +51,7 @@ _IMAGES: Final = {
     "text": 4,  # markup in text: embed codes, comments of galleries
     "icon": 7,  # small, and the same on every page
     "pixel": 8,  # declared no larger than one pixel
-    "guess": 8,  # an original that nobody named
+    "guess": GUESS_PRIORITY,
 }
 _LOADED: Final = {
     "frame": (Kind.PAGE, 2),  # part of what the page shows

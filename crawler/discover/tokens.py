@@ -52,11 +52,13 @@ _TAG: Final = re.compile(
     rf"(?:{_DULL}){{0,1000}}+"
     rf"(?:<(?:a({plain.LINK})>|img({plain.IMAGE})>"
     rf"|([A-Za-z][^ \t\n\r\f/>]*+)((?:[ \t\n\r\f/]++|{_NAME}(?:{_S}*+={_S}*+{_VALUE})?+){{0,5000}}+)[^>]*+"
-    r"(?:>|\Z)|!--(?:-?>|.*?(?:--!?>|\Z))"
+    r"(?:>|\Z)|!--(?:-?>|.*?(?:--!?>|\Z))|(!\[CDATA\[)"
     r"|[!?/][^>]*+))?+",
     re.S,
 )
-_A, _BEFORE, _HREF, _BEHIND, _IMG, _SRC, _OTHER, _RAW = range(1, 9)  # groups of _TAG
+_A, _BEFORE, _HREF, _BEHIND, _IMG, _SRC, _OTHER, _RAW, _CDATA = range(1, 10)  # groups of _TAG
+CDATA: Final = "![cdata["
+"""The name under which the markup in a CDATA section is handed over."""
 _ATTRIBUTE: Final = re.compile(rf"""({_NAME})(?:{_S}*+={_S}*+(?:"([^"]*+)"?|'([^']*+)'?|([^ \t\n\r\f>]*+)))?+""")
 # Their content is text up to their end tag, at least in some mode of some browser.
 _TEXT_ELEMENTS: Final = frozenset(
@@ -77,10 +79,13 @@ def start_tags(text: str) -> Iterator[Tag]:
     name: lower case.  attributes: as written; for `attributes` below.  content: what follows up to the end tag, for
     elements whose content is text; else "". Where such an element is closed at once, what follows is read as markup
     too. Left out are tags that have neither, and empty scripts and the like.
+    A CDATA section comes under the name `CDATA`: to XML and SVG all of it is text, and to HTML what stands behind its
+    first ">" is markup, which is its content here.
     target: the `href` of a link or `src` of an image whose other attributes mean nothing, but for the `class` of a
     link, which is `classes`; None: the attributes have to be parsed.
     """
     position = 0
+    sections = True
     while True:
         for match in _TAG.finditer(text, position):
             last = match.lastindex
@@ -92,6 +97,14 @@ def start_tags(text: str) -> Iterator[Tag]:
             if last == _IMG:
                 yield "img", match[_IMG], "", match[_SRC], ""
                 continue
+            if last == _CDATA:
+                end_of_it = text.find("]]>", match.end()) if sections else -1
+                sections = end_of_it >= 0  # where none ends, none does behind it
+                if not sections:
+                    continue
+                position = end_of_it + 3
+                yield CDATA, "", text[match.end() : end_of_it].partition(">")[2], None, ""
+                break
             name, raw = match[_OTHER].lower(), match[_RAW]
             if name in _TEXT_ELEMENTS:
                 if raw.endswith("/"):

@@ -159,6 +159,8 @@ LIFT_SHARE, LIFT_CAP = 0.5, 4.0
 CARRY_CAP, CARRY_SHARE = 4.0, 0.75
 """URLs above a host's budget that are kept for later nights, and what of the next night's budget they may use; both as
 shares of the budget."""
+Origin = tuple[str, str]
+"""An origin, and the politeness key of its address."""
 VISIT = "visit"
 """The queue of leases that `visit` gives."""
 HOT_SECONDS = 1800.0
@@ -266,3 +268,10 @@ class Frontier(Protocol):
 
     async def forget(self, run: RunId) -> None:
         """Remove the queues and counters of a finished run."""
+
+    async def retire(self, run: RunId, hosts: Sequence[Origin]) -> bool:
+        """Let go of what is kept of hosts with which nothing is going on in a run; others stay as they are.
+
+        What is queued for one of them later is gated by its robots.txt anew; the pace of its address holds on. False:
+        something of the run is delayed, so that nobody can tell, and some of them or all stay as they are.
+        """

@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from crawler.frontier.base import Admission, Judged, Limits, StreamEntry
+from crawler.frontier.base import Admission, Judged, Limits, Origin, StreamEntry
 from crawler.frontier.codec import MOVED, pack_discovered
 from crawler.frontier.figures import Coverage, DeadLetter, FrontierState, RunCounts
 from crawler.frontier.memory_leases import MemoryLeases
@@ -191,3 +191,13 @@ class MemoryFrontier(MemoryLeases):
         self._queues = {name: queue for name, queue in self._queues.items() if queue.run is not gone}
         for place in self._places.values():
             place.forget(run)
+
+    async def retire(self, run: RunId, hosts: Sequence[Origin]) -> bool:
+        if any(delayed.queue.run.id == run for delayed in self._delayed):
+            return False
+        for origin, politeness in hosts:
+            queue = self._queues.get((run, origin, politeness))
+            if queue is not None and queue.at_rest(self._clock()):
+                del self._queues[run, origin, politeness]
+                queue.place.let_go(queue)
+        return True

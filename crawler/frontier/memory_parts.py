@@ -106,6 +106,11 @@ class Place:
         self.limits.pop(run, None)
         self._tighten()
 
+    def let_go(self, queue: Queue) -> None:
+        """Let go of one queue."""
+        for lane in LANES:
+            self.rotation[lane].remove(queue)
+
     def _tighten(self) -> None:
         if self.limits:
             self.rate = min(limits.requests_per_second for limits in self.limits.values())
@@ -177,6 +182,11 @@ class Queue:
     @property
     def host(self) -> Host:
         return self.place.hosts[self.origin]
+
+    def at_rest(self, now: float) -> bool:
+        """Whether nothing of it is going on, and nothing is known of it that came from more than a question."""
+        busy = self.gated or self.moved or self.host.parked > now or self.place.inflight
+        return not (busy or self.near or self.session is not None or any(self._heaps.values()))
 
     def push(self, band: int, item: FrontierUrl, order: int) -> None:
         """order: unique; within a band the lowest comes first, and negative ones before all."""

@@ -36,7 +36,7 @@ for run in pairs(run_numbers) do
     if q and (q.gated == 0 or fact_of(id)) then
       usable[id], keys[id] = q, string.match(rows[i], '|(.*)$')
       if q.run ~= run_numbers[run] then q.run, q.dirty = run_numbers[run], true end
-    elseif id then
+    elseif id and id > 0 then
       drop(id)
     end
   end

@@ -11,7 +11,7 @@ import structlog
 from redis.asyncio import Redis
 
 from crawler.errors import RedisUnavailable
-from crawler.frontier.base import Admission, Claimed, Completion, Find, HostFacts, Limits, StreamEntry
+from crawler.frontier.base import Admission, Claimed, Completion, Find, HostFacts, Limits, Origin, StreamEntry
 from crawler.frontier.codec import MOVED, pack_discovered
 from crawler.frontier.figures import Coverage, DeadLetter, FrontierState, RunCounts
 from crawler.frontier.keys import ADMITTERS, RECORDERS, partition_of
@@ -183,6 +183,9 @@ class RedisFrontier:
 
     async def forget(self, run: RunId) -> None:
         await self._runs.forget(run)
+
+    async def retire(self, run: RunId, hosts: Sequence[Origin]) -> bool:
+        return await self._runs.retire(run, hosts)
 
     async def carry_over(self, run: RunId, urls_per_host: int) -> int:
         return await self._runs.carry_over(run, urls_per_host)

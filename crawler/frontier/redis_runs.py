@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from typing import Any
 
 import msgpack
 
 from crawler.errors import RecordCorrupt
-from crawler.frontier.base import CARRY_SHARE, HOT_SECONDS, LIFT_CAP, LIFT_SHARE, Find, Limits
+from crawler.frontier.base import CARRY_SHARE, HOT_SECONDS, LIFT_CAP, LIFT_SHARE, Find, Limits, Origin
 from crawler.frontier.codec import unpack_url
 from crawler.frontier.figures import Coverage, DeadLetter, FrontierState, RunCounts
 from crawler.frontier.keys import partition_of
@@ -69,6 +69,13 @@ class Runs:
         for partition in self._partitions:
             while await self._link.run("forget", partition, str(run), _PER_CALL):
                 pass
+
+    async def retire(self, run: RunId, hosts: Sequence[Origin]) -> bool:
+        """As in `Frontier.retire`."""
+        places: dict[int, list[str]] = defaultdict(list)
+        for origin, politeness in hosts:
+            places[partition_of(politeness, len(self._partitions))].append(f"{origin}|{politeness}")
+        return all([await self._link.run("retire", n, str(run), *names) for n, names in places.items()])
 
     async def carry_over(self, run: RunId, urls_per_host: int) -> int:
         """As in `Frontier.carry_over`."""

@@ -61,7 +61,7 @@ class Judged:
 
 
 NOT_RENDERED: Final = "page-not-rendered"
-"""The answer of a page that a crawl would have rendered, as a visit does not: there may be more on it than was seen."""
+"""The answer of a page made by script that could not be rendered to its end: there may be more on it than was seen."""
 PAGE_DEPTH: Final = 1
 """The depth, in links from a visited URL, of the page that showed what was missed there; its images lie one deeper."""
 _MISSING: Final = frozenset({"http-404", "http-410"})

@@ -57,14 +57,16 @@ class Shown:
     """What a page showed, filled in while it is rendered, so that all of it counts however the rendering ends.
 
     dom: the document in the end, UTF-8; None when it was not to be had.  images, links: URLs that the browser wanted to
-    show, or to go to, in the order in which it did; as the page wrote them.  refused: reason -> requests that the
-    browser did not get.  cut: reason -> how often a bound was reached.  problem: why there is no document, or not all
-    of it: "render-timeout", "render-crash", "render-memory", "render-unavailable".
+    show, or to go to, in the order in which it did; as the page wrote them.  made: images that scripts put together.
+    refused: reason -> requests that the browser did not get.  cut: reason -> how often a bound was reached.
+    problem: why there is no document, or not all of it: "render-timeout", "render-crash", "render-memory",
+    "render-unavailable".
     """
 
     dom: bytes | None = None
     images: dict[str, None] = field(default_factory=dict)
     links: dict[str, None] = field(default_factory=dict)
+    made: dict[bytes, None] = field(default_factory=dict, repr=False)
     parts: int = 0
     clicks: int = 0
     refused: Counter[str] = field(default_factory=Counter)
@@ -76,8 +78,9 @@ class Shown:
 class Bounds:
     """Of one page. seconds: in all, of which `exploring` is the share for scrolling and clicking.
 
-    parts, images: requests.  requests: of any kind; whatever comes after is not even looked at.  part_bytes: of all
-    parts together.  posted_bytes: that it wants to send, none of which is sent.  dom_chars: characters of the document.
+    parts, images: requests.  made: images that scripts put together.  told_bytes: of those, as the browser tells them.
+    requests: of any kind; whatever comes after is not even looked at.  part_bytes: of all parts together.
+    posted_bytes: that it wants to send, none of which is sent.  dom_chars: characters of the document.
     rounds: of scrolling and clicking.  memory: bytes of the browser's processes together, shared ones not counted.
     quiet: seconds with nothing asked for or awaited after which a page is taken to have shown what it has.
     stalled: the same while something is awaited that does not come, as the answer to a long poll does not.
@@ -87,9 +90,11 @@ class Bounds:
     exploring: float = 0.7
     parts: int = 100
     images: int = 1_000
+    made: int = 200
     requests: int = 3_000
     part_bytes: int = 33_554_432
     posted_bytes: int = 8_388_608
+    told_bytes: int = 67_108_864
     dom_chars: int = 10_485_760
     rounds: int = 30
     clicks: int = 40

@@ -11,6 +11,7 @@ from typing import Any, Final
 from playwright.async_api import Browser, BrowserContext, CDPSession, Dialog, Error, Page, ViewportSize
 
 from crawler.render.clicks import chosen, offers_from
+from crawler.render.made import Made
 from crawler.render.page import Bounds, Door, Opened, Shown
 from crawler.render.traffic import Traffic
 
@@ -45,6 +46,7 @@ class Session:
         self._bounds = bounds
         self._shown = shown
         self._traffic = Traffic(opened, door, bounds, shown)
+        self._made = Made(bounds, shown)
         self._context: BrowserContext | None = None
         self._cdp: CDPSession | None = None
         self.crashed = False
@@ -69,12 +71,13 @@ class Session:
         page.on("dialog", _dismiss)
         page.on("crash", self._note_crash)
         self._context.on("page", lambda other: asyncio.ensure_future(_close(other)) if other is not page else None)
+        self._cdp = await self._context.new_cdp_session(page)
+        await self._made.watch(self._cdp)
         with suppress(Error):  # a document that breaks off may have shown something all the same
             await page.goto(self._opened.url, wait_until="commit", timeout=1000 * self._bounds.seconds)
         with suppress(Error):  # what stalls has shown what it has
             # A frame that was answered and not read yet asks for nothing, and is not quiet for that.
             await page.wait_for_load_state("load", timeout=1000 * self._bounds.stalled)
-        self._cdp = await self._context.new_cdp_session(page)
         await self._traffic.quiet(ends)
         await self._explore(ends)
         await self._read()
@@ -82,11 +85,12 @@ class Session:
     @property
     def flooded(self) -> bool:
         """Whether the page wanted to send so much that it has to end."""
-        return self._traffic.flooded
+        return self._traffic.flooded or self._made.flooded
 
     async def close(self) -> None:
         """Let go of the page and all that it stored. Raises playwright's Error when the browser is gone."""
         self._traffic.close()
+        self._made.close()
         if self._context is not None:
             await self._context.close()
 
@@ -124,6 +128,8 @@ class Session:
             self._shown.dom = str(found.get("text", "")).encode("utf-8", "replace")
             if found.get("cut"):
                 self._shown.cut["dom"] += 1
+            self._made.drawn(found.get("drawn"))
+        await self._made.settle()
 
     async def _evaluate(self, expression: str) -> Any:
         """Run a script in a world of its own, where nothing that the page did to its own is seen."""

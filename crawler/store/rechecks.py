@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from crawler.recheck.outcome import Judged, Outcome, Visit, is_expiring, judge
+from crawler.recheck.outcome import NOT_RENDERED, Judged, Outcome, Visit, is_expiring, judge
 from crawler.recheck.schedule import Check, Watched, gone_from
 from crawler.records import Attribution, FoundImage, RecheckReport, Rejected, RunId
 from crawler.review.states import Event, Status, after
@@ -219,11 +219,12 @@ def _is_gone(db: Database, hit_id: str, spacing: float) -> bool:
     )
     rows = db.rows(
         "SELECT checked_at, outcome FROM rechecks WHERE hit_id = ? AND outcome IS NOT NULL AND checked_at >= ? "
-        # Where the page could not be looked through, it may be shown there under another URL.
-        "AND NOT (outcome = 'absent' AND page IS ?) ORDER BY checked_at, rowid",
+        # Where the page could not be looked through, or not as a browser shows it, it may be there under another URL.
+        "AND NOT (outcome = 'absent' AND coalesce(page IN (?, ?), 0)) ORDER BY checked_at, rowid",
         hit_id,
         since or 0.0,
         NOT_JUDGED,
+        NOT_RENDERED,
     )
     checks = [Check(row["checked_at"], Outcome(row["outcome"])) for row in rows]
     missing_from = gone_from(checks, spacing)

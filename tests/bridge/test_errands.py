@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ import pytest
 
 from crawler.bridge import errands
 from crawler.bridge.courier import Courier
-from crawler.bridge.door import Means, PageDoor
+from crawler.bridge.door import LookDoor, Means, PageDoor
 from crawler.bridge.errands import Errands, Tenure
 from crawler.bridge.partcache import PartCache
 from crawler.bridge.rules import pack_rules
@@ -21,6 +22,7 @@ from crawler.bus.stops import Stop, StopKind, Stops
 from crawler.fetch.robots import parse_robots
 from crawler.frontier.base import HostFacts, Limits
 from crawler.records import Discovered, Fetched, FetchFailed, FetchOrder, FrontierUrl, Kind, Lease, Rejected, RunId
+from crawler.render.blank import DEFAULT
 from crawler.render.page import For, Part
 from tests.bridge.parts import ADDRESS, HOST, Frontier, Names, Runs, Web, answer, lease, places_in, served
 
@@ -370,3 +372,28 @@ async def test_a_page_keeps_its_lease_alive_while_it_waits() -> None:
     bench.tenure.lease = replace(bench.tenure.lease, expires=asyncio.get_running_loop().time() + 5.0)
     assert await bench.tenure.lasts(bench.frontier, 30.0)
     assert bench.frontier.calls["reslot"] == 1
+
+
+async def test_of_a_page_that_is_looked_through_again_no_image_becomes_a_url_or_a_hit() -> None:
+    photo = b"GIF89a" + bytes(range(33, 90))
+    text = b"show('data:image/gif;base64,%s')" % b64encode(photo)
+
+    def carries(order: FetchOrder) -> Fetched:
+        path = order.url.rpartition("/")[2]
+        if path == "photo":
+            return answer(200, url=order.url, body=photo, kind="image")
+        return answer(200, url=order.url, body=ROBOTS if path == "robots.txt" else text)
+
+    bench = Bench(web=carries)
+    door = LookDoor(
+        Means(bench.frontier, bench.errands, SizeBoard(Sizes()), PartCache(1_000)), bench.served, bench.tenure, 9
+    )
+    assert await door.image(f"{HOST}/a.jpg") == DEFAULT
+    assert await door.image(f"{HOST}/logout") == Rejected("render-acts")
+    for path in ("photo", "x.js", "y.js"):
+        part = await door.part(f"{HOST}/{path}", For.DATA)
+        assert isinstance(part, Part)
+        assert photo not in part.body
+        assert b64encode(photo) not in part.body
+    assert (list(door.seen.bodies), door.seen.results) == ([photo], [])
+    assert bench.frontier.offered == []

@@ -1,48 +1,56 @@
-"""Sitemaps at the well-known places: tried where none is named, and no failure where none is."""
+"""What nobody named is counted apart, and is no failure where it is not there."""
 
 from __future__ import annotations
 
-from crawler.bridge.answers import Answered
-from crawler.bridge.pages import PageJudge
-from crawler.records import Candidate, Done, Failed, Kind, Outcome, Retry, Skipped
-from tests.bridge.parts import ADDRESS, HOST, Runs, answer, lease, served
+from typing import Any
+
+import pytest
+
+from crawler.bridge.guesses import is_guessed_image, of_guessed_image
+from crawler.bridge.outcomes import unusable
+from crawler.discover.page import discover
+from crawler.frontier.base import Completion
+from crawler.records import Done, Failed, Kind, Rekind, Retry, Skipped
+from tests.bridge.parts import HOST, answer, lease
+
+GUESS = lease(f"{HOST}/b.jpg", Kind.IMAGE, priority=9)
 
 
-async def ended(
-    url: str, kind: Kind, status: int = 200, body: bytes = b"", referrer: str | None = None
-) -> Outcome | None:
-    judge = PageJudge(Runs(served()), 100)
-    fetched = answer(status, url=url, body=body, kind="text")
-    return (await judge.answered(lease(url, kind, referrer=referrer), Answered(fetched))).completion.outcome
+def test_only_what_was_guessed_counts_as_it() -> None:
+    page = b"<a href=/a.jpg><img src=/a-150x150.jpg></a><img src=/b-150x150.jpg><img src=/x.gif width=1 height=1>"
+    found = {each.url.removeprefix(HOST): each for each in discover(page, None, f"{HOST}/").candidates}
+    guessed = {
+        url: is_guessed_image(lease(each.url, each.kind, priority=each.priority).item) for url, each in found.items()
+    }
+    assert guessed == {
+        "/a.jpg": False,
+        "/a-150x150.jpg": False,
+        "/b-150x150.jpg": False,
+        "/x.gif": False,
+        "/b.jpg": True,
+    }
+    assert not is_guessed_image(lease(f"{HOST}/calendar", Kind.PAGE, priority=9).item)
 
 
-def named(outcome: Outcome | None) -> tuple[Candidate, ...]:
-    assert isinstance(outcome, Done)
-    return () if outcome.discovered is None else outcome.discovered.candidates
+@pytest.mark.parametrize(
+    ("outcome", "counted"),
+    [
+        (Done(None, (b"hit",), {"images": 1}), Done(None, (b"hit",), {"images": 1, "guesses": 1})),
+        (Failed("http-404"), Skipped("no-original")),
+        (Failed("closed"), Skipped("no-original")),
+        (Rekind(Kind.PAGE), Skipped("no-original")),
+        (Failed("undecodable(bomb)", (), {"images": 1}), Failed("undecodable(bomb)", (), {"images": 1, "guesses": 1})),
+        (Retry("http-503", 1.0), Retry("http-503", 1.0)),
+        (None, None),
+    ],
+)
+def test_how_a_guess_ends(outcome: Any, counted: Any) -> None:
+    assert of_guessed_image(Completion(GUESS, outcome)).outcome == counted
 
 
-async def test_they_are_tried_where_robots_names_none() -> None:
-    for status in (200, 404):
-        found = named(await ended(f"{HOST}/robots.txt", Kind.ROBOTS, status))
-        assert found == (
-            Candidate(f"{HOST}/sitemap.xml", Kind.FEED, "robots", 7),
-            Candidate(f"{HOST}/sitemap_index.xml", Kind.FEED, "robots", 7),
-        )
-    body = b"Sitemap: /mine.xml"
-    assert [each.url for each in named(await ended(f"{HOST}/robots.txt", Kind.ROBOTS, body=body))] == [
-        f"{HOST}/mine.xml"
-    ]
-    assert named(await ended(f"http://{ADDRESS}/robots.txt", Kind.ROBOTS)) == ()
-
-
-async def test_a_wrong_guess_is_no_failure() -> None:
-    for status in (403, 404, 410, 401):
-        assert await ended(f"{HOST}/sitemap.xml", Kind.FEED, status) == Skipped("no-sitemap")
-    page = b"<!doctype html><title>x</title><a href=/y>y</a>"
-    assert await ended(f"{HOST}/sitemap.xml", Kind.FEED, body=page) == Skipped("no-sitemap")
-    assert isinstance(await ended(f"{HOST}/sitemap.xml", Kind.FEED, body=b"<urlset></urlset>"), Done)
-    assert isinstance(await ended(f"{HOST}/sitemap.xml", Kind.FEED, 503), Retry)
-    # What somebody named is one, and so is everything else.
-    assert isinstance(await ended(f"{HOST}/sitemap.xml", Kind.FEED, 404, referrer=f"{HOST}/"), Failed)
-    assert isinstance(await ended(f"{HOST}/mine.xml", Kind.FEED, 404), Failed)
-    assert isinstance(await ended(f"{HOST}/sitemap.xml", Kind.PAGE, 404), Failed)
+def test_where_a_guess_is_redirected_to_is_a_guess() -> None:
+    moved = answer(302, url=GUESS.item.url, location=f"{HOST}/nothing-here")
+    for priority, wanted in ((9, 9), (1, 2)):
+        ended = unusable(lease(f"{HOST}/b.jpg", Kind.IMAGE, priority=priority), moved, 0.0)
+        assert ended is not None and isinstance(ended.outcome, Done) and ended.outcome.discovered is not None
+        assert [each.priority for each in ended.outcome.discovered.candidates] == [wanted]

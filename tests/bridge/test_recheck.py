@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from hashlib import sha256
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import pytest
 from crawler.bridge.answers import Answered
 from crawler.bridge.pages import PageJudge
 from crawler.bridge.recheck import asked_as
+from crawler.bridge.rendering import Rendered
 from crawler.frontier.base import Completion
 from crawler.records import (
     Candidate,
@@ -20,8 +22,10 @@ from crawler.records import (
     Failed,
     FetchFailed,
     Kind,
+    Lease,
     PageContent,
     RecheckReport,
+    Retry,
     Skipped,
 )
 from tests.bridge.parts import HOST, Runs, answer, lease, served
@@ -58,9 +62,9 @@ def seen() -> Seen:
     return Seen()
 
 
-async def visited(seen: Seen, fetched: Any, limits: str = "", **item: Any) -> Completion:
+async def visited(seen: Seen, fetched: Any, limits: str = "", renderer: Any = None, **item: Any) -> Completion:
     run = replace(served(limits), sandbox=seen, sealer=seen, control=SimpleNamespace(run=None, index="ab"))
-    judge = PageJudge(Runs(run), 100)
+    judge = PageJudge(Runs(run), 100, None, renderer)
     due = lease(**{"url": URL, "kind": Kind.RECHECK} | item)
     if isinstance(fetched, FetchFailed | Skipped):
         return (await judge.unanswered(due, fetched)).completion
@@ -158,6 +162,50 @@ async def test_a_page_that_a_crawl_would_have_rendered_says_that_it_was_not(
     for depth in (0, 1):
         await visited(seen, body("html", content), limits, depth=depth)
     assert [(report.look, report.answer) for report in seen.reports] == [(False, name), (True, name)]
+
+
+class Renders:
+    """A renderer whose pages show one image and hold another. answer: in its place."""
+
+    def __init__(self, tally: str = "rendered", answer: Retry | None = None) -> None:
+        self.tally, self.answer, self.asked = tally, answer, 0
+
+    async def render(self, served: Any, lease: Lease, fetched: Any, content: Any, hold: Any) -> Rendered | Retry:
+        self.asked += 1
+        candidates = (Candidate(f"{HOST}/by-script.jpg", Kind.IMAGE, "rendered"),)
+        shown = PageContent(candidates, (DataImage(0, b"listed"),))
+        return self.answer or Rendered(replace(lease, expires=77.0), shown, (), Counter({self.tally: 1}))
+
+
+@pytest.mark.parametrize(
+    ("renderer", "name", "found"),
+    [
+        (Renders(), "page", 1),
+        (Renders("render-timeout"), "page-not-rendered", 1),
+        (Renders(answer=Retry("render-put-off", 1.0)), "page-not-rendered", 0),
+    ],
+)
+async def test_a_page_made_by_script_is_looked_through_as_it_shows_itself(
+    seen: Seen, renderer: Renders, name: str, found: int
+) -> None:
+    completion = await visited(seen, body("html", SHELL), renderer=renderer, url=PAGE, depth=1)
+    assert isinstance(completion.outcome, Done)
+    if found:
+        assert completion.lease.expires == 77.0
+        assert followed(completion) == ([f"{HOST}/by-script.jpg"], 2, PAGE, ())
+    assert [(r.url, r.answer, len(r.found)) for r in seen.reports] == [
+        (PAGE, name, 0),
+        (f"{PAGE}#data-0", "image", 1),
+    ][: 1 + found]
+
+
+async def test_a_page_that_held_an_image_is_rendered_and_one_in_the_place_of_an_image_is_not(seen: Seen) -> None:
+    renderer = Renders()
+    await visited(seen, body("html", SHELL), renderer=renderer)
+    assert [(r.look, r.answer, len(r.found)) for r in seen.reports] == [(False, "page", 1)]
+    completion = await visited(seen, body("html", SHELL), renderer=renderer, referrer=PAGE)
+    assert followed(completion) == ([PAGE], 1, None, ())
+    assert renderer.asked == 1
 
 
 async def test_an_image_in_the_text_of_a_script_is_looked_at_as_in_a_crawl(seen: Seen) -> None:

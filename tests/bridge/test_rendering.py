@@ -14,11 +14,12 @@ import pytest
 
 from crawler.bridge import rendering
 from crawler.bridge.answers import Answered
-from crawler.bridge.door import PageDoor
+from crawler.bridge.door import LookDoor, PageDoor
 from crawler.bridge.pages import PageJudge
 from crawler.bridge.rendering import PUT_OFF, Rendered, Renderer, RenderSettings
 from crawler.discover.page import discover
 from crawler.records import Done, Examination, Fetched, Kind, Lease, Retry
+from crawler.render.blank import blank
 from crawler.render.page import Bounds, Opened, Shown
 from tests.bridge.parts import HOST, Frontier, Runs, answer, lease, served
 
@@ -33,10 +34,12 @@ class Browsers:
         self.show = show
         self.turns = asyncio.Semaphore(turns)
         self.opened: list[Opened] = []
+        self.doors: list[PageDoor] = []
 
     async def render(self, opened: Opened, door: PageDoor) -> Shown:
         assert self.turns.locked()
         self.opened.append(opened)
+        self.doors.append(door)
         return self.show(opened)
 
 
@@ -96,6 +99,24 @@ async def test_images_that_only_a_script_of_the_page_would_show_are_looked_at_an
     assert isinstance(rendered, Rendered)
     assert [(each.number, each.body) for each in rendered.content.data_images] == [(0, b"x"), (1, image)]
     assert b"GIF89a" not in pool.opened[0].body
+
+
+async def test_images_that_a_script_put_together_are_looked_at_and_blank_ones_are_not() -> None:
+    made = {b"made one": None, blank((320, 200)): None, b"x": None}
+    rendered = await Bench(Browsers(lambda opened: Shown(DOM, made=made))).render(SHELL + b"<img src=data:image/png,x>")
+    assert isinstance(rendered, Rendered)
+    assert [(each.number, each.body) for each in rendered.content.data_images] == [(0, b"x"), (1, b"made one")]
+
+
+async def test_images_that_parts_held_for_a_visit_are_among_those_of_its_page() -> None:
+    pool = Browsers(lambda opened: Shown(DOM))
+    pool.show = lambda opened: pool.doors[-1].seen.bodies.update({b"in a part": None}) or Shown(DOM)
+    rendered = await Bench(pool).render(held=lease(f"{HOST}/page", Kind.RECHECK))
+    assert isinstance(rendered, Rendered)
+    assert isinstance(pool.doors[0], LookDoor)
+    assert [each.body for each in rendered.content.data_images] == [b"in a part"]
+    await Bench(pool).render()
+    assert not isinstance(pool.doors[1], LookDoor)
 
 
 async def test_files_that_only_a_script_shows_are_candidates_where_files_are_looked_up() -> None:
@@ -185,7 +206,8 @@ async def test_a_page_completes_with_its_renewed_lease_and_all_that_was_found() 
     found = outcome.completion.outcome.discovered
     assert found is not None
     assert {f"{HOST}/big.jpg", f"{HOST}/static"} <= {each.url for each in found.candidates}
-    # On another lane than that of pages nothing is rendered.
-    other = await judge.answered(lease(f"{HOST}/page", Kind.SWEEP), Answered(page(SHELL)))
-    assert isinstance(other.completion.outcome, Done)
-    assert "rendered" not in other.completion.outcome.tally
+    # So are the roots that a sweep finds, and what else is read for links is not.
+    for kind, rendered in ((Kind.SWEEP, 1), (Kind.FEED, 0)):
+        other = await judge.answered(lease(f"{HOST}/page", kind), Answered(page(SHELL)))
+        assert isinstance(other.completion.outcome, Done)
+        assert other.completion.outcome.tally.get("rendered", 0) == rendered

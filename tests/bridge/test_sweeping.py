@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from crawler.bridge import sweeping
 from crawler.bridge.sweeping import Sweeper
 from crawler.bus.stops import Stop, StopKind, Stops
 from crawler.bus.sweeps import Turn
 from crawler.errors import RedisUnavailable
+from crawler.frontier.base import Origin
 from crawler.frontier.figures import FrontierState, RunCounts
 from crawler.records import Discovered, Kind, RunId
 from tests.bridge.parts import RUN, Runs, served
@@ -49,6 +51,15 @@ class Frontier:
     offered: list[Discovered] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=dict)
     due: int = 0
+    retired: list[list[Origin]] = field(default_factory=list)
+    delays: int = 0
+
+    async def retire(self, run: RunId, hosts: list[Origin]) -> bool:
+        if self.delays:
+            self.delays -= 1
+            return False
+        self.retired.append(hosts)
+        return True
 
     async def offer(self, run: RunId, discovered: list[Discovered]) -> None:
         self.offered += discovered
@@ -149,3 +160,25 @@ async def test_runs_have_orders_of_their_own_and_empty_blocks_cost_nothing() -> 
     assert len(b.frontier.urls()) == 5
     assert sum(b.book.costs) == pytest.approx(5 / 200)
     assert b.runs.is_running(RUN)
+
+
+async def test_a_while_after_they_were_asked_addresses_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    b, now = bench(ports=(80, 8443), sweep=("127.10.4.0/23",)), [100.0]
+    monkeypatch.setattr(sweeping, "monotonic", lambda: now[0])
+    b.frontier.delays = 1
+    await b.sweeper.step()
+    early = set(b.frontier.urls())
+    now[0] += 19.0
+    await fed(b)
+    assert b.frontier.retired == []
+    now[0] += 2.0
+    await b.sweeper.step()
+    assert b.frontier.retired == []  # something was delayed
+    await b.sweeper.step()
+    assert {f"{origin}/" for hosts in b.frontier.retired for origin, _ in hosts} == early
+    now[0] += 20.0
+    for _ in range(9):
+        await b.sweeper.step()
+    gone = [origin for hosts in b.frontier.retired for origin, _ in hosts]
+    assert len(gone) == len(set(gone)) == 2 * 512
+    assert ("https://127.10.5.7:8443", "127.10.5.7") in {host for hosts in b.frontier.retired for host in hosts}

@@ -55,7 +55,7 @@ def test_guesses_are_candidates_of_the_lowest_priority_and_say_so() -> None:
     found = by_url("<a href=/full/1.jpg><img src=/thumbs/1.jpg></a><img src=/thumbs/2.jpg>")
     assert (found["/full/2.jpg"].source, found["/full/2.jpg"].priority, found["/full/2.jpg"].kind) == (
         "guess",
-        8,
+        9,
         Kind.IMAGE,
     )
 

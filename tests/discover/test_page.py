@@ -100,6 +100,45 @@ def test_a_body_that_is_too_long_is_read_up_to_the_bound() -> None:
     assert found.rejected == {"body-cut": 1}
 
 
+DRAWN = "<svg xmlns='http://www.w3.org/2000/svg' xmlns:l='http://www.w3.org/1999/xlink'>"
+
+
+@pytest.mark.parametrize(
+    ("declared", "drawn", "found"),
+    [
+        ("<!ENTITY a '/a.jpg'>", "<image l:href='&a;'/>", ["a.jpg"]),
+        ('<!-- x --><!ELEMENT g ANY>%p;<!ENTITY s "/i/">\n<!ENTITY a "&s;a.jpg">', "<image href='&a;'/>", ["i/a.jpg"]),
+        (
+            "<!ENTITY a \"<image href='/a.jpg'/>\"><!ENTITY b '&#60;image href=\"/b.jpg\"/>'>",
+            "&a;&b;",
+            ["a.jpg", "b.jpg"],
+        ),
+        ("<!ENTITY a '/a.jpg'><!ENTITY a '/b.jpg'>", "<image href='&a;'/>", ["a.jpg"]),
+        ("<!ENTITY a SYSTEM 'file:///etc/passwd'>", "&a;<image href='/a.jpg'/>", ["a.jpg"]),
+        ("<!ENTITY a '&a;&a;/a.jpg'>", "<image href='/b.jpg'/><g id='&a;'/>", ["b.jpg"]),
+    ],
+)
+def test_drawings_name_their_images_by_entities_of_their_own(declared: str, drawn: str, found: list[str]) -> None:
+    page = f"<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN' 'x' [{declared}]>{DRAWN}{drawn}</svg>"
+    for start in ("", "<?xml version='1.0'?>\n<!-- Generator -->"):
+        urls = [each.url for each in content(start + page, content_type="image/svg+xml").candidates]
+        assert urls == [f"http://site.example/{each}" for each in found]
+
+
+def test_an_image_that_an_entity_holds_is_looked_at() -> None:
+    page = f"<!DOCTYPE svg [<!ENTITY a 'data:image/gif;base64,R0lGODlhAQABAAAAACw='>]>{DRAWN}<image href='&a;'/></svg>"
+    assert len(content(page, content_type="image/svg+xml").data_images) == 1
+
+
+@pytest.mark.parametrize("body", ["<p>", DRAWN + "<text>"])
+@pytest.mark.parametrize("text", ["a > b <!-- ", "<style>", "<img src=/no.jpg>", "> <title>", ""])
+def test_what_stands_in_a_section_of_text_hides_nothing(body: str, text: str) -> None:
+    for section in (f"<![CDATA[{text}]]>", f"<![CDATA[{text}]]><![CDATA["):
+        assert [each.url for each in content(f"{body}{section}<img src=/a.jpg>").candidates] == [
+            "http://site.example/a.jpg"
+        ]
+
+
 # (what is repeated, what stands before it, what after); each is a page of about half a megabyte.
 HOSTILE = {
     "nested elements": ("<div>", "", ""),
@@ -148,6 +187,11 @@ HOSTILE = {
     "entities": ("<!ENTITY b '&a;&a;'>", "<!DOCTYPE l [<!ENTITY a 'x'>", "]><urlset><url><loc>&b;"),
     "feed items": ("<item><link>/a", "<rss>", ""),
     "character data": ("<![CDATA[", "<rss>", ""),
+    "sections": ("<![CDATA[", "<svg>", ""),
+    "sections with markup": ("<![CDATA[><p x.y=/>]]>", "<svg>", ""),
+    "entities of entities": ("<image href='&b;'/>", "<!DOCTYPE svg [<!ENTITY a 'ab/c.jpg'><!ENTITY b '&a;&a;'>]>", ""),
+    "declarations": ("<!ENTITY a 'b'>", "<!DOCTYPE svg [", "]>&a;"),
+    "a comment of a document type": ("-", "<!DOCTYPE svg [<!ENTITY a 'b'><!-- ", "]>&a;"),
     "unclosed xml": ("<a b='", "<urlset>", ""),
     "thumbnails": ("<img src=/1_s.jpg?w=1>", "", ""),
     "listings": ("<pre><a ", "<title>index of /</title>", ""),

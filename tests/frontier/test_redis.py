@@ -27,6 +27,24 @@ async def test_forget_leaves_no_queue_behind(frontier: RedisFrontier, client: Re
     assert names == []
 
 
+async def test_nothing_of_what_was_let_go_before_outlives_its_run(frontier: RedisFrontier, client: Redis) -> None:
+    await fill(frontier, PAGES, robots=True)
+    for _ in range(2):
+        ended = [Completion(lease, Done(), robots=b"!reset") for lease in await claim(frontier)]
+        await frontier.complete(ended)
+    assert await frontier.retire(RUN, [("http://a.example", ADDRESS)])
+    lists = ("fact", "queue", "robots", "aging")
+    assert [key async for key in client.scan_iter("t:*") if key.decode().endswith(lists)] == []
+    # Where a record is damaged, all of them are gone through: one that was let go is none.
+    [addresses] = [key async for key in client.scan_iter("t:*:addr")]
+    await client.hset(addresses, ADDRESS, "rubbish")
+    await fill(frontier, [("http://b.example/", Kind.PAGE)])
+    await frontier.reap()
+    await frontier.forget(RUN)
+    left = {key.decode().rpartition("}:")[2] async for key in client.scan_iter("t:*")}
+    assert not {"lim", "qi:c#1", "runs"} & left, left
+
+
 async def test_a_corrupt_record_fails_alone(frontier: RedisFrontier, client: Redis) -> None:
     await fill(frontier, PAGES)
     [key] = [key async for key in client.scan_iter("t:*:q:*:p:*")]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import os
 import signal
 import socket
@@ -13,12 +15,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 
 from crawler.records import Rejected
 from crawler.render.machine import MEMORY, is_in_memory
 from crawler.render.page import Bounds, For, Shown
 from crawler.render.pool import Pool, PoolSettings
 from tests.render.browser import Notes, left_of, needs_browser, page, script
+from tests.servers.pictures import encoded, picture
 
 pytestmark = [needs_browser, pytest.mark.asyncio(loop_scope="module")]
 BOUNDS = Bounds(seconds=60.0, quiet=0.15)
@@ -239,3 +243,27 @@ async def test_what_a_frame_a_root_in_the_shadow_and_a_refused_image_show(pool: 
     assert set(door.images) >= {"http://b.test/in-frame.png", "http://a.test/shadow.png"}
     assert door.asked == [("http://b.test/f", For.FRAME)]
     assert shown.refused["render-acts"] >= 2
+
+
+async def test_images_that_a_script_puts_together_are_taken_from_the_browser(pool: Pool) -> None:
+    photos = [encoded(picture(number)) for number in range(4)]
+    hidden = [base64.b64encode(bytes(byte ^ 7 for byte in photo)).decode() for photo in photos]
+    shown = await render(
+        pool,
+        f"""<body><canvas id=c></canvas><canvas width=200 height=200></canvas><p id=p>x<script>
+        const [one, two, three, four] = {hidden}.map((t) => Uint8Array.from(atob(t), (c) => c.charCodeAt(0) ^ 7));
+        const blob = (bytes) => new Blob([bytes]), show = (src) => {{
+          const i = Object.assign(new Image(), {{ src, onload: () => {{ URL.revokeObjectURL(src); i.remove(); }} }});
+        }};
+        show(URL.createObjectURL(blob(one)));
+        show("da" + "ta:image/jpeg;base64," + btoa(String.fromCharCode(...two)));
+        p.style.backgroundImage = `url(${{URL.createObjectURL(blob(three))}})`;
+        createImageBitmap(blob(four)).then((b) => {{
+          [c.width, c.height] = [b.width, b.height];
+          c.getContext("2d").drawImage(b, 0, 0);
+        }});</script></body>""",
+    )
+    [drawn] = shown.made.keys() - set(photos[:3])
+    assert len(shown.made) == 4
+    with Image.open(io.BytesIO(drawn)) as there, Image.open(io.BytesIO(photos[3])) as original:
+        assert there.convert("RGB").tobytes() == original.convert("RGB").tobytes()

@@ -248,7 +248,7 @@ def look(
     made = RecheckReport(f"look {at}", run, PAGE, url, NOW + at, "192.0.2.7", "", "image", found, look=True)
     batch = [(replace(made, **more), OTHER if "forum" in url else ATTRIBUTION)]
     if not found:
-        batch = [(replace(batch[0][0], answer="page"), ATTRIBUTION)]
+        batch = [(replace(batch[0][0], **{"answer": "page"} | more), ATTRIBUTION)]
     for report_, attribution in sightings(batch):
         record(db, report_, attribution)
     said = record_looks(db, batch, SPACING)
@@ -395,6 +395,21 @@ def test_a_page_that_was_looked_at_without_its_list_says_nothing(
     assert status(db, one) == ("removed" if counts else "noticed")
     visits = show_hit(db, ANALYST, one)["visits"]
     assert [(each["outcome"], each["page"]) for each in visits] == [("absent", "page" if counts else "unknown")] * 3
+
+
+def test_what_a_page_made_by_script_may_show_under_another_url_is_not_gone(
+    db: Database, tmp_path: Path, clock: Clock
+) -> None:
+    (one,) = noticed(db, tmp_path, hit(db))
+    for number in range(4):
+        run = visit(db, clock, "http-404", at=HOUR + number * SPACING)
+        look(db, run, PAGE, at=HOUR + number * SPACING + 1, answer="page-not-rendered")
+    assert status(db, one) == "noticed"
+    assert {each["page"] for each in show_hit(db, ANALYST, one)["visits"]} == {"page-not-rendered"}
+    for number in range(3):
+        run = visit(db, clock, "http-404", at=2 * HOUR + number * SPACING)
+        look(db, run, PAGE, at=2 * HOUR + number * SPACING + 1)
+    assert status(db, one) == "removed"
 
 
 @pytest.mark.parametrize("copy_first", [True, False])

@@ -71,6 +71,10 @@ MARKUP = (
         "'; ?><!DOCTYPE '><img src=must-d.png>",
     ),
     Case(
+        "cdata-svg", "<svg><text><![CDATA[a > <!-- <style> ]]></text><image href=must-a.png width=9 height=9 /></svg>"
+    ),
+    Case("cdata-html", "<p><![CDATA[a > <img src=must-a.png> ]]><img src=must-b.png>"),
+    Case(
         "cdata",
         "<![CDATA[<img src=no.png>]]><img src=must-a.png><svg><![CDATA[<img src=no.png>]]>"
         "<image href=must-b.png width=9 height=9 /></svg><img src=must-c.png>",

@@ -273,6 +273,17 @@ CASES = (
         "</svg>",
         "image/svg+xml",
     ),
+    Case(
+        "svg-entities",
+        "<?xml version='1.0'?><!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN' 'http://w3.example/svg11.dtd' ["
+        "<!ENTITY pic 'must-named.png'><!ENTITY ns 'http://www.w3.org/2000/svg'>"
+        "<!ENTITY more \"<image href='must-more.png' width='9' height='9'/>\">"
+        '<!ENTITY again \'&#60;image href="must-again.png" width="9" height="9"/>\'>]>'
+        "<svg xmlns='&ns;' xmlns:xlink='http://www.w3.org/1999/xlink' width='99' height='99'>"
+        "<image xlink:href='&pic;' width='9' height='9'/>&more;&again;"
+        "<text><![CDATA[a > b <!-- <style> ]]></text><image href='must-behind.png' width='9' height='9'/></svg>",
+        "image/svg+xml",
+    ),
 )
 
 SHEETS = {
