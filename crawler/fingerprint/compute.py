@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +12,9 @@ from crawler.fingerprint.bands import axes
 from crawler.fingerprint.borders import Box, inner_box
 from crawler.fingerprint.cuts import USUAL, Cut
 from crawler.fingerprint.decode import decode, prepare
+from crawler.fingerprint.doubt import in_doubt
 from crawler.fingerprint.exact import digests
+from crawler.fingerprint.luma import colours_of
 from crawler.fingerprint.options import DEFAULT_OPTIONS, FingerprintOptions
 from crawler.fingerprint.pdq import Hashed, hashes, is_squeezed
 from crawler.fingerprint.phash import averaged, phash, rough_phash
@@ -35,13 +38,20 @@ class Undecodable:
     detail: str = ""
 
 
+class Marked(NamedTuple):
+    """A code, and the margin of `Hashed`."""
+
+    code: Code
+    margin: float
+
+
 def fingerprint(
     data: bytes | memoryview, options: FingerprintOptions = DEFAULT_OPTIONS, known: Digests | None = None
 ) -> Fingerprint | Undecodable:
     """Digests, PDQ codes and pHash of an image file. Never raises for any content of `data`.
 
     known: the digests of `data`, where they have been computed already.
-    A JPEG is hashed from its luma plane, at a reduced scale where its short side stays at 512 pixels or more: its codes
+    A JPEG is hashed from its luma plane, unless codes could be more than BITS_ALLOWED bits off then (`doubt.py`): they
     are for screening, and `reference_code` gives the evidence. Codes of other formats come from a full decode.
     No two codes are equal: of several transforms with the same code the first is kept.
     """
@@ -49,6 +59,9 @@ def fingerprint(
     decoded = decode(data, options)
     if isinstance(decoded, Rejected):
         return Undecodable(found, decoded.reason, decoded.detail)
+    marked = list(all_codes(decoded, options))
+    if in_doubt(((each.margin, each.code.quality) for each in marked), decoded.error):
+        marked = list(all_codes(in_colour(data, decoded, options), options))
     grey = decoded.views[0].grey
     return Fingerprint(
         digests=found,
@@ -56,7 +69,7 @@ def fingerprint(
         width=decoded.width,
         height=decoded.height,
         frames=decoded.frames,
-        codes=distinct(all_codes(decoded, options)),
+        codes=distinct(each.code for each in marked),
         phash=phash(grey) if decoded.full else rough_phash(grey),
         partial=decoded.partial,
     )
@@ -80,7 +93,7 @@ def uncropped_codes(
     if pixels.size > LOOK_MOST:
         return ()
     turns, size = wanted_turns(decoded.orientation, options), (decoded.height, decoded.width)
-    return distinct(code for cut in cuts for code in cut_codes(pixels, scale, size, cut, turns))
+    return distinct(each.code for cut in cuts for each in cut_codes(pixels, scale, size, cut, turns))
 
 
 def reduced(grey: Uint8s) -> tuple[int, Uint8s]:
@@ -99,7 +112,21 @@ def distinct(codes: Iterable[Code]) -> tuple[Code, ...]:
     return tuple(first.values())
 
 
-def all_codes(decoded: Decoded, options: FingerprintOptions) -> Iterator[Code]:
+def in_colour(data: bytes | memoryview, decoded: Decoded, options: FingerprintOptions) -> Decoded:
+    """The same JPEG with its own pixels in place of the luma plane; borders are still looked for in that."""
+    try:
+        pixels = colours_of(data)
+    except MemoryError:
+        return decoded
+    except ValueError:  # what only Pillow reads, or rescues
+        full = decode(data, options, full=True)
+        if isinstance(full, Rejected):
+            return decoded
+        pixels = full.views[0].pixels
+    return replace(decoded, views=(View(0, False, pixels, decoded.views[0].grey),))
+
+
+def all_codes(decoded: Decoded, options: FingerprintOptions) -> Iterator[Marked]:
     """Every code of every view, the plain one first."""
     turns = wanted_turns(decoded.orientation, options)
     height, width, scale = decoded.height, decoded.width, decoded.scale
@@ -117,7 +144,7 @@ def all_codes(decoded: Decoded, options: FingerprintOptions) -> Iterator[Code]:
 
 def cut_codes(
     pixels: Uint8s, scale: int, size: tuple[int, int], cut: Cut, turns: dict[int, tuple[bool, int]]
-) -> Iterator[Code]:
+) -> Iterator[Marked]:
     """The codes of a plane with a cut undone. scale, size: as for `hashes`."""
     grown = hashes(pixels, turns, scale=scale, size=size, grown=cut.margins(*size))
     yield from named(grown, Transform(uncropped=cut), turns)
@@ -132,12 +159,12 @@ def wanted_turns(exif: int, options: FingerprintOptions) -> dict[int, tuple[bool
     return turns
 
 
-def named(found_here: list[Hashed], base: Transform, turns: dict[int, tuple[bool, int]]) -> Iterator[Code]:
+def named(found_here: list[Hashed], base: Transform, turns: dict[int, tuple[bool, int]]) -> Iterator[Marked]:
     """The codes with the names of their transforms: `base`, turned and squeezed."""
     for found in found_here:
         exif, turn = turns[found.orientation]
         name = replace(base, exif=exif, orientation=turn, squeezed=found.squeezed)
-        yield Code(found.value, found.quality, str(name))
+        yield Marked(Code(found.value, found.quality, str(name)), found.margin)
 
 
 def reference_code(

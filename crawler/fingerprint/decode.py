@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from PIL import AvifImagePlugin, Image, ImageFile
 from PIL import _imaging as core
 
+from crawler.fingerprint.doubt import possible_error
 from crawler.fingerprint.flatten import views_of
-from crawler.fingerprint.luma import ORIENTATION_TAG, count_pairs, short_way
+from crawler.fingerprint.luma import ORIENTATION_TAG, count_pairs, head_of, short_way
 from crawler.fingerprint.options import DEFAULT_FORMATS, EXTRA_FORMATS, FingerprintOptions
 from crawler.fingerprint.repair import repaired_jpeg, repaired_png
 from crawler.fingerprint.sniff import gif_frames, looks_cut_off, sniff, webp_size
@@ -190,6 +191,7 @@ class Attempt:
             if width * height > self.options.max_pixels:
                 return Rejected("bomb")
             orientation = orientation_of(image)
+            was_grey = image.mode == "L"
             scale = 0 if self.full else self.draft(image)
             full = scale == 0
             if full and self.name in ANIMATED and not partial:
@@ -200,7 +202,8 @@ class Attempt:
                 views = self.still(image, partial)
             if not views:
                 return Rejected("corrupt", "no such frame")
-        return Decoded(self.name, width, height, frames, orientation, partial, scale or 1, full, tuple(views))
+        error = luma_error(data, width * height) if scale == 1 and not was_grey else 0.0
+        return Decoded(self.name, width, height, frames, orientation, partial, scale or 1, full, tuple(views), error)
 
     def draft(self, image: Image.Image) -> int:
         """Set a JPEG up to give its luma plane alone, at full size or, above `reduce_above`, at a reduced one.
@@ -263,6 +266,12 @@ def orientation_of(image: Image.Image) -> int:
     except PARSER_ERRORS:
         return 1
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
+def luma_error(data: bytes | memoryview, pixels: int) -> float:
+    """What there is to say of the luma plane of a JPEG file, at full size."""
+    head = head_of(data)
+    return possible_error(pixels, head.step if head else None)
 
 
 def can_decode(name: str) -> bool:
