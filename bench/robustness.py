@@ -28,6 +28,7 @@ from bench.changes import CHANGES, THUMBNAILS, Change
 from bench.photographs import Photographs, figures, file_of, photographs
 from bench.report import Result, Row, main, progress, row
 from crawler.fingerprint.compute import fingerprint, reference_code, reference_phash, warm
+from crawler.fingerprint.kernels import BITS_ALLOWED
 from crawler.fingerprint.options import DEFAULT_OPTIONS, FingerprintOptions
 from crawler.match.index import IndexRow, index_in_memory
 from crawler.match.matcher import Matcher
@@ -276,9 +277,10 @@ def run(quick: bool) -> Result:
     rows.append(row(what, float(sum(each.lost for each in results + small_results)), "images", at_most=0.0))
     what = "changed images that ours took for another photograph"
     rows.append(row(what, float(sum(each.wrong for each in results + small_results)), "images", at_most=0.0))
-    what, most = "largest distance of a fast code from its evidence", float(THRESHOLDS.screen_margin)
+    what, most = "largest distance of a fast code from its evidence", float(BITS_ALLOWED)
     rows.append(row(what, float(max(each.screen_error for each in results)), "bits", at_most=most))
-    rows.append(row(f"{what}, thumbnails", float(max(each.screen_error for each in small_results)), "bits"))
+    farthest = float(max(each.screen_error for each in small_results))
+    rows.append(row(f"{what}, thumbnails", farthest, "bits", at_most=most))
     whole = list(zip(found.names, found.images, strict=True))
     quarters = [(name, tile) for name, image in whole for tile in tiles(image)]
     rows += false_rows(whole + quarters, f"{found.source} and their quarters")

@@ -39,10 +39,11 @@ class Undecodable:
 
 
 class Marked(NamedTuple):
-    """A code, and the margin of `Hashed`."""
+    """A code, the margin of `Hashed`, and how many pixels of the full size were hashed."""
 
     code: Code
     margin: float
+    pixels: int
 
 
 def fingerprint(
@@ -60,7 +61,7 @@ def fingerprint(
     if isinstance(decoded, Rejected):
         return Undecodable(found, decoded.reason, decoded.detail)
     marked = list(all_codes(decoded, options))
-    if in_doubt(((each.margin, each.code.quality) for each in marked), decoded.error):
+    if in_doubt(((each.margin, each.code.quality, each.pixels) for each in marked), decoded.error):
         marked = list(all_codes(in_colour(data, decoded, options), options))
     grey = decoded.views[0].grey
     return Fingerprint(
@@ -132,12 +133,13 @@ def all_codes(decoded: Decoded, options: FingerprintOptions) -> Iterator[Marked]
     height, width, scale = decoded.height, decoded.width, decoded.scale
     for view in decoded.views:
         plain = hashes(view.pixels, turns, scale=scale, size=(height, width))
-        yield from named(plain, Transform(view.frame, view.on_white), turns)
+        yield from named(plain, Transform(view.frame, view.on_white), turns, height * width)
         box = inner_box(view.grey)
         if box is not None:
             whole = box.enlarged(scale, height, width)
             inner = hashes(box.cut(view.pixels), turns, scale=scale, size=whole.size)
-            yield from named(inner, Transform(view.frame, view.on_white, trimmed=True), turns)
+            pixels = whole.size[0] * whole.size[1]
+            yield from named(inner, Transform(view.frame, view.on_white, trimmed=True), turns, pixels)
     for share in options.uncropped:
         yield from cut_codes(decoded.views[0].pixels, scale, (height, width), Cut(share), turns)
 
@@ -147,7 +149,7 @@ def cut_codes(
 ) -> Iterator[Marked]:
     """The codes of a plane with a cut undone. scale, size: as for `hashes`."""
     grown = hashes(pixels, turns, scale=scale, size=size, grown=cut.margins(*size))
-    yield from named(grown, Transform(uncropped=cut), turns)
+    yield from named(grown, Transform(uncropped=cut), turns, size[0] * size[1])
 
 
 def wanted_turns(exif: int, options: FingerprintOptions) -> dict[int, tuple[bool, int]]:
@@ -159,12 +161,14 @@ def wanted_turns(exif: int, options: FingerprintOptions) -> dict[int, tuple[bool
     return turns
 
 
-def named(found_here: list[Hashed], base: Transform, turns: dict[int, tuple[bool, int]]) -> Iterator[Marked]:
+def named(
+    found_here: list[Hashed], base: Transform, turns: dict[int, tuple[bool, int]], pixels: int
+) -> Iterator[Marked]:
     """The codes with the names of their transforms: `base`, turned and squeezed."""
     for found in found_here:
         exif, turn = turns[found.orientation]
         name = replace(base, exif=exif, orientation=turn, squeezed=found.squeezed)
-        yield Marked(Code(found.value, found.quality, str(name)), found.margin)
+        yield Marked(Code(found.value, found.quality, str(name)), found.margin, pixels)
 
 
 def reference_code(

@@ -202,7 +202,7 @@ class Attempt:
                 views = self.still(image, partial)
             if not views:
                 return Rejected("corrupt", "no such frame")
-        error = luma_error(data, width * height) if scale == 1 and not was_grey else 0.0
+        error = luma_error(data) if scale == 1 and not was_grey else 0.0
         return Decoded(self.name, width, height, frames, orientation, partial, scale or 1, full, tuple(views), error)
 
     def draft(self, image: Image.Image) -> int:
@@ -268,10 +268,10 @@ def orientation_of(image: Image.Image) -> int:
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
-def luma_error(data: bytes | memoryview, pixels: int) -> float:
+def luma_error(data: bytes | memoryview) -> float:
     """What there is to say of the luma plane of a JPEG file, at full size."""
     head = head_of(data)
-    return possible_error(pixels, head.step if head else None)
+    return possible_error(head.step if head else None)
 
 
 def can_decode(name: str) -> bool:

@@ -29,22 +29,32 @@ COARSE: Final = 100.0
 BIAS: Final = 0.05
 SHARE: Final = 0.0025
 """What counts as the possible error of a coefficient: a constant for the rounding, and a share of the mean step.
-Half as much again below AVERAGED."""
+"""
 
 LEAST_QUALITY: Final = 40
 """Codes of less are looked up by nobody: PDQ asks for 50, and a fast code's quality is less than 10 off."""
 
 
-def possible_error(pixels: int, step: float | None) -> float:
-    """By how much a coefficient of the luma plane may be off against the median; infinite: there is no saying.
+def possible_error(step: float | None) -> float:
+    """By how much a coefficient of a large luma plane may be off against the median; infinite: there is no saying.
 
     step: mean step of the coarsest quantization table; None when it cannot be read.
     """
-    if step is None or step > COARSE or pixels <= SMALL:
+    return math.inf if step is None or step > COARSE else BIAS + SHARE * step
+
+
+def times(pixels: int) -> float:
+    """How many times that for a plane, or the part of it that is hashed, of so many pixels."""
+    if pixels <= SMALL:
         return math.inf
-    return (BIAS + SHARE * step) * (1.0 if pixels >= AVERAGED else 1.5)
+    return 1.0 if pixels >= AVERAGED else 1.5
 
 
-def in_doubt(margins: Iterable[tuple[float, int]], error: float) -> bool:
-    """Whether any code of use may be more than BITS_ALLOWED bits off. margins: of each code, with its quality."""
-    return error > 0.0 and any(margin <= error and quality >= LEAST_QUALITY for margin, quality in margins)
+def in_doubt(codes: Iterable[tuple[float, int, int]], error: float) -> bool:
+    """Whether any code of use may be more than BITS_ALLOWED bits off.
+
+    codes: margin, quality, and pixels that were hashed.  error: by `possible_error`; 0 for what is exact.
+    """
+    return error > 0.0 and any(
+        margin <= error * times(pixels) for margin, quality, pixels in codes if quality >= LEAST_QUALITY
+    )

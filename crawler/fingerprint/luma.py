@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from simplejpeg import decode_jpeg, decode_jpeg_header
 
-from crawler.fingerprint.doubt import possible_error
+from crawler.fingerprint.doubt import possible_error, times
 from crawler.fingerprint.kernels import grey_of_rgb
 from crawler.fingerprint.options import FingerprintOptions
 from crawler.fingerprint.views import Decoded, Uint8s, View, as_seen, reduction
@@ -64,8 +64,8 @@ def short_way(data: bytes | memoryview, options: FingerprintOptions) -> Decoded 
         head = head_of(data)
         if head is None:
             return None
-        error = 0.0 if colours == "Gray" else possible_error(width * height, head.step)
-        full = isinf(error)
+        error = 0.0 if colours == "Gray" else possible_error(head.step)
+        full = error > 0.0 and isinf(error * times(width * height))
         view = view_in_colour(data) if full else view_of_luma(data)
     except MemoryError:
         return Rejected("bomb")

@@ -10,7 +10,7 @@ from PIL import Image, ImageEnhance
 from crawler.fingerprint import compute, luma
 from crawler.fingerprint.compute import fingerprint, reference_code
 from crawler.fingerprint.decode import decode
-from crawler.fingerprint.doubt import COARSE, LEAST_QUALITY, SMALL, in_doubt, possible_error
+from crawler.fingerprint.doubt import AVERAGED, COARSE, LEAST_QUALITY, SMALL, in_doubt, possible_error, times
 from crawler.fingerprint.kernels import BITS_ALLOWED
 from crawler.fingerprint.options import FingerprintOptions
 from crawler.fingerprint.pdq import hashes
@@ -125,13 +125,26 @@ def test_a_margin_is_the_distance_of_the_ninth_nearest_coefficient():
 
 
 def test_what_counts_as_doubt():
-    assert possible_error(SMALL, 10.0) == possible_error(10**6, None) == possible_error(10**6, COARSE + 1) == math.inf
-    assert possible_error(10**6, 10.0) < possible_error(SMALL + 1, 10.0)
-    assert possible_error(10**6, 10.0) < possible_error(10**6, COARSE) < 1.0
-    assert in_doubt([(0.9, 100), (0.2, 60)], 0.3)
-    assert not in_doubt([(0.9, 100), (0.2, LEAST_QUALITY - 1)], 0.3)
-    assert not in_doubt([(0.0, 100)], 0.0)
-    assert in_doubt([(1.0, 100)], math.inf)
+    assert possible_error(None) == possible_error(COARSE + 1) == times(SMALL) == math.inf
+    assert possible_error(10.0) < possible_error(COARSE) < 1.0
+    assert times(SMALL + 1) > times(AVERAGED) == 1.0
+    assert in_doubt([(0.9, 100, 10**6), (0.2, 60, 10**6)], 0.3)
+    assert in_doubt([(0.4, 60, 10**5)], 0.3)
+    assert in_doubt([(0.9, 60, SMALL)], 0.3)
+    assert not in_doubt([(0.4, 60, 10**6), (0.2, LEAST_QUALITY - 1, 10)], 0.3)
+    assert not in_doubt([(0.0, 100, SMALL)], 0.0)
+    assert in_doubt([(1.0, 100, 10**6)], math.inf)
+
+
+def test_what_is_left_within_a_border_may_be_small_too(monkeypatch):
+    boxed = Image.new("RGB", (640, 400))
+    boxed.paste(scene(37, 180, 160), (200, 100))
+    data = encoded(boxed, quality=90)
+    seen = []
+    monkeypatch.setattr(compute, "colours_of", lambda given: seen.append(1) or luma.colours_of(given))
+    by_name = {code.transform: code for code in prints(data).codes}
+    assert seen
+    assert by_name["trimmed"] == reference_code(data, "trimmed")
 
 
 def test_quantization_tables_are_read_in_either_precision():
