@@ -28,7 +28,7 @@ from bench.changes import CHANGES, THUMBNAILS, Change
 from bench.photographs import Photographs, figures, file_of, photographs
 from bench.report import Result, Row, main, progress, row
 from crawler.fingerprint.compute import fingerprint, reference_code, reference_phash, warm
-from crawler.fingerprint.kernels import BITS_ALLOWED
+from crawler.fingerprint.doubt import BITS_ALLOWED
 from crawler.fingerprint.options import DEFAULT_OPTIONS, FingerprintOptions
 from crawler.match.index import IndexRow, index_in_memory
 from crawler.match.matcher import Matcher

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,9 +11,8 @@ from crawler.fingerprint.bands import axes
 from crawler.fingerprint.borders import Box, inner_box
 from crawler.fingerprint.cuts import USUAL, Cut
 from crawler.fingerprint.decode import decode, prepare
-from crawler.fingerprint.doubt import in_doubt
+from crawler.fingerprint.doubt import SMALL
 from crawler.fingerprint.exact import digests
-from crawler.fingerprint.luma import colours_of
 from crawler.fingerprint.options import DEFAULT_OPTIONS, FingerprintOptions
 from crawler.fingerprint.pdq import Hashed, hashes, is_squeezed
 from crawler.fingerprint.phash import averaged, phash, rough_phash
@@ -38,14 +36,6 @@ class Undecodable:
     detail: str = ""
 
 
-class Marked(NamedTuple):
-    """A code, the margin of `Hashed`, and how many pixels of the full size were hashed."""
-
-    code: Code
-    margin: float
-    pixels: int
-
-
 def fingerprint(
     data: bytes | memoryview, options: FingerprintOptions = DEFAULT_OPTIONS, known: Digests | None = None
 ) -> Fingerprint | Undecodable:
@@ -60,17 +50,16 @@ def fingerprint(
     decoded = decode(data, options)
     if isinstance(decoded, Rejected):
         return Undecodable(found, decoded.reason, decoded.detail)
-    marked = list(all_codes(decoded, options))
-    if in_doubt(((each.margin, each.code.quality, each.pixels) for each in marked), decoded.error):
-        marked = list(all_codes(in_colour(data, decoded, options), options))
     grey = decoded.views[0].grey
+    boxes = [inner_box(view.grey) for view in decoded.views]
+    seen = in_colour(data, decoded, options) if is_little_left(decoded, boxes) else decoded
     return Fingerprint(
         digests=found,
         format=decoded.format,
         width=decoded.width,
         height=decoded.height,
         frames=decoded.frames,
-        codes=distinct(each.code for each in marked),
+        codes=distinct(all_codes(seen, boxes, options)),
         phash=phash(grey) if decoded.full else rough_phash(grey),
         partial=decoded.partial,
     )
@@ -94,7 +83,7 @@ def uncropped_codes(
     if pixels.size > LOOK_MOST:
         return ()
     turns, size = wanted_turns(decoded.orientation, options), (decoded.height, decoded.width)
-    return distinct(each.code for cut in cuts for each in cut_codes(pixels, scale, size, cut, turns))
+    return distinct(code for cut in cuts for code in cut_codes(pixels, scale, size, cut, turns))
 
 
 def reduced(grey: Uint8s) -> tuple[int, Uint8s]:
@@ -113,43 +102,42 @@ def distinct(codes: Iterable[Code]) -> tuple[Code, ...]:
     return tuple(first.values())
 
 
+def is_little_left(decoded: Decoded, boxes: Sequence[Box | None]) -> bool:
+    """Whether a border leaves less of a luma plane than may be hashed from it."""
+    if decoded.full or decoded.scale > 1:
+        return False
+    return any(box is not None and box.size[0] * box.size[1] <= SMALL for box in boxes)
+
+
 def in_colour(data: bytes | memoryview, decoded: Decoded, options: FingerprintOptions) -> Decoded:
-    """The same JPEG with its own pixels in place of the luma plane; borders are still looked for in that."""
-    try:
-        pixels = colours_of(data)
-    except MemoryError:
+    """The same JPEG with its own pixels in place of the luma plane; as it is where they are not to be had."""
+    full = decode(data, options, full=True)
+    if isinstance(full, Rejected):
         return decoded
-    except ValueError:  # what only Pillow reads, or rescues
-        full = decode(data, options, full=True)
-        if isinstance(full, Rejected):
-            return decoded
-        pixels = full.views[0].pixels
-    return replace(decoded, views=(View(0, False, pixels, decoded.views[0].grey),))
+    return replace(decoded, views=(replace(decoded.views[0], pixels=full.views[0].pixels),))
 
 
-def all_codes(decoded: Decoded, options: FingerprintOptions) -> Iterator[Marked]:
-    """Every code of every view, the plain one first."""
+def all_codes(decoded: Decoded, boxes: Sequence[Box | None], options: FingerprintOptions) -> Iterator[Code]:
+    """Every code of every view, the plain one first. boxes: what is within the border of each."""
     turns = wanted_turns(decoded.orientation, options)
     height, width, scale = decoded.height, decoded.width, decoded.scale
-    for view in decoded.views:
+    for view, box in zip(decoded.views, boxes, strict=True):
         plain = hashes(view.pixels, turns, scale=scale, size=(height, width))
-        yield from named(plain, Transform(view.frame, view.on_white), turns, height * width)
-        box = inner_box(view.grey)
+        yield from named(plain, Transform(view.frame, view.on_white), turns)
         if box is not None:
             whole = box.enlarged(scale, height, width)
             inner = hashes(box.cut(view.pixels), turns, scale=scale, size=whole.size)
-            pixels = whole.size[0] * whole.size[1]
-            yield from named(inner, Transform(view.frame, view.on_white, trimmed=True), turns, pixels)
+            yield from named(inner, Transform(view.frame, view.on_white, trimmed=True), turns)
     for share in options.uncropped:
         yield from cut_codes(decoded.views[0].pixels, scale, (height, width), Cut(share), turns)
 
 
 def cut_codes(
     pixels: Uint8s, scale: int, size: tuple[int, int], cut: Cut, turns: dict[int, tuple[bool, int]]
-) -> Iterator[Marked]:
+) -> Iterator[Code]:
     """The codes of a plane with a cut undone. scale, size: as for `hashes`."""
     grown = hashes(pixels, turns, scale=scale, size=size, grown=cut.margins(*size))
-    yield from named(grown, Transform(uncropped=cut), turns, size[0] * size[1])
+    yield from named(grown, Transform(uncropped=cut), turns)
 
 
 def wanted_turns(exif: int, options: FingerprintOptions) -> dict[int, tuple[bool, int]]:
@@ -161,14 +149,12 @@ def wanted_turns(exif: int, options: FingerprintOptions) -> dict[int, tuple[bool
     return turns
 
 
-def named(
-    found_here: list[Hashed], base: Transform, turns: dict[int, tuple[bool, int]], pixels: int
-) -> Iterator[Marked]:
+def named(found_here: list[Hashed], base: Transform, turns: dict[int, tuple[bool, int]]) -> Iterator[Code]:
     """The codes with the names of their transforms: `base`, turned and squeezed."""
     for found in found_here:
         exif, turn = turns[found.orientation]
         name = replace(base, exif=exif, orientation=turn, squeezed=found.squeezed)
-        yield Marked(Code(found.value, found.quality, str(name)), found.margin, pixels)
+        yield Code(found.value, found.quality, str(name))
 
 
 def reference_code(

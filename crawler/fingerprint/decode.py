@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from PIL import AvifImagePlugin, Image, ImageFile
 from PIL import _imaging as core
 
-from crawler.fingerprint.doubt import possible_error
+from crawler.fingerprint.doubt import needs_colour
 from crawler.fingerprint.flatten import views_of
 from crawler.fingerprint.luma import ORIENTATION_TAG, count_pairs, head_of, short_way
 from crawler.fingerprint.options import DEFAULT_FORMATS, EXTRA_FORMATS, FingerprintOptions
@@ -191,8 +191,7 @@ class Attempt:
             if width * height > self.options.max_pixels:
                 return Rejected("bomb")
             orientation = orientation_of(image)
-            was_grey = image.mode == "L"
-            scale = 0 if self.full else self.draft(image)
+            scale = 0 if self.full else self.draft(image, data)
             full = scale == 0
             if full and self.name in ANIMATED and not partial:
                 frames = self.count_frames(image, data)
@@ -202,10 +201,9 @@ class Attempt:
                 views = self.still(image, partial)
             if not views:
                 return Rejected("corrupt", "no such frame")
-        error = luma_error(data) if scale == 1 and not was_grey else 0.0
-        return Decoded(self.name, width, height, frames, orientation, partial, scale or 1, full, tuple(views), error)
+        return Decoded(self.name, width, height, frames, orientation, partial, scale or 1, full, tuple(views))
 
-    def draft(self, image: Image.Image) -> int:
+    def draft(self, image: Image.Image, data: bytes | memoryview) -> int:
         """Set a JPEG up to give its luma plane alone, at full size or, above `reduce_above`, at a reduced one.
 
         Returns by how much it is reduced (1, 2, 4 or 8); 0 when the image has to be decoded in full.
@@ -213,6 +211,9 @@ class Attempt:
         if self.name != "JPEG" or not isinstance(image, ImageFile.ImageFile) or image.mode not in ("L", "RGB"):
             return 0
         width, height = image.size
+        head = head_of(data)
+        if image.mode == "RGB" and needs_colour(width * height, head.step if head else None):
+            return 0
         scale = reduction(width, height, self.options)
         image.draft("L", (width // scale, height // scale))
         image.decodermaxblock = self.options.max_bytes
@@ -266,12 +267,6 @@ def orientation_of(image: Image.Image) -> int:
     except PARSER_ERRORS:
         return 1
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
-
-
-def luma_error(data: bytes | memoryview) -> float:
-    """What there is to say of the luma plane of a JPEG file, at full size."""
-    head = head_of(data)
-    return possible_error(head.step if head else None)
 
 
 def can_decode(name: str) -> bool:

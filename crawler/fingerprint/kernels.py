@@ -46,9 +46,6 @@ def cosines() -> Float32s:
 
 COSINES = cosines()
 
-BITS_ALLOWED = 8
-"""How many bits of a fast code may differ from the code of the full decode."""
-
 HALF, SIXTEEN = np.uint32(1 << 15), np.uint32(16)
 
 
@@ -174,12 +171,11 @@ def smallest(values: Float32s, rank: int) -> np.float32:
     return np.float32(values[rank])
 
 
-@kernel(FLOAT, READ_FLOATS, FLAG, WRITE_BYTES)
-def pack(coefficients: Float32s, transposed: bool, out: Uint8s) -> np.float32:
+@kernel(NOTHING, READ_FLOATS, FLAG, WRITE_BYTES)
+def pack(coefficients: Float32s, transposed: bool, out: Uint8s) -> None:
     """(16, 16) coefficients -> 32 bytes: bit i * 16 + j (from the end) says whether it exceeds the median.
 
     The median is the 128th smallest, as the reference's `torben` finds it; `transposed` swaps i and j.
-    Returns how far from the median all coefficients but the BITS_ALLOWED nearest are at the least.
     """
     flat = np.empty(256, dtype=np.float32)
     for i in range(16):
@@ -190,11 +186,9 @@ def pack(coefficients: Float32s, transposed: bool, out: Uint8s) -> np.float32:
     for i in range(16):
         for j in range(16):
             value = coefficients[j, i] if transposed else coefficients[i, j]
-            bit = i * 16 + j
-            flat[bit] = abs(value - median)
             if value > median:
+                bit = i * 16 + j
                 out[31 - (bit >> 3)] |= np.uint8(1 << (bit & 7))
-    return smallest(flat, BITS_ALLOWED)
 
 
 @kernel(NOTHING, READ_IMAGE, WRITE_PLANE)
@@ -211,8 +205,7 @@ def hash_image(pixels: Uint8s, down: Axes, across: Axes, wanted: int, out: Uint8
     """Every wanted orientation in one convention.
 
     pixels: (H, W, 1) uint8 luma or (H, W, 3) uint8 RGB.  wanted: bit o is set for orientation o.
-    out: (8, 34) uint8, for each wanted orientation 32 bytes of code, its quality, and what `pack` returns in 256ths and
-    at most 255; the others are left as they are.
+    out: (8, 33) uint8, for each wanted orientation 32 bytes of code and its quality; the others are left as they are.
     """
     height, width, channels = pixels.shape
     span = width * channels
@@ -238,6 +231,5 @@ def hash_image(pixels: Uint8s, down: Axes, across: Axes, wanted: int, out: Uint8
             transform(samples, coefficients)
             for orientation in (upright, upright + 4):
                 if wanted >> orientation & 1:
-                    margin = pack(coefficients, orientation >= 4, out[orientation, :32])
+                    pack(coefficients, orientation >= 4, out[orientation, :32])
                     out[orientation, 32] = quality_of(samples)
-                    out[orientation, 33] = np.uint8(min(margin * np.float32(256.0), np.float32(255.0)))

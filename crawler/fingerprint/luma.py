@@ -13,13 +13,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isinf
 from typing import Final
 
 import numpy as np
 from simplejpeg import decode_jpeg, decode_jpeg_header
 
-from crawler.fingerprint.doubt import possible_error, times
+from crawler.fingerprint.doubt import needs_colour
 from crawler.fingerprint.kernels import grey_of_rgb
 from crawler.fingerprint.options import FingerprintOptions
 from crawler.fingerprint.views import Decoded, Uint8s, View, as_seen, reduction
@@ -64,15 +63,13 @@ def short_way(data: bytes | memoryview, options: FingerprintOptions) -> Decoded 
         head = head_of(data)
         if head is None:
             return None
-        error = 0.0 if colours == "Gray" else possible_error(head.step)
-        full = error > 0.0 and isinf(error * times(width * height))
+        full = colours != "Gray" and needs_colour(width * height, head.step)
         view = view_in_colour(data) if full else view_of_luma(data)
     except MemoryError:
         return Rejected("bomb")
     except ValueError:
         return None
-    found = Decoded("JPEG", width, height, 1, head.orientation, False, 1, full, (view,), 0.0 if full else error)
-    return as_seen(found, len(data))
+    return as_seen(Decoded("JPEG", width, height, 1, head.orientation, False, 1, full, (view,)), len(data))
 
 
 def view_of_luma(data: bytes | memoryview) -> View:
@@ -81,15 +78,9 @@ def view_of_luma(data: bytes | memoryview) -> View:
     return View(0, False, plane, plane)
 
 
-def colours_of(data: bytes | memoryview) -> Uint8s:
-    """(h, w, 3) RGB, the pixels of Pillow's full decode. Raises ValueError likewise."""
-    pixels: Uint8s = decode_jpeg(data, "RGB")
-    return pixels
-
-
 def view_in_colour(data: bytes | memoryview) -> View:
-    """Raises ValueError likewise."""
-    pixels = colours_of(data)
+    """The pixels of Pillow's full decode. Raises ValueError likewise."""
+    pixels: Uint8s = decode_jpeg(data, "RGB")
     grey = np.empty(pixels.shape[:2], dtype=np.uint8)
     grey_of_rgb(pixels, grey)
     return View(0, False, pixels, grey)

@@ -27,16 +27,12 @@ EPSILON = 5e-3
 
 @dataclass(frozen=True, slots=True)
 class Hashed:
-    """One PDQ code. orientation: 0..7, see `kernels.py`.  squeezed: in the 512 convention.  quality: 0..100.
-
-    margin: if no coefficient is off by this much against the median, at most BITS_ALLOWED bits are wrong; 1 for more.
-    """
+    """One PDQ code. orientation: 0..7, see `kernels.py`.  squeezed: in the 512 convention.  quality: 0..100."""
 
     value: bytes
     quality: int
     orientation: int
     squeezed: bool
-    margin: float
 
 
 def is_squeezed(height: int, width: int) -> bool:
@@ -65,7 +61,7 @@ def hashes(
     wanted = tuple(orientations)
     height, width = size or (pixels.shape[0], pixels.shape[1])
     if min(height, width) < SMALLEST_SIDE:
-        return [Hashed(bytes(32), 0, each, False, 1.0) for each in wanted]
+        return [Hashed(bytes(32), 0, each, False) for each in wanted]
     found: list[Hashed] = []
     rows, columns = grown
     for squeezed in (False, True):
@@ -80,7 +76,7 @@ def hashes(
 def convention(pixels: Uint8s, down: Axes, across: Axes, wanted: tuple[int, ...], *, squeezed: bool) -> list[Hashed]:
     """The codes in one convention."""
     height, width = pixels.shape[:2]
-    out = np.empty((8, 34), dtype=np.uint8)
+    out = np.empty((8, 33), dtype=np.uint8)
     mask = sum(1 << each for each in set(wanted))
     hash_image(pixels.reshape(height, width, -1), down, across, mask, out)
-    return [Hashed(out[n, :32].tobytes(), int(out[n, 32]), n, squeezed, int(out[n, 33]) / 256) for n in wanted]
+    return [Hashed(out[each, :32].tobytes(), int(out[each, 32]), each, squeezed) for each in wanted]

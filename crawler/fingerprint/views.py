@@ -43,7 +43,6 @@ class Decoded:
     frames: how many the file has, counted up to FRAMES_COUNTED.  partial: the data ended before the image did.
     scale: 1, 2, 4 or 8: the views are that much smaller than the image (rounded up).
     full: decoded at full size and in colour, so that results equal the references'.
-    error: what `doubt.possible_error` says of a luma plane at full size; 0 for anything else.
     """
 
     format: str
@@ -55,7 +54,6 @@ class Decoded:
     scale: int
     full: bool
     views: tuple[View, ...] = field(repr=False)
-    error: float = 0.0
 
 
 def is_blank(decoded: Decoded) -> bool:
