@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -12,6 +12,7 @@ from crawler.fingerprint.bands import axes
 from crawler.fingerprint.borders import Box, inner_box
 from crawler.fingerprint.cuts import USUAL, Cut
 from crawler.fingerprint.decode import decode, prepare
+from crawler.fingerprint.doubt import SMALL
 from crawler.fingerprint.exact import digests
 from crawler.fingerprint.options import DEFAULT_OPTIONS, FingerprintOptions
 from crawler.fingerprint.pdq import Hashed, hashes, is_squeezed
@@ -42,7 +43,7 @@ def fingerprint(
     """Digests, PDQ codes and pHash of an image file. Never raises for any content of `data`.
 
     known: the digests of `data`, where they have been computed already.
-    A JPEG is hashed from its luma plane, at a reduced scale where its short side stays at 512 pixels or more: its codes
+    A JPEG is hashed from its luma plane, unless codes could be more than BITS_ALLOWED bits off then (`doubt.py`): they
     are for screening, and `reference_code` gives the evidence. Codes of other formats come from a full decode.
     No two codes are equal: of several transforms with the same code the first is kept.
     """
@@ -51,13 +52,15 @@ def fingerprint(
     if isinstance(decoded, Rejected):
         return Undecodable(found, decoded.reason, decoded.detail)
     grey = decoded.views[0].grey
+    boxes = [inner_box(view.grey) for view in decoded.views]
+    seen = in_colour(data, decoded, options) if is_little_left(decoded, boxes) else decoded
     return Fingerprint(
         digests=found,
         format=decoded.format,
         width=decoded.width,
         height=decoded.height,
         frames=decoded.frames,
-        codes=distinct(all_codes(decoded, options)),
+        codes=distinct(all_codes(seen, boxes, options)),
         phash=phash(grey) if decoded.full else rough_phash(grey),
         partial=decoded.partial,
     )
@@ -100,14 +103,28 @@ def distinct(codes: Iterable[Code]) -> tuple[Code, ...]:
     return tuple(first.values())
 
 
-def all_codes(decoded: Decoded, options: FingerprintOptions) -> Iterator[Code]:
-    """Every code of every view, the plain one first."""
+def is_little_left(decoded: Decoded, boxes: Sequence[Box | None]) -> bool:
+    """Whether a border leaves less of a luma plane than may be hashed from it."""
+    if decoded.full or decoded.scale > 1:
+        return False
+    return any(box is not None and box.size[0] * box.size[1] <= SMALL for box in boxes)
+
+
+def in_colour(data: bytes | memoryview, decoded: Decoded, options: FingerprintOptions) -> Decoded:
+    """The same JPEG with its own pixels in place of the luma plane; as it is where they are not to be had."""
+    full = decode(data, options, full=True)
+    if isinstance(full, Rejected):
+        return decoded
+    return replace(decoded, views=(replace(decoded.views[0], pixels=full.views[0].pixels),))
+
+
+def all_codes(decoded: Decoded, boxes: Sequence[Box | None], options: FingerprintOptions) -> Iterator[Code]:
+    """Every code of every view, the plain one first. boxes: what is within the border of each."""
     turns = wanted_turns(decoded.orientation, options)
     height, width, scale = decoded.height, decoded.width, decoded.scale
-    for view in decoded.views:
+    for view, box in zip(decoded.views, boxes, strict=True):
         plain = hashes(view.pixels, turns, scale=scale, size=(height, width))
         yield from named(plain, Transform(view.frame, view.on_white), turns)
-        box = inner_box(view.grey)
         if box is not None:
             whole = box.enlarged(scale, height, width)
             inner = hashes(box.cut(view.pixels), turns, scale=scale, size=whole.size)

@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from PIL import AvifImagePlugin, Image, ImageFile
 from PIL import _imaging as core
 
+from crawler.fingerprint.doubt import needs_colour
 from crawler.fingerprint.flatten import views_of
-from crawler.fingerprint.luma import ORIENTATION_TAG, count_pairs, short_way
+from crawler.fingerprint.luma import ORIENTATION_TAG, count_pairs, head_of, short_way
 from crawler.fingerprint.options import DEFAULT_FORMATS, EXTRA_FORMATS, FingerprintOptions
 from crawler.fingerprint.repair import repaired_jpeg, repaired_png
 from crawler.fingerprint.sniff import gif_frames, looks_cut_off, sniff, webp_size
@@ -190,7 +191,7 @@ class Attempt:
             if width * height > self.options.max_pixels:
                 return Rejected("bomb")
             orientation = orientation_of(image)
-            scale = 0 if self.full else self.draft(image)
+            scale = 0 if self.full else self.draft(image, data)
             full = scale == 0
             if full and self.name in ANIMATED and not partial:
                 frames = self.count_frames(image, data)
@@ -202,7 +203,7 @@ class Attempt:
                 return Rejected("corrupt", "no such frame")
         return Decoded(self.name, width, height, frames, orientation, partial, scale or 1, full, tuple(views))
 
-    def draft(self, image: Image.Image) -> int:
+    def draft(self, image: Image.Image, data: bytes | memoryview) -> int:
         """Set a JPEG up to give its luma plane alone, at full size or, above `reduce_above`, at a reduced one.
 
         Returns by how much it is reduced (1, 2, 4 or 8); 0 when the image has to be decoded in full.
@@ -210,6 +211,9 @@ class Attempt:
         if self.name != "JPEG" or not isinstance(image, ImageFile.ImageFile) or image.mode not in ("L", "RGB"):
             return 0
         width, height = image.size
+        head = head_of(data)
+        if image.mode == "RGB" and needs_colour(width * height, head.step if head else None):
+            return 0
         scale = reduction(width, height, self.options)
         image.draft("L", (width // scale, height // scale))
         image.decodermaxblock = self.options.max_bytes

@@ -46,6 +46,8 @@ def cosines() -> Float32s:
 
 COSINES = cosines()
 
+HALF, SIXTEEN = np.uint32(1 << 15), np.uint32(16)
+
 
 @kernel(NOTHING, READ_PLANE, READ_INTS, AXES, WRITE_FLOATS, fastmath=True)
 def gather_rows(plane: Uint8s, index: Int32s, axis: Axes, out: Float32s) -> None:
@@ -187,6 +189,15 @@ def pack(coefficients: Float32s, transposed: bool, out: Uint8s) -> None:
             if value > median:
                 bit = i * 16 + j
                 out[31 - (bit >> 3)] |= np.uint8(1 << (bit & 7))
+
+
+@kernel(NOTHING, READ_IMAGE, WRITE_PLANE)
+def grey_of_rgb(pixels: Uint8s, out: Uint8s) -> None:
+    """(H, W, 3) uint8 RGB -> (H, W) uint8: Pillow's `convert("L")`, to the last grey value."""
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            red, green, blue = np.uint32(pixels[y, x, 0]), np.uint32(pixels[y, x, 1]), np.uint32(pixels[y, x, 2])
+            out[y, x] = (red * np.uint32(19595) + green * np.uint32(38470) + blue * np.uint32(7471) + HALF) >> SIXTEEN
 
 
 @kernel(NOTHING, READ_IMAGE, AXES, AXES, INTEGER, WRITE_PLANE)

@@ -22,8 +22,9 @@ class FingerprintOptions:
     away evenly, with the outermost pixels repeated in its place. It finds evenly cropped copies, at the price of as
     many codes to search again for each.
     formats: what is decoded, of DEFAULT_FORMATS and EXTRA_FORMATS; an extra also needs a Pillow that can read it.
-    reduce_above: pixels above which a JPEG is decoded at 1/2, 1/4 or 1/8, as long as its short side keeps 512. Reduced
-    decoding barely moves the code of the image as is, but blurs the single pixels that the 512 convention picks.
+    reduce_above: pixels above which a JPEG is decoded at 1/2, 1/4 or 1/8, as long as its short side keeps 512; none of
+    what `max_pixels` lets in. It saves little, barely moves the code of the image as is, but blurs the single pixels
+    that the 512 convention picks: grain then costs any number of bits.
     full_decode: decode JPEG in colour and at full size too. Slower; PDQ and pHash are then those of the references.
     """
 
@@ -34,7 +35,7 @@ class FingerprintOptions:
     sampled_frames: int = 5
     uncropped: tuple[int, ...] = ()
     formats: frozenset[str] = DEFAULT_FORMATS
-    reduce_above: int = 24_000_000
+    reduce_above: int = 67_108_864
     full_decode: bool = False
 
 

@@ -1,7 +1,7 @@
 """One small image of every kind, made in code: what a child must be able to decode after it has closed itself in.
 
-Gradients of 10 x 8 to 40 x 32 pixels, encoded by Pillow: with an EXIF orientation, as CMYK, with transparency, with 16
-bits, as an animation, with a palette. The first word of a name is the format.
+Gradients of 10 x 8 to 40 x 32 pixels, encoded by Pillow: with an EXIF orientation, in grey, as CMYK, with
+transparency, with 16 bits, as an animation, with a palette. The first word of a name is the format.
 """
 
 from __future__ import annotations
@@ -15,6 +15,13 @@ SAMPLES: dict[str, bytes] = {
         "+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj/wAARCAAgACgDASIAAhEBAxEB/8QAFwABAQEBAAAAAAAAAAAAAAAA"
         "AwIABf/EABYQAQEBAAAAAAAAAAAAAAAAAAABAv/EABkBAAIDAQAAAAAAAAAAAAAAAAEDAAIEBf/EABcRAQEBAQAAAAAAAAAAAAAAAAAC"
         "EQH/2gAMAwEAAhEDEQA/AOVMLmCTBJhNCbHMLmCTC5gdaZtEwx5hh0/lgmCTC5gkwVrjTY5gkwuYJMLa0TY5hjzDDp/Lf//Z"
+    ),
+    "JPEG, grey": b64decode(
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1x"
+        "eXBkeFxlZ2P/wAALCAAgACgBAREA/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QAtRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQR"
+        "BRIhMUEGE1FhByJxFDKBkaEII0KxwRVS0fAkM2JyggkKFhcYGRolJicoKSo0NTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4"
+        "eXqDhIWGh4iJipKTlJWWl5iZmqKjpKWmp6ipqrKztLW2t7i5usLDxMXGx8jJytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3+Pn6/9oACAEB"
+        "AAA/AOP+x+1H2P2o+x+1H2P2o+x+1dB9j9qPsftR9j9qPsftR9j9q6D7H7UfY/aj7H7UfY/aj7H7V0H2P2o+x+1H2P2o+x+1H2P2r//Z"
     ),
     "JPEG, CMYK": b64decode(
         "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwBQNzxGPDJQRkFGWlVQX3jIgnhubnj1r7mRyP//////////////////////////////////////"

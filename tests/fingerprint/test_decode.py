@@ -80,9 +80,9 @@ def test_a_large_jpeg_is_reduced_as_long_as_512_pixels_stay(size, above, scale):
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 def test_colour_spaces_of_jpeg(mode):
-    found = decoded(encoded(scene(64, 80, 60).convert(mode), "JPEG"))
+    found = decoded(encoded(scene(64, 240, 180).convert(mode), "JPEG"))
     assert found.full == (mode == "CMYK")
-    assert found.views[0].grey.shape == (60, 80)
+    assert found.views[0].grey.shape == (180, 240)
 
 
 def test_sixteen_bits_are_scaled_not_clipped():
