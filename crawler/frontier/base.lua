@@ -27,7 +27,8 @@
 --   done:P:T      set   entries that were acknowledged, of a partition and two seconds
 local P = KEYS[1] .. ':'
 local QUEUED = P .. 'q:'
--- Each use of a global is a look-up: those that are used for every URL are locals.
+-- Each use of a global is a look-up: those that are used for every URL are locals. Arguments that are numbers are printed
+-- with 17 digits before a command has them, which takes as long as the command: what is given often is text.
 local call, pack, unpacked, sub, byte = redis.call, struct.pack, struct.unpack, string.sub, string.byte
 local format, ceil, max, min = string.format, math.ceil, math.max, math.min
 local IDLE_MS = 3600000
@@ -59,12 +60,14 @@ local function in_parts(arguments, name, key)
   return answers
 end
 
--- QUEUE: run number, version of what is known of the host, Crawl-delay (ms); gated, parked, in the rotation of pages, of
--- images, hot, moved; bytes of the bands of pages. Behind it the bands p and i in order: BAND, number and length of each.
--- Band 0 is robots.txt.
-local QUEUE, BAND, QUEUE_BYTES, BAND_BYTES = '<I4HdBBBBBBH', '<HI4', 22, 6
+-- QUEUE: Crawl-delay (ms), parked, moved; hot, in the rotation of pages, of images; run number, version of what is known of
+-- the host, gated, bytes of the bands of pages. Behind it the bands p and i in order: BAND, number and length of each.
+-- Band 0 is robots.txt. The first three are zero but for few, the run's number stands at RUN_AT.
+local QUEUE, BAND, QUEUE_BYTES, BAND_BYTES, RUN_AT = '<dBBBBBI4HBH', '<HI4', 22, 6, 14
 local function whole_queue(packed)
-  if #packed < QUEUE_BYTES or (#packed - QUEUE_BYTES) % BAND_BYTES ~= 0 then return false end
-  local pages = struct.unpack('<H', packed, QUEUE_BYTES - 1)
-  return pages % BAND_BYTES == 0 and pages <= #packed - QUEUE_BYTES
+  local bands = #packed - QUEUE_BYTES
+  if bands < 0 or bands % BAND_BYTES ~= 0 then return false end
+  local low, high = byte(packed, QUEUE_BYTES - 1, QUEUE_BYTES)
+  local pages = low + 256 * high
+  return pages % BAND_BYTES == 0 and pages <= bands
 end

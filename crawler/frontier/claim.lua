@@ -7,42 +7,41 @@
 local MOST_ROUNDS = 256
 local UNTIL = format('%.3f', horizon)
 
--- What stands before the bands and the rotations in their records, and where an address has the lengths of its rotations.
-local BANDS, TURNS, LENGTHS = QUEUE_BYTES + 1, ADDRESS_BYTES + 1, '<HBH'
-local LENGTHS_AT, TURN_AT = ADDRESS_BYTES - 4, ADDRESS_BYTES - 8
+-- What stands before the bands and the rotations in their records; of a queue, what is zero but for few: see QUEUE.
+local BANDS, TURNS, NOTHING_ODD = QUEUE_BYTES + 1, ADDRESS_BYTES + 1, string.rep('\0', 10)
 
--- The queue whose turn it is at a plain address, in 4 bytes; nil where that has to be looked for.
-local function plain_id(key, lane)
-  local packed = plain[key]
-  if not packed then return nil end
-  local p, _, i = unpacked(LENGTHS, packed, LENGTHS_AT)
-  if lane == 'p' then return p > 0 and sub(packed, TURNS, TURNS + 3) or nil end
-  return i > 0 and sub(packed, TURNS + p, TURNS + p + 3) or nil
+-- A plain queue without the band that stands there, of which the last was taken. stays: something else may be claimed.
+local function without_band(q, lane, at, pages, stays)
+  local hot, in_p, in_i = byte(q, 11, 13)
+  if lane == 'p' then pages = pages - BAND_BYTES end
+  if not stays then
+    if lane == 'p' then in_p = 0 else in_i = 0 end
+  end
+  return sub(q, 1, 10) .. pack('<BBB', hot, in_p, in_i) .. sub(q, RUN_AT, QUEUE_BYTES - 2) .. pack('<H', pages)
+    .. sub(q, BANDS, at - 1) .. sub(q, at + BAND_BYTES)
 end
 
--- The rotation of a lane after a turn of its first queue.
-local function after_turn(turns, key, lane, id, stays, more)
-  if stays and more == 1 then call('RPUSH', P .. 'rot:' .. key .. ':' .. lane, (unpacked('<I4', id))) end
-  if stays and more == 0 then return #turns > 4 and sub(turns, 5) .. id or turns end
-  return sub(turns, 5)
-end
-
--- The first element of a plain queue that may be claimed, as {element, its band, whether more may be}; nil where anything
--- is out of the ordinary.
-local function plain_pop(id, q, lane, gated, pages)
+-- The first element of a plain queue, as {element, its band, run, version, whether more may be claimed}; nil where anything
+-- is out of the ordinary, and then nothing was changed.
+local function plain_pop(id, q, lane)
+  if sub(q, 1, 10) ~= NOTHING_ODD then return nil end
+  local run, version, gated, pages = unpacked('<I4HBH', q, RUN_AT)
   local at, last = BANDS, QUEUE_BYTES + pages
   if lane == 'i' then at, last = last + 1, #q end
-  if at > last then return nil end
+  if at > last or not run_names[run] or paused[run] then return nil end
   local band, length = unpacked(BAND, q, at)
   if gated == 1 and band > 0 then return nil end
   local element = call('LPOP', QUEUED .. id .. LIST[lane] .. sub(q, at, at + 1))
   if not element then return nil end
+  local stays = true
   if length > 1 then
-    plain_queues[id] = sub(q, 1, at - 1) .. pack(BAND, band, length - 1) .. sub(q, at + BAND_BYTES)
-    return element, band, true
+    q = sub(q, 1, at + 1) .. pack('<I4', length - 1) .. sub(q, at + BAND_BYTES)
+  else
+    stays = gated == 0 and at + BAND_BYTES <= last
+    q = without_band(q, lane, at, pages, stays)
   end
-  plain_queues[id] = sub(q, 1, at - 1) .. sub(q, at + BAND_BYTES)
-  return element, band, gated == 0 and at + BAND_BYTES <= last, true
+  plain_queues[id], changed[id] = q, true
+  return element, band, run, version, stays
 end
 
 -- One turn of a queue at an address, on the records as they are. Whether it may have another; nil where anything is out of
@@ -50,54 +49,58 @@ end
 local function plain_turn(key, lane, id)
   local packed, q = plain[key], plain_queues[id]
   if not packed or not q then return nil end
-  local next_slot, blocked, hot, rate, slow, latency, floor, conc, inflight, _, slowed, stands, more_p, p, more_i, i =
-    unpacked(ADDRESS, packed)
-  local slot = max(next_slot, blocked, now)
+  local slow, inflight, stands, more_p, p, more_i, i, _, slot, blocked, hot, rate, conc =
+    unpacked('<fHBBBBBBddddH', packed, 9)
+  if blocked > slot then slot = blocked end
+  if now > slot then slot = now end
   if hot > now or inflight >= conc or slot > horizon then return nil end
-  local run, version, delay, gated, parked, in_p, in_i, q_hot, gone, pages = unpacked(QUEUE, q)
-  if delay > 0 or parked == 1 or gone == 1 or not run_names[run] or paused[run] then return nil end
-  local element, band, stays, shorter = plain_pop(id, q, lane, gated, pages)
+  local element, band, run, version, stays = plain_pop(id, q, lane)
   if not element then return nil end
-  local turns
-  if lane == 'p' then
-    if shorter then pages = pages - BAND_BYTES end
-    if not stays then in_p = 0 end
-    local first = after_turn(sub(packed, TURNS, TURNS + p - 1), key, lane, id, stays, more_p)
-    turns = first .. sub(packed, TURNS + p)
-    p = #first
+  local from, to, more = TURNS, TURNS + 4 * p, more_p
+  if lane == 'i' then from, to, more = to, to + 4 * i, more_i end
+  local last = ''
+  if stays and more == 0 then
+    last = id
   else
-    if not stays then in_i = 0 end
-    local second = after_turn(sub(packed, TURNS + p), key, lane, id, stays, more_i)
-    turns = sub(packed, TURNS, TURNS + p - 1) .. second
-    i = #second
+    if stays then call('RPUSH', P .. 'rot:' .. key .. ':' .. lane, (unpacked('<I4', id))) end
+    if lane == 'p' then p = p - 1 else i = i - 1 end
   end
-  if shorter then
-    plain_queues[id] = pack(QUEUE, run, version, delay, gated, parked, in_p, in_i, q_hot, gone, pages)
-      .. sub(plain_queues[id], BANDS)
-  end
-  changed[id] = true
   local after = slot_after(slot, rate, slow)
   lease_out(id, run, version, lane, band, slot, after, key, element)
-  local place = settle_plain(key, true, after, blocked, hot, rate, slow, latency, floor, conc, inflight + 1, LANE_TURN[lane], slowed,
-    stands, more_p, p, more_i, i, turns)
+  local place = place_of(more_p + p, more_i + i, inflight + 1, conc, hot)
+  packed = sub(packed, 1, STANDS_AT - 3)
+    .. pack('<HBBBBBBd', inflight + 1, place, more_p, p, more_i, i, LANE_TURN[lane], after)
+    .. sub(packed, STEADY_AT, from - 1) .. sub(packed, from + 4, to - 1) .. last .. sub(packed, to)
+  settle_plain(key, packed, stands, place, place ~= 0 and time_of(after, blocked, place) or nil)
   return place ~= 0 and place ~= IDLE and max(after, blocked) <= horizon
 end
 
--- Whether an address that has something for both lanes served this one last: then the other one goes first there, so that
--- neither starves. Lanes that took turns for all addresses together would keep step with the addresses' own.
+-- Where a lane finds an address with so many turns taken and queues waiting, in the order of STANDS_AT: whether it left it
+-- to the other lane, and the queue whose turn it is at a plain one, in 4 bytes; false where that has to be looked for.
+--
+-- An address that has something for both lanes and served this one last is left to the other first, so that neither
+-- starves. Lanes that took turns for all addresses together would keep step with the addresses' own.
 local left_to_other = false
-local function is_others(key, lane)
-  local packed = plain[key]
-  local turn, _, stands
+local function look_at(key, lane, first)
+  local packed, id = plain[key], false
+  local stands, turn
   if packed then
-    turn, _, stands = byte(packed, TURN_AT, TURN_AT + 2)
-  else
+    local _, p, i
+    stands, _, p, _, i, turn = byte(packed, STANDS_AT, STANDS_AT + 5)
+    if lane == 'p' then
+      if p > 0 then id = sub(packed, TURNS, TURNS + 3) end
+    elseif i > 0 then
+      id = sub(packed, TURNS + 4 * p, TURNS + 4 * p + 3)
+    end
+  elseif first then
     local a = rare().address(key)
     turn, stands = a.turn, a.stands
   end
-  if (stands ~= 3 and stands ~= 6) or turn - turn % 2 ~= LANE_TURN[lane] then return false end
-  left_to_other = true
-  return true
+  if first and (stands == 3 or stands == 6) and turn - turn % 2 == LANE_TURN[lane] then
+    left_to_other = true
+    return true
+  end
+  return false, id
 end
 
 -- One turn at each address that is free; the addresses that may have another. first: the other lane comes after it.
@@ -106,11 +109,10 @@ local function round(keys, lane, first)
   for i = 1, #keys do
     if n == wanted[lane] then break end
     local key = keys[i]
-    -- What the other lane has just taken stands in its set still.
-    if standing[key] ~= 0 and not (first and is_others(key, lane)) then
+    local left, id = look_at(key, lane, first)
+    if not left then
       n = n + 1
-      local id = plain_id(key, lane)
-      places[n], ids[n] = key, id or false
+      places[n], ids[n] = key, id
       if id then found[#found + 1] = id end
     end
   end
@@ -126,18 +128,33 @@ local function round(keys, lane, first)
 end
 
 -- When the first of a sorted set is due, or nil.
-local function first_in(name) return tonumber(call('ZRANGE', P .. name, 0, 0, 'WITHSCORES')[2]) end
+local function first_in(name) return tonumber(call('ZRANGE', P .. name, '0', '0', 'WITHSCORES')[2]) end
 
--- Addresses that are due, of two sets: each in the order of its times, and first those of the set whose first waits longer,
--- so that neither is left waiting for the other. Scores are for Redis alone: to write one takes it longer than all else.
+-- Addresses of a set that are due, in the order of their times, as many as a claim may need; each set is read once. Scores
+-- are for Redis alone: to write one takes it longer than all else.
+local due_of, most_due = {}, format('%d', wanted.p + wanted.i)
+local function due(name)
+  local keys = due_of[name]
+  if not keys then
+    keys = call('ZRANGEBYSCORE', P .. name, '-inf', UNTIL, 'LIMIT', '0', most_due)
+    due_of[name] = keys
+  end
+  return keys
+end
+
+-- Addresses of two sets that are due and that no lane has taken: first those of the set whose first waits longer, so that
+-- neither is left waiting for the other.
 local function due_in(one, both, most)
-  local first, second = first_in(one), first_in(both)
-  if not first or (second and second < first) then one, both, first, second = both, one, second, first end
-  if not first or first > horizon then return {} end
-  local keys = call('ZRANGEBYSCORE', P .. one, '-inf', UNTIL, 'LIMIT', 0, most)
-  if #keys < most and second and second <= horizon then
-    for _, key in ipairs(call('ZRANGEBYSCORE', P .. both, '-inf', UNTIL, 'LIMIT', 0, most - #keys)) do
-      keys[#keys + 1] = key
+  local first, second, keys, n = due(one), due(both), {}, 0
+  if #first == 0 or (#second > 0 and first_in(both) < first_in(one)) then first, second = second, first end
+  for _, list in ipairs({first, second}) do
+    for i = 1, #list do
+      if n == most then return keys end
+      -- What the other lane has just taken stands in its set still.
+      if standing[list[i]] ~= 0 then
+        n = n + 1
+        keys[n] = list[i]
+      end
     end
   end
   return keys
@@ -146,7 +163,7 @@ end
 local function claim_lane(lane, heats, first)
   for _, heat in ipairs(heats) do
     if wanted[lane] == 0 then return end
-    local keys = due_in(heat .. lane, heat .. 'b', wanted[lane] + leased)
+    local keys = due_in(heat .. lane, heat .. 'b', wanted[lane])
     load_whole(plain, keys, 'addr', whole_address)
     -- A rotation of queues that give nothing is worked off over several calls.
     for _ = 1, MOST_ROUNDS do

@@ -171,7 +171,7 @@ local function unpacked_lease(packed)
     damaged('l')
     return nil
   end
-  local q, run, lane, band, slot, after, length, at = unpacked(LEASE, packed)
+  local q, run, lane, band, length, slot, after, at = unpacked(LEASE, packed)
   return {
     q = q, run = run, lane = string.char(lane), band = band, slot = slot, after = after,
     key = sub(packed, at, at + length - 1), element = sub(packed, at + length),
@@ -179,7 +179,7 @@ local function unpacked_lease(packed)
 end
 
 local function repacked(lease)
-  return pack(LEASE, lease.q, lease.run, byte(lease.lane), lease.band, lease.slot, lease.after, #lease.key)
+  return pack(LEASE, lease.q, lease.run, byte(lease.lane), lease.band, #lease.key, lease.slot, lease.after)
     .. lease.key .. lease.element
 end
 

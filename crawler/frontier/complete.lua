@@ -9,73 +9,83 @@
 --            u nothing was sent
 -- Returns a character for each lease, in the order given: '1', or '0' when it is not held any more, and then nothing of it
 -- was done.
-local TURNS = ADDRESS_BYTES + 1
-
--- The end of a lease whose URL has its outcome, on its address's record as it is. False where anything else is to be done,
--- and then nothing was changed.
-local function plain_end(packed, key, op, latency)
-  local address = plain[key]
-  if not address then return false end
-  local number, _, band = unpacked('<I4BH', packed, 5)
-  local run = run_names[number]
-  if not run or needs_queue(band, op) or op.w or op.u then return false end
-  local next_slot, blocked, hot, rate, slow, known, floor, conc, inflight, turn, slowed, stands, more_p, p, more_i, i =
-    unpacked(ADDRESS, address)
+-- A place in flight of a plain address is free again. latency: ms or -1.
+local function free_place(key, packed, latency)
+  local known, floor, slow, inflight, stands, more_p, p, more_i, i, _, next_slot, blocked, hot, _, conc =
+    unpacked(ADDRESS, packed)
   if latency >= 0 then
+    local was = slow > SLOWED
     slow, known, floor = after_answer(slow, known, floor, latency)
-    local now_slowed = slow > 1.001 and 1 or 0
-    if now_slowed ~= slowed then
-      call(now_slowed == 1 and 'SADD' or 'SREM', P .. 'slow', key)
-      slowed = now_slowed
-    end
+    note_slowness(key, was, slow)
   end
-  settle_plain(key, false, next_slot, blocked, hot, rate, slow, known, floor, conc, max(inflight - 1, 0), turn, slowed,
-    stands, more_p, p, more_i, i, sub(address, TURNS))
-  emit(run, op)
-  if op.o == 'done' then
-    fetched[run] = (fetched[run] or 0) + 1
-  else
-    outcome(run, op, (unpacked('<I4', packed)), sub(packed, LEASE_BYTES + 1 + #key))
-  end
-  ends[run] = (ends[run] or 0) + 1
-  return true
+  inflight = inflight > 0 and inflight - 1 or 0
+  local place = place_of(more_p + p, more_i + i, inflight, conc, hot)
+  packed = pack('<fffHB', known, floor, slow, inflight, place) .. sub(packed, STANDS_AT + 1)
+  settle_plain(key, packed, stands, place, place ~= 0 and place ~= stands and time_of(next_slot, blocked, place) or nil)
 end
 
--- Read everything first: leases, then their addresses, then the queues that something goes back to.
-local leases, refs, latencies, keys, ids, total, n = {}, {}, {}, {}, {}, 0, 0
+-- The end of a lease whose URL has its outcome, where nothing goes back to its queue.
+local function plain_end(lease, key, run, op)
+  if op.d or op.r then emit(run, op) end
+  if op.o ~= 'done' then outcome(run, op, (unpacked('<I4', lease)), sub(lease, LEASE_BYTES + 1 + #key)) end
+  tally(ends, op, run)
+end
+
+-- Read everything first: leases, then their addresses, then the queues that something goes back to. runs: of those that
+-- end on plain records, if their addresses are.
+local PAGES, IMAGES = byte('pi', 1, 2)
+local leases, refs, latencies, keys, runs, ids, total, n = {}, {}, {}, {}, {}, {}, 0, 0
 for at = 2, #order, 4 do
   local found = in_parts(order[at + 1], 'HMGET', P .. 'lease:' .. order[at])
   local which, took = order[at + 2], order[at + 3]
   for i = 1, #found do
     total = total + 1
-    local packed = found[i]
-    refs[total], latencies[total], leases[total], keys[total] = which[i], took[i], packed, false
-    if packed and #packed > LEASE_BYTES and IN[sub(packed, 9, 9)] then
-      keys[total] = sub(packed, LEASE_BYTES + 1, LEASE_BYTES + byte(packed, LEASE_BYTES))
-      if needs_queue((unpacked('<H', packed, 10)), ops[which[i]]) then
-        n = n + 1
-        ids[n] = sub(packed, 1, 4)
+    local packed, op, key, run = found[i], ops[which[i]], false, false
+    if packed and #packed > LEASE_BYTES then
+      local number, lane, band, length = unpacked('<I4BHB', packed, 5)
+      if lane == PAGES or lane == IMAGES then
+        key = sub(packed, LEASE_BYTES + 1, LEASE_BYTES + length)
+        if needs_queue(band, op) then
+          n = n + 1
+          ids[n] = sub(packed, 1, 4)
+        elseif not op.w and not op.u then
+          run = run_names[number]
+        end
       end
     end
+    refs[total], latencies[total], leases[total], keys[total], runs[total] = op, took[i], packed, key, run
   end
 end
 load_whole(plain, keys, 'addr', whole_address)
 load_whole(plain_queues, ids, 'queue', whole_queue)
 local done = {}
 for i = 1, total do
-  local packed, key, op = leases[i], keys[i], ops[refs[i]]
-  local held = packed and ((key and plain_end(packed, key, op, latencies[i])) or rare().finish(packed, op, latencies[i]))
-  done[i] = held and '1' or '0'
+  local lease, held = leases[i], '0'
+  if lease then
+    local key, run, op = keys[i], runs[i], refs[i]
+    local packed = run and plain[key]
+    if packed then
+      free_place(key, packed, latencies[i])
+      plain_end(lease, key, run, op)
+      held = '1'
+    elseif rare().finish(lease, op, latencies[i]) then
+      held = '1'
+    end
+  end
+  done[i] = held
 end
-for run, times_ended in pairs(ends) do
-  count(run, 'leased', -times_ended)
-  count(run, 'fetched', fetched[run] or 0)
+count_tallies(times)
+count_tallies(ends)
+for op, by_run in pairs(ends) do
+  for run, times_ended in pairs(by_run) do
+    count(run, 'leased', -times_ended)
+    if op.o == 'done' then count(run, 'fetched', times_ended) end
+  end
 end
 for at = 2, #order, 4 do
   local batch = P .. 'lease:' .. order[at]
   in_parts(order[at + 1], 'HDEL', batch)
   if call('EXISTS', batch) == 0 then call('ZREM', P .. 'expiry', order[at]) end
 end
-count_tallies()
 save()
 return table.concat(done)

@@ -5,16 +5,23 @@ local ops, cap = order[1], tonumber(ARGV[2])
 for _, op in ipairs(ops) do assert(type(op.o) == 'string', 'malformed operation') end
 assert(#order % 4 == 1, 'malformed batch')
 
--- URLs that were fetched, and leases that ended, by run, of those that end on plain records.
-local fetched, ends = {}, {}
-
 local GIVEN_BACK = {back = true, retry = true, rekind = true}
 local function needs_queue(band, op)
   return band == 0 or op.k ~= nil or op.s ~= nil or GIVEN_BACK[op.o] ~= nil
 end
 
--- What operations carry is counted once for all leases that end with the same one: how often each came, by run.
-local times = {}
+-- What operations carry is counted once for all leases that end with the same one: how often each came, by run, where leases
+-- ended on plain records and where on tables.
+local ends, times = {}, {}
+local function tally(times_of, op, run)
+  local runs = times_of[op]
+  if not runs then
+    runs = {}
+    times_of[op] = runs
+  end
+  runs[run] = (runs[run] or 0) + 1
+end
+
 local function emit(run, op)
   if op.d then
     for _, payload in ipairs(op.d) do call('XADD', P .. 'disc', '*', 'run', run, 'd', payload) end
@@ -24,16 +31,12 @@ local function emit(run, op)
     for _, payload in ipairs(op.r) do call('XADD', P .. 'res', '*', 'run', run, 'r', payload) end
     count(run, 'res', #op.r)
   end
-  if op.c then
-    local runs = times[op] or {}
-    times[op], runs[run] = runs, (runs[run] or 0) + 1
-  end
 end
 
-local function count_tallies()
-  for op, runs in pairs(times) do
+local function count_tallies(times_of)
+  for op, runs in pairs(times_of) do
     for run, n in pairs(runs) do
-      for name, by in pairs(op.c) do count(run, 't:' .. name, n * by) end
+      for name, by in pairs(op.c or {}) do count(run, 't:' .. name, n * by) end
     end
   end
 end

@@ -58,7 +58,7 @@ local function queues_of(run, groups)
 end
 
 local function set_limits(run, groups)
-  local number, names, wanted = number_of_run(run), {}, {}
+  local number, names, wanted = format('%d', number_of_run(run)), {}, {}
   for i, group in ipairs(groups) do
     names[i], wanted[i] = group.k .. '|' .. number, pack('<dH', group.s, group.c)
   end
@@ -96,7 +96,7 @@ local function fill(q, a, group)
 end
 
 for _, entry in ipairs(entries) do
-  if not is_done(entry.m) and call('SET', P .. 'mark+:' .. entry.m, 1, 'NX', 'EX', tonumber(ARGV[2])) then
+  if not is_done(entry.m) and call('SET', P .. 'mark+:' .. entry.m, '1', 'NX', 'EX', ARGV[2]) then
     local keys = {}
     for i, group in ipairs(entry.g) do keys[i] = group.k end
     load_addresses(keys)

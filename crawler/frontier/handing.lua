@@ -18,7 +18,7 @@ local function lease_out(id, run, version, lane, band, slot, after, key, element
     call('SET', P .. 'batch', format('%d', batch))
   end
   records[2 * leased + 1] = pack('<H', leased)
-  records[2 * leased + 2] = id .. pack(REST_OF_LEASE, run, LANE_BYTE[lane], band, slot, after, #key) .. key .. element
+  records[2 * leased + 2] = id .. pack(REST_OF_LEASE, run, LANE_BYTE[lane], band, #key, slot, after) .. key .. element
   leased = leased + 1
   if slot > last_expiry then last_expiry = slot end
   local n = 4 * leased

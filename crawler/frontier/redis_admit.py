@@ -100,6 +100,8 @@ def _admitted(urls: list[Judged], flags: str, place: _Place) -> list[Judged]:
 def _reservation(admission: Admission, places: list[int]) -> dict[str, Any]:
     urls = [admission.urls[i] for i in places]
     place = {url.host: (url.address, url.politeness) for url in urls if url.address is not None}
+    names: dict[tuple[str, str], int] = {}
+    which = [names.setdefault((url.host, url.domain or url.host), len(names) + 1) for url in urls]
     return {
         "m": _marker(admission.entry),
         "r": str(admission.entry.run),
@@ -109,9 +111,11 @@ def _reservation(admission: Admission, places: list[int]) -> dict[str, Any]:
         "k": round(CARRY_CAP * admission.urls_per_host),
         "p": packed(place),
         "v": int(admission.discovered.moved),
-        "u": [
-            [str(url.number), url.host, _skip(url), url.domain or url.host, admission.held_back(url)] for url in urls
-        ],
+        "n": list(names),
+        "u": [str(url.number) for url in urls],
+        "h": which,
+        "s": [_skip(url) for url in urls],
+        "l": [admission.held_back(url) for url in urls],
     }
 
 

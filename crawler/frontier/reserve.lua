@@ -1,15 +1,15 @@
 -- Decide, in the partition of the hosts, which URLs are new; count them, and hold them against the host's budget.
--- ARGV[1]: msgpack list of entries {m marker, r run, c campaign, u {{number, host, skip reason, '' or 'later', domain, URLs of
--- the budgets that it may not use}, …}, b and d budgets per host and per domain, k URLs of a host kept above its budget, p place, v 1 when they are known already and
--- only judged for a new place}; ARGV[2]: seconds that seen numbers and
--- markers are kept.
+-- ARGV[1]: msgpack list of entries {m marker, r run, c campaign, n {{host, domain}, …}, for each URL u number, h which of
+-- those, s skip reason, '' or 'later', l URLs of the budgets that it may not use; b and d budgets per host and per domain,
+-- k URLs of a host kept above its budget, p place, v 1 when they are known already and only judged for a new place};
+-- ARGV[2]: seconds that seen numbers and markers are kept.
 -- Returns msgpack of {flags, place} per entry; flags has a character per URL: '0' seen before, '1' admitted, '2' counted as
 -- skipped, '3' counted as skipped and to be kept for the next run,
 -- '4' to come back later.
 -- Flags and place (where the hosts lie, opaque here) stand under the entry's marker, so that a second delivery gets those of
 -- the first, whatever has become of names and scope meanwhile.
 local entries = cmsgpack.unpack(ARGV[1])
-local keep = tonumber(ARGV[2])
+local keep = ARGV[2]
 for _, entry in ipairs(entries) do
   assert(type(entry.m) == 'string' and type(entry.r) == 'string' and type(entry.u) == 'table', 'malformed entry')
 end
@@ -38,7 +38,7 @@ end
 -- A bucket's life is prolonged at every sixteenth number or so: it is of weeks, and one command less for the others.
 local function remember(run, base, meta, number)
   local low = tonumber(sub(number, -15))
-  local bucket = base .. bucket_of(low, meta)
+  local bucket = base .. format('%d', bucket_of(low, meta))
   if call('SADD', bucket, number) == 0 then return false end
   if meta.n == 0 or low % 16 == 0 then call('EXPIRE', bucket, keep) end
   meta.n = meta.n + 1
@@ -55,14 +55,17 @@ local function state_of_run(run)
   return runs[run]
 end
 
--- Hosts by their name, domains with a "." before it.
-local function read_counts(run, counts, urls)
+-- Counts of the hosts of those that nothing speaks against: by their names, of domains with a "." before it.
+local function read_counts(run, counts, entry)
   local wanted, asked = {}, {}
-  for _, url in ipairs(urls) do
-    for _, name in ipairs(url[3] == '' and {url[2], '.' .. url[4]} or {}) do
-      if not counts[name] and not asked[name] then
-        asked[name] = true
-        wanted[#wanted + 1] = name
+  for i, which in ipairs(entry.h) do
+    if entry.s[i] == '' and not asked[which] then
+      asked[which] = true
+      for _, name in ipairs(entry.n[which]) do
+        if not counts[name] and not asked[name] then
+          asked[name] = true
+          wanted[#wanted + 1] = name
+        end
       end
     end
   end
@@ -101,8 +104,7 @@ local function keep_for_later(entry, host, number, reason)
 end
 
 -- Which budget one more URL of a host is above, or ''; then it counts against neither.
-local function budget_reason(entry, counts, host, domain, held_back)
-  local all = '.' .. domain
+local function budget_reason(entry, counts, host, all, held_back)
   if used_up(entry.r, host, counts[host] + held_back, entry.b) then return 'host-budget' end
   if used_up(entry.r, all, counts[all] + held_back, entry.d) then return 'domain-budget' end
   counts[host], counts[all] = counts[host] + 1, counts[all] + 1
@@ -115,7 +117,7 @@ local function write_runs()
     write_shape(run, state.meta, keep)
     for name, n in pairs(state.counts) do
       values[#values + 1] = name
-      values[#values + 1] = n
+      values[#values + 1] = format('%d', n)
     end
     in_parts(values, 'HSET', budget)
     call('EXPIRE', budget, keep)
@@ -125,8 +127,7 @@ end
 -- URLs of a host that moved: each was counted when it was new, and is so no more.
 local function judge_moved(entry)
   local flags = {}
-  for i, url in ipairs(entry.u) do
-    local skip = url[3]
+  for i, skip in ipairs(entry.s) do
     flags[i] = skip == 'later' and '4' or skip ~= '' and '2' or '1'
     if flags[i] == '2' then count(entry.r, 's:' .. skip, 1) end
   end
@@ -136,21 +137,23 @@ end
 local function judge(entry)
   local run = state_of_run(entry.r)
   local base, counts, meta = P .. 'seen:' .. entry.r .. ':', run.counts, run.meta
-  read_counts(entry.r, counts, entry.u)
+  for _, name in ipairs(entry.n) do name[2] = '.' .. name[2] end
+  read_counts(entry.r, counts, entry)
   local flags, fresh = {}, 0
-  for i, url in ipairs(entry.u) do
-    if url[3] == 'later' then
+  for i, number in ipairs(entry.u) do
+    local skip, flag = entry.s[i], '1'
+    if skip == 'later' then
       flags[i] = '4'
-    elseif not remember(entry.r, base, meta, url[1]) then
+    elseif not remember(entry.r, base, meta, number) then
       flags[i] = '0'
     else
       fresh = fresh + 1
-      local skip, flag = url[3], '1'
       if skip ~= '' then
         flag = '2'
       else
-        skip = budget_reason(entry, counts, url[2], url[4], url[5])
-        if skip ~= '' then flag = keep_for_later(entry, url[2], url[1], skip) and '3' or '2' end
+        local name = entry.n[entry.h[i]]
+        skip = budget_reason(entry, counts, name[1], name[2], entry.l[i])
+        if skip ~= '' then flag = keep_for_later(entry, name[1], number, skip) and '3' or '2' end
       end
       flags[i] = flag
       if skip ~= '' then count(entry.r, 's:' .. skip, 1) end

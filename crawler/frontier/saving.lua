@@ -2,9 +2,9 @@
 
 -- ---------------------------------------------------------------- leases
 
--- LEASE: queue, run number, lane, band, slot, the address's next slot after it, bytes of its politeness key; then that key
--- and the element. Without the queue, which a plain turn has in 4 bytes, it is REST_OF_LEASE.
-local LEASE, REST_OF_LEASE, LEASE_BYTES = '<I4I4BHddB', '<I4BHddB', 28
+-- LEASE: queue, run number, lane, band, bytes of the address's politeness key, slot, the address's next slot after it; then
+-- that key and the element. Without the queue, which a plain turn has in 4 bytes, it is REST_OF_LEASE.
+local LEASE, REST_OF_LEASE, LEASE_BYTES = '<I4I4BHBdd', '<I4BHBdd', 28
 
 -- The number of the next batch of leases. known: the last one. Batches follow the clock, so that none comes twice even after
 -- the server lost its data; after a number that is damaged they go on an hour ahead of it, for it may have been ahead too.
@@ -37,18 +37,19 @@ local function time_of(next_slot, blocked, place)
   return format('%d', at + 0.999)
 end
 
--- Note what became of a plain address; moves: its time is another one. turns: both rotations. Returns where it belongs.
-local function settle_plain(key, moves, next_slot, blocked, hot, rate, slow, latency, floor, conc, inflight, turn, slowed,
-    stands, more_p, p, more_i, i, turns)
-  local place = place_of(more_p + p, more_i + i, inflight, conc, hot)
-  plain[key] = pack(ADDRESS, next_slot, blocked, hot, rate, slow, latency, floor, conc, inflight, turn, slowed, place,
-    more_p, p, more_i, i) .. turns
+-- Whether an address counts as slowed down is seen in what it is slowed by.
+local SLOWED = 1.001
+local function note_slowness(key, was, slow)
+  local is = slow > SLOWED
+  if is ~= was then call(is and 'SADD' or 'SREM', P .. 'slow', key) end
+end
+
+-- Note what became of a plain address: its record, where it stood and where it belongs; at: its time there, nil when it has
+-- not changed.
+local function settle_plain(key, packed, stands, place, at)
+  plain[key], standing[key] = packed, place
   if not stood[key] then stood[key] = stands end
-  standing[key] = place
-  if place ~= 0 and (moves or place ~= stands) then
-    score[key] = time_of(next_slot, blocked, place)
-  end
-  return place
+  if at then score[key] = at end
 end
 
 -- Members that leave the sets, and what they and their scores are in them from now on; by place.

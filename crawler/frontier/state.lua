@@ -10,7 +10,7 @@ for i = 1, #rows, 2 do
     -- A number that is damaged stands in every queue of the run.
     local any = call('HRANDFIELD', P .. 'qi:' .. rows[i], 1, 'WITHVALUES')[2]
     local packed = tonumber(any) and call('HGET', P .. 'queue', pack('<I4', any))
-    number = packed and whole_queue(packed) and unpacked('<I4', packed) or call('INCR', P .. 'numbers')
+    number = packed and whole_queue(packed) and unpacked('<I4', packed, RUN_AT) or call('INCR', P .. 'numbers')
     call('HSET', P .. 'runs', rows[i], number)
     call('SADD', P .. 'damaged', 'r')
   end
@@ -32,11 +32,12 @@ end
 
 -- Records are flat and what they hold many of stays packed: tables are what Lua is slow with. Flags are 0 or 1.
 --
--- ADDRESS: next slot, blocked until, hot until, rate (1/s), slowed by, latency (s), its floor (s), concurrency, in flight;
--- whether a hot queue took the last turn, slowed down, where it stands (number in SETS, 0: nowhere, it is busy); for pages
--- and images each: a longer rotation in rot:PKEY:L, bytes of the rotation. Behind it the rotations p and i: numbers of
--- queues, 4 bytes each.
-local ADDRESS = '<ddddfffHHBBBBHBH'
+-- ADDRESS: latency (s), its floor (s), slowed by; in flight, where it stands (number in SETS, 0: nowhere, it is busy); for
+-- pages and images each whether there is a longer rotation in rot:PKEY:L, and queues in the rotation; lane of the last turn
+-- and whether a hot queue took it, next slot; blocked until, hot until, rate (1/s), concurrency. Behind it the rotations p
+-- and i: numbers of queues, 4 bytes each. The order is that of what changes together: a completion writes up to STANDS_AT,
+-- a turn from there to before STEADY_AT, with what is in flight; the rest is taken over as it is.
+local ADDRESS, ADDRESS_BYTES, STANDS_AT, STEADY_AT = '<fffHBBBBBBddddH', 54, 15, 29
 local SETS = {'due:p', 'due:i', 'due:b', 'hot:p', 'hot:i', 'hot:b', 'idle'}
 local IDLE = 7
 local IN = {p = 'in_p', i = 'in_i'}
@@ -47,11 +48,11 @@ local function opened(packed)
   return whole and type(value) == 'table' and value or nil
 end
 
-local ADDRESS_BYTES = 57
 local function whole_address(packed)
-  if #packed < ADDRESS_BYTES then return false end
-  local stands, _, p, _, i = unpacked('<BBHBH', packed, ADDRESS_BYTES - 6)
-  return stands <= IDLE and p % 4 == 0 and i % 4 == 0 and p + i == #packed - ADDRESS_BYTES
+  local turns = #packed - ADDRESS_BYTES
+  if turns < 0 then return false end
+  local stands, _, p, _, i = byte(packed, STANDS_AT, STANDS_AT + 4)
+  return stands <= IDLE and 4 * (p + i) == turns
 end
 
 -- What happens to every URL is done to records as they stand in Redis, since making a table of one takes longer than all

@@ -32,22 +32,22 @@ end
 -- ---------------------------------------------------------------- addresses
 
 local function unpacked_address(key, packed)
-  local next_slot, blocked, hot, rate, slow, latency, floor, conc, inflight, turn, slowed, stands, more_p, p, more_i, i,
-    at = unpacked(ADDRESS, packed)
+  local latency, floor, slow, inflight, stands, more_p, p, more_i, _, turn, next_slot, blocked, hot, rate, conc, at =
+    unpacked(ADDRESS, packed)
   return {
     key = key, next = next_slot, blocked = blocked, hot = hot, rate = rate, slow = slow, latency = latency, floor = floor,
-    conc = conc, inflight = inflight, turn = turn, slowed = slowed, stands = stands, more_p = more_p,
-    p = sub(packed, at, at + p - 1), more_i = more_i, i = sub(packed, at + p), dirty = false,
+    conc = conc, inflight = inflight, turn = turn, slowed = slow > SLOWED, stands = stands, more_p = more_p,
+    p = sub(packed, at, at + 4 * p - 1), more_i = more_i, i = sub(packed, at + 4 * p), dirty = false,
   }
 end
 
 local function packed_address(a)
-  return pack(ADDRESS, a.next, a.blocked, a.hot, a.rate, a.slow, a.latency, a.floor, a.conc, a.inflight, a.turn,
-    a.slowed, a.stands, a.more_p, #a.p, a.more_i, #a.i) .. a.p .. a.i
+  return pack(ADDRESS, a.latency, a.floor, a.slow, a.inflight, a.stands, a.more_p, #a.p / 4, a.more_i, #a.i / 4, a.turn,
+    a.next, a.blocked, a.hot, a.rate, a.conc) .. a.p .. a.i
 end
 
 -- What an address is before a run says more: one request a second, one at a time.
-local function blank_address() return pack(ADDRESS, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0) end
+local function blank_address() return pack(ADDRESS, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1) end
 
 -- The strictest of all runs that have something for an address holds there.
 local function tighten(a)
@@ -108,11 +108,8 @@ local function settle_address(a)
   local place = place_of(a.more_p + #a.p, a.more_i + #a.i, a.inflight, a.conc, a.hot)
   move(a.key, a.stands, place, time_of(a.next, a.blocked, place))
   a.stands = place
-  local slowed = a.slow > 1.001 and 1 or 0
-  if slowed ~= a.slowed then
-    call(slowed == 1 and 'SADD' or 'SREM', P .. 'slow', a.key)
-    a.slowed = slowed
-  end
+  note_slowness(a.key, a.slowed, a.slow)
+  a.slowed = a.slow > SLOWED
 end
 
 function settled_addresses(records)
@@ -129,7 +126,7 @@ end
 -- ---------------------------------------------------------------- queues
 
 local function unpacked_queue(id, packed)
-  local run, version, delay, gated, parked, in_p, in_i, hot, gone, p, at = unpacked(QUEUE, packed)
+  local delay, parked, gone, hot, in_p, in_i, run, version, gated, p, at = unpacked(QUEUE, packed)
   return {
     id = id, run = run, version = version, delay = delay, gated = gated, parked = parked, in_p = in_p, in_i = in_i,
     hot = hot, moved = gone, p = sub(packed, at, at + p - 1), i = sub(packed, at + p), dirty = false,
@@ -137,7 +134,7 @@ local function unpacked_queue(id, packed)
 end
 
 local function packed_queue(q)
-  return pack(QUEUE, q.run, q.version, q.delay, q.gated, q.parked, q.in_p, q.in_i, q.hot, q.moved, #q.p) .. q.p .. q.i
+  return pack(QUEUE, q.delay, q.parked, q.moved, q.hot, q.in_p, q.in_i, q.run, q.version, q.gated, #q.p) .. q.p .. q.i
 end
 
 -- What common.lua makes of a queue whose record cannot be read.

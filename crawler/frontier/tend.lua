@@ -28,7 +28,7 @@ local function back_from_wait(entry)
 end
 
 local function back_from_waiting()
-  local ready = call('ZRANGEBYSCORE', P .. 'timers', '-inf', now, 'LIMIT', 0, 500)
+  local ready = call('ZRANGEBYSCORE', P .. 'timers', '-inf', now, 'LIMIT', '0', '500')
   for _, entry in ipairs(ready) do back_from_wait(entry) end
   if #ready > 0 then in_parts(ready, 'ZREM', P .. 'timers') end
   return #ready

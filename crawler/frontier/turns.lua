@@ -23,13 +23,17 @@ local function free_slot(a)
   return slot <= horizon and slot or nil
 end
 
--- One turn at an address. Whether it may have another.
+-- One turn at an address. Whether it may have another; one that may not is noted as busy, for the other lane.
 local function turn(key, lane)
   local a = address(key)
   local slot = free_slot(a)
-  local id = slot and whose_turn(a, lane)
+  if not slot then
+    standing[key] = 0
+    return false
+  end
+  local id = whose_turn(a, lane)
   if not id then
-    a.dirty = a.dirty or slot ~= nil
+    a.dirty = true
     return false
   end
   local q = queue(id)
@@ -47,7 +51,8 @@ local function turn(key, lane)
   else
     next_turn(a, lane, false)
   end
-  return free_slot(a) ~= nil
+  if not free_slot(a) then standing[key] = 0 end
+  return standing[key] ~= 0
 end
 
 return {turn = turn, tend = tend, address = address}
