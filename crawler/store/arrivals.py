@@ -12,6 +12,7 @@ that what is under way otherwise was left by somebody who was killed or found no
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ def leave(db: Database, list_id: int) -> None:
 
 def _lock(db: Database) -> TextIO:
     try:
-        return (db.home.root / "imports.lock").open("w")
+        return open(db.home.root / "imports.lock", "w", opener=partial(os.open, mode=0o600))
     except OSError as error:
         raise StoreUnavailable(f"lock of imports: {error.strerror}; mend the home directory") from error
 
