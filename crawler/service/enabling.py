@@ -77,7 +77,7 @@ def enable(
         marks = remark_list(db, row.id)
         audit.append(db, actor, "lists.enable", name, detail=detail | marks.detail())
         enabled = acts.known(db, name)
-    arrivals.copy_changes(db)
+    arrivals.copy_rest(db)
     return enabled
 
 

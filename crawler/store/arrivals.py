@@ -99,7 +99,7 @@ def arriving(db: Database, name: str, kind: ListKind, near: str, change: Differe
         with suppress(StoreUnavailable):
             _tidy(db)
         raise
-    copy_changes(db)
+    copy_rest(db)
 
 
 def end(db: Database, arrival: Arrival) -> None:
@@ -111,6 +111,13 @@ def end(db: Database, arrival: Arrival) -> None:
 def copy_first(db: Database) -> None:
     """As `copy_changes` as far as that is short; part of the transaction that brings a version into service."""
     _copy_changes(db, _AT_ONCE)
+
+
+def copy_rest(db: Database) -> None:
+    """As `copy_changes`, after that transaction: without room it waits for the next import or start, for what was asked
+    is done and must not be called a failure."""
+    with suppress(StoreUnavailable):
+        copy_changes(db)
 
 
 def copy_changes(db: Database) -> None:

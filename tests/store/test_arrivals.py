@@ -119,6 +119,22 @@ def test_dropping_deletes_what_a_killed_import_left(db: Database, monkeypatch: p
     assert db.value("SELECT (SELECT count(*) FROM hash_entries) + (SELECT count(*) FROM entry_changes)") == 0
 
 
+def test_a_version_that_is_there_is_no_failure(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Database) -> None:
+        raise StoreUnavailable("full")
+
+    add_list(db, OLD)
+    real = arrivals.copy_changes
+    monkeypatch.setattr(arrivals, "_AT_ONCE", 1)
+    monkeypatch.setattr(arrivals, "end", _then(arrivals.end, lambda: setattr(arrivals, "copy_changes", full)))
+    monkeypatch.setattr(arrivals, "copy_changes", real)
+    assert add_list(db, NEW).list.version == 2
+    assert db.value("SELECT count(*) FROM entry_changes") > 0
+    monkeypatch.undo()
+    arrivals.sweep(db)
+    assert db.value("SELECT count(*) FROM entry_changes") == 0
+
+
 def categories(db: Database) -> list[str | None]:
     return [row["category"] for row in db.rows("SELECT category FROM served_entries ORDER BY category")]
 
