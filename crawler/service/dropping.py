@@ -56,6 +56,7 @@ def drop(db: Database, actor: Actor, name: str) -> Dropped | DropAsked:
         with suppress(OSError):
             file.unlink()
     arrivals.leave(db, found.id)
+    arrivals.sweep(db)  # what a killed import left of it too
     db.shrink_log()
     return dropped
 

@@ -9,7 +9,7 @@ from crawler.service import lists as acts
 from crawler.service.actors import require
 from crawler.service.manifests import check_valid
 from crawler.service.trial import Trial
-from crawler.store import audit, decisions, manifests
+from crawler.store import arrivals, audit, decisions, manifests
 from crawler.store.actors import Actor
 from crawler.store.database import Database
 from crawler.store.hit_marks import remark_list
@@ -73,9 +73,12 @@ def enable(
         detail: dict[str, object] = {"version": row.version, "corpus": trial.images, "would_hit": len(trial.hits)}
         if trial.hits and despite:
             detail["note"] = decisions.add_note(db, actor, name, "despite", despite.strip())
+        arrivals.copy_first(db)
         marks = remark_list(db, row.id)
         audit.append(db, actor, "lists.enable", name, detail=detail | marks.detail())
-        return acts.known(db, name)
+        enabled = acts.known(db, name)
+    arrivals.copy_rest(db)
+    return enabled
 
 
 def _refuse(db: Database, actor: Actor, row: HashList, why: str) -> None:

@@ -2,8 +2,9 @@
 
 An arriving version has the number after the list's latest one. Entries that come have it as their first version,
 entries that go as the one that withdrew them, so that whoever reads the latest or the served version reads what stood
-before (`latest_entries` and `served_entries` of the schema). What it says otherwise of entries that stay is kept apart
-until the version is there. `lists.add_version` makes it so, in one short transaction.
+before (`latest_entries` and `served_entries` of the schema). `lists.add_version` makes it the latest, in one short
+transaction. What it says otherwise of entries that stay is kept apart until the version is served, for which a second
+person may be needed; then it is copied.
 
 Of all processes of a home one imports at a time, held to that by a lock of the kernel. So whoever has the lock knows
 that what is under way otherwise was left by somebody who was killed or found no room, and takes it back.
@@ -15,18 +16,30 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TextIO
 
-from crawler.errors import HashListInvalid, StoreUnavailable
+from crawler.errors import HashListInvalid, Refused, StoreUnavailable
 from crawler.match.entries import ListKind
 from crawler.store.database import Database
 from crawler.store.slices import in_key_slices, in_slices
 from crawler.store.staging import Difference, Staging
 
 _AT_ONCE = 2_000
-"""Changes of entries that stay which the transaction of the version copies itself."""
+"""Changes of entries that stay which the transaction that brings a version into service copies itself."""
+
+DROPPED = "the list was dropped while this was imported; nothing was imported; import it again"
+
+# The changes of versions in service, and those that no version will want any more: what waited when another version
+# came, and what is left of lists that were dropped.
+_DUE = """
+    SELECT list_id, entry_changes.version, served_version IS entry_changes.version AS counts
+    FROM hash_lists CROSS JOIN entry_changes ON list_id = hash_lists.id AND entry_changes.version <=
+        hash_lists.version - (dropped_at IS NULL AND served_version IS NOT hash_lists.version)
+    ORDER BY list_id, entry_changes.version LIMIT 1
+"""
+_FIRST_OF = "FROM entry_changes WHERE list_id = ?1 AND version = ?2 ORDER BY entry_id LIMIT ?3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +74,12 @@ def difference(db: Database, staged: Staging, name: str, kind: ListKind, *, repl
 
     Raises HashListInvalid when the name stands with the other kind.
     """
-    found = db.row("SELECT id, kind, dropped_at FROM hash_lists WHERE name = ?", name)
+    found = db.row("SELECT id, kind, version, dropped_at FROM hash_lists WHERE name = ?", name)
     if found and found["dropped_at"] is None and found["kind"] != kind:
         raise HashListInvalid(f"list {name!r} is a {found['kind']} list; give --kind {found['kind']} or another name")
-    return staged.compare(None if found is None else int(found["id"]), replaces=replaces)
+    if found is None:
+        return staged.compare(None, replaces=replaces)
+    return replace(staged.compare(found["id"], replaces=replaces), found=(found["version"], found["dropped_at"]))
 
 
 @contextmanager
@@ -72,11 +87,12 @@ def arriving(db: Database, name: str, kind: ListKind, near: str, change: Differe
     """Bring what was compared to the list, seen by nobody; in the block, `lists.add_version` makes it a version.
 
     When the block fails, everything is taken back. Inside of `importing`.
+    Raises Refused when the list is not as it was when it was compared.
     """
     arrival = _begin(db, name, kind, near, change)
     try:
         in_key_slices(db, "staging.gone", "entry", partial(_withdraw, db, arrival))
-        in_key_slices(db, "staging.changed", "entry", partial(_change, db))
+        in_key_slices(db, "staging.changed", "entry", partial(_change, db, arrival))
         in_key_slices(db, "staging.fresh", "number", partial(_add, db, arrival))
         yield arrival
     except BaseException:
@@ -84,24 +100,50 @@ def arriving(db: Database, name: str, kind: ListKind, near: str, change: Differe
         with suppress(StoreUnavailable):
             _tidy(db)
         raise
-    in_slices(db, partial(_copy_changes, db))
+    copy_rest(db)
 
 
 def end(db: Database, arrival: Arrival) -> None:
     """The version is there; part of the transaction that made it so."""
     db.execute("DELETE FROM list_moves WHERE list_id = ? AND move = 'arriving'", arrival.list_id)
+    copy_first(db)
+
+
+def copy_first(db: Database) -> None:
+    """As `copy_changes` as far as that is short; part of the transaction that brings a version into service."""
     _copy_changes(db, _AT_ONCE)
 
 
+def copy_rest(db: Database) -> None:
+    """As `copy_changes`, after that transaction: without room it waits for the next import or start, for what was asked
+    is done and must not be called a failure."""
+    with suppress(StoreUnavailable):
+        copy_changes(db)
+
+
+def copy_changes(db: Database) -> None:
+    """Bring what the versions in service say otherwise to entries that stay. Harmless where others do so too."""
+    in_slices(db, partial(_copy_changes, db))
+
+
 def _copy_changes(db: Database, most: int) -> bool:
-    """Bring what the latest version says otherwise to entries that stay. Returns whether more may be left."""
-    db.execute(
-        "UPDATE hash_entries SET category = new.category, size = new.size, external_id = new.external_id "
-        "FROM (SELECT * FROM entry_changes ORDER BY entry_id LIMIT ?) AS new WHERE id = new.entry_id",
-        most,
-    )
-    sql = "DELETE FROM entry_changes WHERE entry_id IN (SELECT entry_id FROM entry_changes ORDER BY entry_id LIMIT ?)"
-    return db.execute(sql, most) == most
+    due = db.row(_DUE)
+    if due is None:
+        return False
+    first = due["list_id"], due["version"], most
+    if due["counts"]:
+        db.execute(
+            "UPDATE hash_entries SET category = new.category, size = new.size, external_id = new.external_id "
+            f"FROM (SELECT * {_FIRST_OF}) AS new WHERE id = new.entry_id",
+            *first,
+        )
+    _forget(db, *first)
+    return db.row(_DUE) is not None
+
+
+def _forget(db: Database, list_id: int, version: int, most: int) -> int:
+    sql = f"DELETE FROM entry_changes WHERE list_id = ?1 AND version = ?2 AND entry_id IN (SELECT entry_id {_FIRST_OF})"
+    return db.execute(sql, list_id, version, most)
 
 
 def leave(db: Database, list_id: int) -> None:
@@ -118,6 +160,7 @@ def leave(db: Database, list_id: int) -> None:
     with db.write():
         sql = "DELETE FROM list_moves WHERE list_id = ? AND move = 'leaving' AND version IS ?"
         db.execute(sql, list_id, version)
+    copy_changes(db)
 
 
 def _lock(db: Database) -> TextIO:
@@ -130,6 +173,8 @@ def _lock(db: Database) -> TextIO:
 def _begin(db: Database, name: str, kind: ListKind, near: str, change: Difference) -> Arrival:
     with db.write():
         row = db.row("SELECT id, version, dropped_at FROM hash_lists WHERE name = ?", name)
+        if change.found != (row and (row["version"], row["dropped_at"])):
+            raise Refused(DROPPED)
         if row is None:
             # Until its first version is there, it is like one that was dropped.
             now = db.clock()
@@ -149,7 +194,7 @@ def _tidy(db: Database) -> None:
             _take_back(db, row["list_id"], row["version"], row["after_entry"])
         else:
             leave(db, row["list_id"])
-    in_slices(db, partial(_copy_changes, db))
+    copy_changes(db)
 
 
 def _take_back(db: Database, list_id: int, version: int, after_entry: int) -> None:
@@ -160,8 +205,7 @@ def _take_back(db: Database, list_id: int, version: int, after_entry: int) -> No
         "SELECT id FROM hash_entries WHERE list_id = ? AND withdrawn_version = ? LIMIT ?)"
     )
     in_slices(db, lambda size: db.execute(back, list_id, version, size) == size)
-    forget = "DELETE FROM entry_changes WHERE entry_id IN (SELECT entry_id FROM entry_changes LIMIT ?)"
-    in_slices(db, lambda size: db.execute(forget, size) == size)
+    in_slices(db, lambda size: _forget(db, list_id, version, size) == size)
     with db.write():
         db.execute("DELETE FROM list_moves WHERE list_id = ? AND move = 'arriving'", list_id)
         db.execute("DELETE FROM hash_lists WHERE id = ? AND version = 0", list_id)
@@ -181,8 +225,14 @@ def _withdraw(db: Database, arrival: Arrival, low: int, high: int) -> None:
     )
 
 
-def _change(db: Database, low: int, high: int) -> None:
-    db.execute("INSERT INTO entry_changes SELECT * FROM staging.changed WHERE entry > ? AND entry <= ?", low, high)
+def _change(db: Database, arrival: Arrival, low: int, high: int) -> None:
+    db.execute(
+        "INSERT INTO entry_changes SELECT ?, ?, * FROM staging.changed WHERE entry > ? AND entry <= ?",
+        arrival.list_id,
+        arrival.version,
+        low,
+        high,
+    )
 
 
 def _add(db: Database, arrival: Arrival, low: int, high: int) -> None:

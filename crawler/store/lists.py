@@ -103,7 +103,7 @@ def add_version(
     list_id, version, change = arrival.list_id, arrival.version, arrival.difference
     now = db.row("SELECT version, dropped_at FROM hash_lists WHERE id = ?", list_id)
     if now is None or (now["version"], now["dropped_at"]) != arrival.found:
-        raise Refused("the list was dropped while this was imported; nothing was imported; import it again")
+        raise Refused(arrivals.DROPPED)
     # A name that was dropped comes back enabled, as a new list would be; its versions go on counting.
     sql = (
         "UPDATE hash_lists SET version = version + 1, kind = ?, governed = 1, dropped_at = NULL WHERE id = ?"

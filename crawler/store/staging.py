@@ -49,7 +49,8 @@ _FRESH = f"""
 _COMPARE = f"""
     INSERT INTO staging.compared
     SELECT old.id, old.category IS NOT new.category OR old.size IS NOT new.size
-        OR old.external_id IS NOT new.external_id, new.algorithm, new.value, new.category, new.size, new.external_id
+        OR old.external_id IS NOT new.external_id OR old.id IN (SELECT entry FROM staging.changed),
+        new.algorithm, new.value, new.category, new.size, new.external_id
     FROM ({_DISTINCT}) AS new LEFT JOIN hash_entries AS old
     ON old.list_id = ?3 AND old.withdrawn_version IS NULL AND old.algorithm = new.algorithm AND old.value = new.value
     AND old.id NOT IN (SELECT entry FROM staging.gone)
@@ -57,12 +58,17 @@ _COMPARE = f"""
 _SORTED = (
     "INSERT INTO staging.fresh (algorithm, value, category, size, external_id) "
     "SELECT algorithm, value, category, size, external_id FROM staging.compared WHERE entry IS NULL ORDER BY rowid",
-    "INSERT INTO staging.changed SELECT entry, category, size, external_id FROM staging.compared "
+    "INSERT OR REPLACE INTO staging.changed SELECT entry, category, size, external_id FROM staging.compared "
     "WHERE entry IS NOT NULL AND differs",
     "INSERT INTO staging.kept SELECT entry FROM staging.compared WHERE entry IS NOT NULL",
     "DELETE FROM staging.compared",
 )
 _ANY = "SELECT EXISTS (SELECT 1 FROM hash_entries WHERE list_id = ? AND withdrawn_version IS NULL)"
+# What waits to be copied until a second person enables a version: this version says it too, or otherwise.
+_WAITING = """
+    INSERT OR REPLACE INTO staging.changed SELECT entry_id, category, size, external_id FROM entry_changes
+    WHERE list_id = ? ORDER BY version
+"""
 # Tombstones come first: what the file also publishes lives again.
 _BURY = """
     INSERT INTO staging.gone SELECT id FROM hash_entries WHERE list_id = ? AND withdrawn_version IS NULL
@@ -86,6 +92,7 @@ class Difference:
 
     added, withdrawn: entries, against the version before.  duplicates: entries of the file that repeat a value.
     by_algorithm, by_category: live entries of each afterwards, as in `lists.HashList`.
+    found: the list's version and when it was dropped, if so, before it was compared; None: there was no such list.
     """
 
     added: int
@@ -93,6 +100,7 @@ class Difference:
     duplicates: int
     by_algorithm: dict[str, int]
     by_category: dict[str, int]
+    found: tuple[int, float | None] | None = None
 
 
 class Staging:
@@ -169,6 +177,8 @@ class Staging:
         beside = self._db.beside
         withdrawn = beside(_BURY, list_id) if self.buried else 0
         older = bool(self._db.value(_ANY, list_id))
+        if older:
+            beside(_WAITING, list_id)
         for low, high in self._ranges():
             if older:
                 beside(_COMPARE, low, high, list_id)

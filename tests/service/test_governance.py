@@ -27,7 +27,7 @@ from crawler.service.imports import import_list
 from crawler.service.indexing import ensure_index
 from crawler.service.lists import set_enabled
 from crawler.service.trial import Trial, WouldHit, try_list
-from crawler.store import audit, lists
+from crawler.store import audit, entries, lists
 from crawler.store import manifests as kept
 from crawler.store.database import Database
 from crawler.store.lists import HashList
@@ -91,6 +91,16 @@ def test_the_version_before_goes_on_being_served(db: Database, file: Path, tmp_p
     assert found_by(db) == 3
     enabling.enable(db, BERT, "tulips", trial=replace(CLEAN, version=2))
     assert found_by(db) == 5
+
+
+def test_a_category_is_changed_by_two_persons(db: Database, tmp_path: Path) -> None:
+    manifest, path = signed_manifest(tmp_path), tmp_path / "tulips.csv"
+    for version, category in ((1, "2"), (2, "1")):
+        path.write_text(f"algorithm,value,category\nsha256,{sha256(b'a').hexdigest()},{category}\n")
+        bring(db, path, manifest)
+        assert version == 1 or entries.entry_facts(db, [1])[1].category == "2"
+        enabling.enable(db, BERT, "tulips", trial=replace(CLEAN, version=version))
+        assert entries.entry_facts(db, [1])[1].category == category
 
 
 def test_what_was_enabled_once_is_enabled_again_by_anybody(db: Database, file: Path, tmp_path: Path) -> None:

@@ -100,9 +100,70 @@ def test_who_drops_a_list_meanwhile_is_heard_first(db: Database, monkeypatch: py
     assert add_list(db, NEW).added == len(NEW)
 
 
+def test_who_drops_a_list_while_it_is_compared_is_heard_too(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_list(db, OLD)
+    monkeypatch.setattr(Staging, "compare", _then(Staging.compare, lambda: drop(db, ANNA, "tulips")))
+    with pytest.raises(Refused, match="dropped while"):
+        add_list(db, NEW)
+    assert lists.all_lists(db) == []
+    assert db.value("SELECT (SELECT count(*) FROM hash_entries) + (SELECT count(*) FROM list_moves)") == 0
+
+
+def test_dropping_deletes_what_a_killed_import_left(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_list(db, OLD)
+    with pytest.raises(ValueError):
+        bring(db, NEW, lambda: monkeypatch.setattr(arrivals, "_tidy", lambda _: None))
+    monkeypatch.undo()
+    assert db.value("SELECT count(*) FROM hash_entries") == 20
+    drop(db, ANNA, "tulips")
+    assert db.value("SELECT (SELECT count(*) FROM hash_entries) + (SELECT count(*) FROM entry_changes)") == 0
+
+
+def test_a_version_that_is_there_is_no_failure(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Database) -> None:
+        raise StoreUnavailable("full")
+
+    add_list(db, OLD)
+    real = arrivals.copy_changes
+    monkeypatch.setattr(arrivals, "_AT_ONCE", 1)
+    monkeypatch.setattr(arrivals, "end", _then(arrivals.end, lambda: setattr(arrivals, "copy_changes", full)))
+    monkeypatch.setattr(arrivals, "copy_changes", real)
+    assert add_list(db, NEW).list.version == 2
+    assert db.value("SELECT count(*) FROM entry_changes") > 0
+    monkeypatch.undo()
+    arrivals.sweep(db)
+    assert db.value("SELECT count(*) FROM entry_changes") == 0
+
+
+def categories(db: Database) -> list[str | None]:
+    return [row["category"] for row in db.rows("SELECT category FROM served_entries ORDER BY category")]
+
+
+@pytest.mark.parametrize("at_once", [1, 2_000])
+def test_facts_wait_with_their_version(db: Database, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(arrivals, "_AT_ONCE", at_once)
+    add_list(db, [digest_entry(str(number), category="1") for number in range(5)])
+    for changed in ({0: "2", 1: "2", 2: "3", 4: "9"}, {0: "1", 1: "4"}, {}):
+        new = [digest_entry(str(number), category=changed.get(number, "1")) for number in range(4)]
+        asked = [entry for entry in new if changed or entry.value == digest_entry("3").value]
+        stands = add_list(db, asked, governed=True, replaces=bool(changed)).list
+        assert categories(db) == ["1"] * 5
+    with pytest.raises(ValueError):
+        bring(db, NEW, lambda: None)
+    assert stands.by_category == {"1": 3, "4": 1}
+    assert db.value("SELECT count(DISTINCT version) FROM entry_changes") == 1
+    with db.write():
+        db.execute("DROP TRIGGER hash_lists_served_by_two")  # as if a second person had enabled it
+        db.execute("UPDATE hash_lists SET served_version = version")
+        arrivals.copy_first(db)
+    arrivals.copy_changes(db)
+    assert categories(db) == ["1", "1", "1", "4"]
+    assert db.value("SELECT count(*) FROM entry_changes") == 0
+
+
 def _then(act: Callable[..., object], after: Callable[[], object]) -> Callable[..., object]:
-    def both(*given: object) -> object:
-        done = act(*given)
+    def both(*given: object, **named: object) -> object:
+        done = act(*given, **named)
         after()
         return done
 
