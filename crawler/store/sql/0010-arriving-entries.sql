@@ -10,13 +10,17 @@ CREATE TABLE list_moves (
     PRIMARY KEY (list_id, move)
 ) WITHOUT ROWID;
 
--- What a version says otherwise of entries that stay: of the arriving version, or of the latest and not copied yet.
+-- What a version says otherwise of entries that stay counts when the version is in service, and not while it waits for a
+-- second person. Each version repeats what the waiting ones before it say, so that only the one in service is copied.
 CREATE TABLE entry_changes (
-    entry_id INTEGER PRIMARY KEY,
+    list_id INTEGER NOT NULL REFERENCES hash_lists (id),
+    version INTEGER NOT NULL,
+    entry_id INTEGER NOT NULL,
     category TEXT,
     size INTEGER,
-    external_id TEXT
-);
+    external_id TEXT,
+    PRIMARY KEY (list_id, version, entry_id)
+) WITHOUT ROWID;
 
 -- So that a value is found among those that an arriving version, or one that waits, withdraws.
 DROP INDEX hash_entries_withdrawn;
