@@ -30,6 +30,8 @@ from crawler.urls import canonical
 
 _HOPS: Final = 5
 _KINDS: Final = {For.SCRIPT: Kind.PART, For.DATA: Kind.PART, For.SHEET: Kind.SHEET, For.FRAME: Kind.PAGE}
+_KEPT: Final = 67_108_864
+"""Bytes of a page's images that are kept until somebody looks at them."""
 _SHARED: Final = frozenset({For.SCRIPT, For.SHEET})
 """What many pages have in common, so that it is asked for once for all of them."""
 
@@ -174,6 +176,9 @@ class LookDoor(PageDoor):
 
     async def _examined(self, fetched: Fetched, body: bytes, image_url: str) -> Findings:
         del fetched, image_url
+        if sum(map(len, self.seen.bodies)) + len(body) > _KEPT:
+            self.seen.tally["render-cut(images)"] += 1
+            return Findings()
         if self._tenure.hold is not None:
             self._tenure.hold.take(len(body))
         self.seen.bodies[body] = None

@@ -40,9 +40,12 @@ def is_guessed_image(item: FrontierUrl) -> bool:
 
 
 def of_guessed_image(completion: Completion) -> Completion:
-    """What is there is counted as "guesses" as well; that nothing is, or a page, is no failure: "no-original"."""
-    outcome = completion.outcome
-    if _is_nothing(outcome) or isinstance(outcome, Rekind):
+    """What is there is counted as "guesses" as well; that nothing is, or a page, is no failure: "no-original".
+
+    A page that a guess was redirected to is one that others name, and was asked for once and for all: it is read.
+    """
+    outcome, was_guessed = completion.outcome, not completion.lease.item.via
+    if _is_nothing(outcome) or (isinstance(outcome, Rekind) and was_guessed):
         return replace(completion, outcome=Skipped("no-original"))
     if isinstance(outcome, Done | Failed):
         return replace(completion, outcome=replace(outcome, tally={**outcome.tally, "guesses": 1}))

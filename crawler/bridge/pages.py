@@ -15,7 +15,7 @@ from crawler.bridge.examine import Findings, drawn, examine, look_up
 from crawler.bridge.guesses import is_guess, no_sitemap
 from crawler.bridge.outcomes import broken_off, unsupported, unusable
 from crawler.bridge.recheck import Render, revisited, unreached
-from crawler.bridge.rendering import Rendered, Renderer
+from crawler.bridge.rendering import Rendered, Renderer, is_whole
 from crawler.bridge.robotsfile import RobotsJudge
 from crawler.bridge.rules import pack_unreachable
 from crawler.bridge.runs import RunBook, ServedRun
@@ -165,7 +165,7 @@ class PageJudge:
             answer = await renderer.render(served, lease, fetched, content, hold)
             if isinstance(answer, Retry):
                 return lease, content, False  # a visit is not tried again
-            return answer.lease, answer.content, answer.tally["rendered"] > 0
+            return answer.lease, answer.content, is_whole(answer.tally)
 
         return render
 

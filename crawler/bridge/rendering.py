@@ -20,6 +20,7 @@ from crawler.discover.acts import acts
 from crawler.discover.page import discover
 from crawler.errors import RedisUnavailable
 from crawler.fetch.budget import Hold
+from crawler.fetch.failures import FAILURES
 from crawler.frontier.base import Frontier
 from crawler.records import Candidate, DataImage, Fetched, Kind, Lease, PageContent, Retry
 from crawler.render.leftovers import clear_up
@@ -42,6 +43,8 @@ _STARTING: Final = 15.0
 _LOOK: Final = 1.0
 _HTML: Final = "text/html; charset=utf-8"
 _LINK: Final = 6
+_PASSING: Final = frozenset({"busy", "lease-lost", "made", "no-slot", "parts", "redis", "rests", "unsent"})
+"""Refusals ("render-…") of what the page might be given another time."""
 _log = structlog.get_logger()
 
 
@@ -184,6 +187,19 @@ class Renderer:
         candidates = tuple(reversed(distinct.values()))
         rejected["cut"] += max(len(candidates) - most, 0)
         return PageContent(candidates[:most], images, dict(+rejected), sketch)
+
+
+def is_whole(tally: Counter[str]) -> bool:
+    """Whether a page was rendered to its end, and nothing of it is missing that might be there in a while. tally: of a
+    `Rendered`."""
+    return tally["rendered"] > 0 and not any(map(_is_missing, tally))
+
+
+def _is_missing(name: str) -> bool:
+    what, _, reason = name.removesuffix(")").partition("(")
+    if what != "render-refused":
+        return what == "render-cut"
+    return reason in _PASSING or reason.startswith("robots-") or (reason in FAILURES and FAILURES[reason].retry)
 
 
 def _candidates(shown: Shown, page: str) -> Iterable[Candidate]:

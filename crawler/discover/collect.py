@@ -30,6 +30,7 @@ class Collector:
     limit: candidates to keep; of the lowest priority so many are cut, and counted as "cut".
     files: whether videos, archives and PDF files are wanted.
     others: canonical URLs that may be the base as well as the one that is set.
+    html: whether browsers take it for HTML, whatever it looks like.
     found: what was taken so far, by URL, in the order of the document.
     Time is bounded: of images and of everything else, at most 2 * limit distinct references each are resolved.
     """
@@ -38,6 +39,7 @@ class Collector:
         self.url = url
         self.files = files
         self.others: tuple[str, ...] = ()
+        self.html = False
         self.images = DataImages()
         self.rejected: dict[str, int] = {}
         self._codec = None if codec in ("utf-8", "utf-16-le", "utf-16-be") else codec

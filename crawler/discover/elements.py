@@ -124,6 +124,11 @@ def _markup(page: Page, _: dict[str, str], content: str) -> None:
     page.within(content)
 
 
+def _section(page: Page, _: dict[str, str], content: str) -> None:
+    page.sectioned = True
+    page.within(content)
+
+
 def _text(page: Page, _: dict[str, str], content: str) -> None:
     text = tokens.unescape_text(content)
     page.within(text, as_text=True)
@@ -138,11 +143,12 @@ _BY_NAME: Final[dict[str, Handler]] = {
     **dict.fromkeys(("img", "amp-img", "amp-anim"), _img),
     **dict.fromkeys(("iframe", "frame", "amp-iframe", "portal", "fencedframe"), _iframe),
     **dict.fromkeys(("object", "embed"), _object),
-    **dict.fromkeys(("noscript", "noembed", "noframes", tokens.CDATA), _markup),
+    **dict.fromkeys(("noscript", "noembed", "noframes"), _markup),
     **dict.fromkeys(("textarea", "title", "xmp"), _text),
     **dict.fromkeys(("image", "feimage", "use"), _svg_image),
     **dict.fromkeys(("video", "amp-video"), _video),
     **dict.fromkeys(("input", "option", "param"), _input),
+    tokens.CDATA: _section,
     "base": _base,
     "source": _source,
     "meta": _meta,

@@ -17,14 +17,19 @@ def scan(text: str, collector: Collector, naming: Naming | None = None) -> None:
     text = text.replace("\0", "\ufffd")  # as a browser has it wherever a NUL matters
     for raw in links.xml_sheets(text):
         page.link(raw, "sheet")
-    text = entities.expanded(text)
-    page.find_base(text)
-    page.read(text)
+    as_xml = entities.expanded(text)
+    page.find_base(as_xml)
+    page.read(as_xml)
+    # To who takes it for HTML, nothing is declared.
+    page.sectioned = page.sectioned or (collector.html and as_xml is not text)
+    page.read_as_html(text)
 
 
 def fragment(text: str, collector: Collector) -> None:
     """The same for markup within another document, where `base href` means nothing."""
-    _Page(collector, None).read(text)
+    page = _Page(collector, None)
+    page.read(text)
+    page.read_as_html(text)
 
 
 def take(found: Iterable[tuple[str, str]], collector: Collector) -> None:
@@ -40,9 +45,15 @@ class _Page(Page):
             self.doubts = found[1:]
             self.collector.others = tuple({*found[1:], self.collector.url} - {found[0]})
 
+    def read_as_html(self, text: str) -> None:
+        """Read it once more where HTML would have it otherwise than XML."""
+        if self.sectioned:
+            self.sections = False
+            self.read(text)
+
     def read(self, text: str) -> None:
         collector = self.collector
-        for name, raw, content, target, classes in tokens.start_tags(text):
+        for name, raw, content, target, classes in tokens.start_tags(text, sections=self.sections):
             # The short way to what `_img`, `_anchor` and `_link` would do.
             if target is not None and name == "img":
                 collector.load(target, "text" if self.in_text else "img")

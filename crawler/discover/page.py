@@ -35,6 +35,7 @@ def discover(
     body, problem = sniff.readable(body)
     text, codec = encoding.decode(body, content_type)
     collector = Collector(url, codec, limit, files=files)
+    collector.html = "text/html" in (content_type or "").lower()
     if problem is not None:
         collector.count(problem)
     for raw, name in links.from_headers(headers):

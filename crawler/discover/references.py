@@ -21,7 +21,10 @@ Naming = Callable[[str], str | None]
 
 class Page(ABC):
     """One document while it is read. doubts: what its base might be as well; until `base href` is met, the document's
-    own URL counts too, for its effect on links is retroactive, but not on what a browser has begun to load."""
+    own URL counts too, for its effect on links is retroactive, but not on what a browser has begun to load.
+
+    sections: whether CDATA sections are ones, as in XML.  sectioned: one was met, which HTML reads otherwise.
+    """
 
     def __init__(self, collector: Collector, naming: Naming | None) -> None:
         self.collector = collector
@@ -29,6 +32,8 @@ class Page(ABC):
         self.depth = 0
         self.in_text = False
         self.doubts: tuple[str, ...] = ()
+        self.sections = True
+        self.sectioned = False
 
     @abstractmethod
     def read(self, text: str) -> None:

@@ -73,19 +73,19 @@ _PROGRAMS: Final = {name: re.compile(rf"</?{name}(?=[ \t\n\r\f/>]|\Z)", re.I) fo
 Tag = tuple[str, str, str, str | None, str]
 
 
-def start_tags(text: str) -> Iterator[Tag]:
+def start_tags(text: str, *, sections: bool = True) -> Iterator[Tag]:
     """(name, attributes, content, target, classes) of the start tags of `text` that could name a URL.
 
     name: lower case.  attributes: as written; for `attributes` below.  content: what follows up to the end tag, for
     elements whose content is text; else "". Where such an element is closed at once, what follows is read as markup
     too. Left out are tags that have neither, and empty scripts and the like.
     A CDATA section comes under the name `CDATA`: to XML and SVG all of it is text, and to HTML what stands behind its
-    first ">" is markup, which is its content here.
+    first ">" is markup, which is its content here.  sections: False reads on there as HTML does, where it is a comment.
     target: the `href` of a link or `src` of an image whose other attributes mean nothing, but for the `class` of a
     link, which is `classes`; None: the attributes have to be parsed.
     """
     position = 0
-    sections = True
+    ending = True
     while True:
         for match in _TAG.finditer(text, position):
             last = match.lastindex
@@ -98,12 +98,13 @@ def start_tags(text: str) -> Iterator[Tag]:
                 yield "img", match[_IMG], "", match[_SRC], ""
                 continue
             if last == _CDATA:
-                end_of_it = text.find("]]>", match.end()) if sections else -1
-                sections = end_of_it >= 0  # where none ends, none does behind it
-                if not sections:
+                over = "]]>" if sections else ">"
+                content, behind = _section(text, match.end(), over) if ending else ("", 0)
+                yield CDATA, "", content, None, ""
+                ending = behind > 0  # where none ends, none does behind it
+                if not ending:
                     continue
-                position = end_of_it + 3
-                yield CDATA, "", text[match.end() : end_of_it].partition(">")[2], None, ""
+                position = behind
                 break
             name, raw = match[_OTHER].lower(), match[_RAW]
             if name in _TEXT_ELEMENTS:
@@ -120,6 +121,12 @@ def start_tags(text: str) -> Iterator[Tag]:
                 yield name, raw, "", None, ""
         else:
             return
+
+
+def _section(text: str, start: int, over: str) -> tuple[str, int]:
+    """What stands behind the first ">" of what ends with `over`, and where that has ended; 0: nowhere."""
+    end = text.find(over, start)
+    return (text[start:end].partition(">")[2], end + len(over)) if end >= 0 else ("", 0)
 
 
 def _program(name: str, text: str, start: int) -> str:

@@ -8,9 +8,12 @@ for i = 1, #rows, 2 do
   local number = tonumber((string.gsub(rows[i + 1], '!', '')))
   if not number then
     -- A number that is damaged stands in every queue of the run.
-    local any = call('HRANDFIELD', P .. 'qi:' .. rows[i], 1, 'WITHVALUES')[2]
-    local packed = tonumber(any) and call('HGET', P .. 'queue', pack('<I4', any))
-    number = packed and whole_queue(packed) and unpacked('<I4', packed, RUN_AT) or call('INCR', P .. 'numbers')
+    for _, any in ipairs(call('HVALS', P .. 'qi:' .. rows[i])) do
+      -- What was let go of has none.
+      local packed = not number and (tonumber(any) or 0) > 0 and call('HGET', P .. 'queue', pack('<I4', any))
+      number = number or packed and whole_queue(packed) and unpacked('<I4', packed, RUN_AT) or nil
+    end
+    number = number or call('INCR', P .. 'numbers')
     call('HSET', P .. 'runs', rows[i], number)
     call('SADD', P .. 'damaged', 'r')
   end

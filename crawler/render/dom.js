@@ -1,11 +1,16 @@
-// The document as it is now, open shadow roots included, and what is drawn on its canvases. MOST: characters.
+// The document as it is now, open shadow roots included, and what is drawn on its canvases; of how many it was not
+// looked at. MOST: characters.
 (() => {
   const roots = [];
   const drawn = [];
-  let pixels = 2 ** 23;
+  let pixels = 2 ** 23, left = 0;
   const take = (canvas) => {
     const size = canvas.width * canvas.height;
-    if (size < 4096 || size > pixels || drawn.length >= 50) return;
+    if (size < 4096) return;
+    if (size > pixels || drawn.length >= 50) {
+      left++;
+      return;
+    }
     pixels -= size;
     try {
       const url = canvas.toDataURL();
@@ -21,9 +26,9 @@
       }
     }
   };
-  if (!document.documentElement) return { text: "", cut: false, drawn };
+  if (!document.documentElement) return { text: "", cut: false, drawn, left };
   look(document);
   const text = document.documentElement.getHTML({ shadowRoots: roots });
   const html = document.documentElement.cloneNode(false).outerHTML.replace(/<\/html>\s*$/i, "");
-  return { text: "<!DOCTYPE html>" + html + text.slice(0, MOST) + "</html>", cut: text.length > MOST, drawn };
+  return { text: "<!DOCTYPE html>" + html + text.slice(0, MOST) + "</html>", cut: text.length > MOST, drawn, left };
 })()

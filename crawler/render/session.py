@@ -129,6 +129,8 @@ class Session:
             if found.get("cut"):
                 self._shown.cut["dom"] += 1
             self._made.drawn(found.get("drawn"))
+            if found.get("left"):
+                self._shown.cut["made"] += int(found["left"])
         await self._made.settle()
 
     async def _evaluate(self, expression: str) -> Any:

@@ -374,14 +374,16 @@ async def test_a_page_keeps_its_lease_alive_while_it_waits() -> None:
     assert bench.frontier.calls["reslot"] == 1
 
 
-async def test_of_a_page_that_is_looked_through_again_no_image_becomes_a_url_or_a_hit() -> None:
+async def test_of_a_page_that_is_looked_through_again_no_image_becomes_a_url_or_a_hit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     photo = b"GIF89a" + bytes(range(33, 90))
     text = b"show('data:image/gif;base64,%s')" % b64encode(photo)
 
     def carries(order: FetchOrder) -> Fetched:
         path = order.url.rpartition("/")[2]
-        if path == "photo":
-            return answer(200, url=order.url, body=photo, kind="image")
+        if path in ("photo", "other"):
+            return answer(200, url=order.url, body=photo if path == "photo" else b"GIF89a", kind="image")
         return answer(200, url=order.url, body=ROBOTS if path == "robots.txt" else text)
 
     bench = Bench(web=carries)
@@ -396,4 +398,7 @@ async def test_of_a_page_that_is_looked_through_again_no_image_becomes_a_url_or_
         assert photo not in part.body
         assert b64encode(photo) not in part.body
     assert (list(door.seen.bodies), door.seen.results) == ([photo], [])
+    monkeypatch.setattr("crawler.bridge.door._KEPT", len(photo))
+    assert isinstance(await door.part(f"{HOST}/other", For.DATA), Part)
+    assert (list(door.seen.bodies), door.seen.tally["render-cut(images)"]) == ([photo], 1)
     assert bench.frontier.offered == []

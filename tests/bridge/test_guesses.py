@@ -54,3 +54,8 @@ def test_where_a_guess_is_redirected_to_is_a_guess() -> None:
         ended = unusable(lease(f"{HOST}/b.jpg", Kind.IMAGE, priority=priority), moved, 0.0)
         assert ended is not None and isinstance(ended.outcome, Done) and ended.outcome.discovered is not None
         assert [each.priority for each in ended.outcome.discovered.candidates] == [wanted]
+
+
+def test_a_page_that_a_guess_is_redirected_to_is_read() -> None:
+    led_on = lease(f"{HOST}/album", Kind.IMAGE, priority=9, via=(f"{HOST}/b.jpg",))
+    assert of_guessed_image(Completion(led_on, Rekind(Kind.PAGE))).outcome == Rekind(Kind.PAGE)

@@ -167,14 +167,14 @@ async def test_a_page_that_a_crawl_would_have_rendered_says_that_it_was_not(
 class Renders:
     """A renderer whose pages show one image and hold another. answer: in its place."""
 
-    def __init__(self, tally: str = "rendered", answer: Retry | None = None) -> None:
-        self.tally, self.answer, self.asked = tally, answer, 0
+    def __init__(self, *tally: str, answer: Retry | None = None) -> None:
+        self.tally, self.answer, self.asked = tally or ("rendered",), answer, 0
 
     async def render(self, served: Any, lease: Lease, fetched: Any, content: Any, hold: Any) -> Rendered | Retry:
         self.asked += 1
         candidates = (Candidate(f"{HOST}/by-script.jpg", Kind.IMAGE, "rendered"),)
         shown = PageContent(candidates, (DataImage(0, b"listed"),))
-        return self.answer or Rendered(replace(lease, expires=77.0), shown, (), Counter({self.tally: 1}))
+        return self.answer or Rendered(replace(lease, expires=77.0), shown, (), Counter(self.tally))
 
 
 @pytest.mark.parametrize(
@@ -182,6 +182,10 @@ class Renders:
     [
         (Renders(), "page", 1),
         (Renders("render-timeout"), "page-not-rendered", 1),
+        (Renders("rendered", "render-refused(kind)", "render-refused(out-of-scope)"), "page", 1),
+        (Renders("rendered", "render-refused(busy)"), "page-not-rendered", 1),
+        (Renders("rendered", "render-refused(connect-timeout)"), "page-not-rendered", 1),
+        (Renders("rendered", "render-cut(time)"), "page-not-rendered", 1),
         (Renders(answer=Retry("render-put-off", 1.0)), "page-not-rendered", 0),
     ],
 )

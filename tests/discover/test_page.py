@@ -139,6 +139,19 @@ def test_what_stands_in_a_section_of_text_hides_nothing(body: str, text: str) ->
         ]
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<!DOCTYPE svg [<!ENTITY y '> <img src=/a.jpg> '>]><p>",
+        "<!DOCTYPE svg [<!ENTITY sol 'no'>]><p><img src='&sol;a.jpg'>",
+        "<p><![CDATA[><img alt=']]>' src=/a.jpg>",
+        "<p><![CDATA[ <!-- > <img src=/a.jpg>",
+    ],
+)
+def test_what_only_xml_knows_hides_nothing_of_a_page(page: str) -> None:
+    assert "http://site.example/a.jpg" in [each.url for each in content(page).candidates]
+
+
 # (what is repeated, what stands before it, what after); each is a page of about half a megabyte.
 HOSTILE = {
     "nested elements": ("<div>", "", ""),

@@ -45,6 +45,24 @@ async def test_nothing_of_what_was_let_go_before_outlives_its_run(frontier: Redi
     assert not {"lim", "qi:c#1", "runs"} & left, left
 
 
+async def test_a_run_whose_number_is_damaged_gets_it_back_from_a_queue_that_is_left(
+    frontier: RedisFrontier, client: Redis
+) -> None:
+    hosts = [f"http://h{number}.example" for number in range(20)]
+    await fill(frontier, [(f"{host}/", Kind.PAGE) for host in hosts])
+    while leases := await claim(frontier):
+        await frontier.complete([Completion(lease, Done()) for lease in leases])
+    assert await frontier.retire(RUN, [(host, ADDRESS) for host in hosts])
+    await fill(frontier, [("http://live.example/", Kind.PAGE)])
+    [lease] = await claim(frontier)
+    [runs] = [key async for key in client.scan_iter("t:*:runs")]
+    await client.hset(runs, str(RUN), "rubbish")
+    await frontier.reap()
+    await frontier.complete([Completion(lease, Done())])
+    counts = await frontier.counts(RUN)
+    assert (counts.fetched, counts.failed) == (21, {})
+
+
 async def test_a_corrupt_record_fails_alone(frontier: RedisFrontier, client: Redis) -> None:
     await fill(frontier, PAGES)
     [key] = [key async for key in client.scan_iter("t:*:q:*:p:*")]

@@ -250,7 +250,8 @@ async def test_images_that_a_script_puts_together_are_taken_from_the_browser(poo
     hidden = [base64.b64encode(bytes(byte ^ 7 for byte in photo)).decode() for photo in photos]
     shown = await render(
         pool,
-        f"""<body><canvas id=c></canvas><canvas width=200 height=200></canvas><p id=p>x<script>
+        f"""<body><canvas id=c></canvas><canvas width=200 height=200></canvas>
+        <canvas width=4000 height=3000></canvas><p id=p>x<script>
         const [one, two, three, four] = {hidden}.map((t) => Uint8Array.from(atob(t), (c) => c.charCodeAt(0) ^ 7));
         const blob = (bytes) => new Blob([bytes]), show = (src) => {{
           const i = Object.assign(new Image(), {{ src, onload: () => {{ URL.revokeObjectURL(src); i.remove(); }} }});
@@ -265,5 +266,6 @@ async def test_images_that_a_script_puts_together_are_taken_from_the_browser(poo
     )
     [drawn] = shown.made.keys() - set(photos[:3])
     assert len(shown.made) == 4
+    assert shown.cut["made"] == 1  # the largest canvas
     with Image.open(io.BytesIO(drawn)) as there, Image.open(io.BytesIO(photos[3])) as original:
         assert there.convert("RGB").tobytes() == original.convert("RGB").tobytes()
