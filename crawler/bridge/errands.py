@@ -18,11 +18,10 @@ from crawler.bridge.answers import Answered, Sent, Unsent
 from crawler.bridge.courier import Courier
 from crawler.bridge.hostmemory import MAX_BYTES
 from crawler.bridge.outcomes import unusable
-from crawler.bridge.places import Places
+from crawler.bridge.places import OUT_OF_SCOPE, Places
 from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable, unpack_rules
 from crawler.bridge.runs import ServedRun
 from crawler.fetch.budget import Hold
-from crawler.fetch.failures import FAILURES
 from crawler.fetch.robots import RobotsRules, parse_robots
 from crawler.frontier.base import Completion, Frontier, HostFacts, Limits
 from crawler.ranges import politeness_key
@@ -136,7 +135,7 @@ class Errands:
         """The answer to a request for a robots.txt, wherever in the scope its redirects lead. Raises RedisUnavailable.
 
         hops: redirects that are followed at the most. A redirect is the answer where it is one too many, or leads to
-        what has no address in the scope; Rejected by `Places`' reason where the first URL does, or where that passes.
+        what lies out of the scope; Rejected by `Places`' reason where the first URL does, or where one has no address.
         """
         sent: Sent | Rejected | None = None
         for left in range(hops, -1, -1):
@@ -144,7 +143,7 @@ class Errands:
             placed = await self._places.place(served, target.host, target.port, last=True)
             if placed.address is None:
                 reason = placed.skip or "dns-timeout"
-                return Rejected(reason) if sent is None or passes(reason) else sent
+                return sent if sent is not None and reason == OUT_OF_SCOPE else Rejected(reason)
             sent = await self._send(served, tenure, _Errand(url, Kind.ROBOTS, placed.address, None))
             moved = _moved(url, sent)
             if moved is None or not left:
@@ -241,11 +240,6 @@ class Errands:
             key = politeness_key(errand.address)
             tenure.resting.add(key)
             await self._frontier.block(key, ended.block)
-
-
-def passes(reason: str) -> bool:
-    """Whether it may be otherwise in a while that a robots.txt could not be asked for."""
-    return reason.startswith("render-") or (reason in FAILURES and FAILURES[reason].retry)
 
 
 def _moved(url: str, sent: Sent | Rejected) -> str | None:

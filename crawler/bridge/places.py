@@ -20,6 +20,7 @@ from crawler.records import Rejected, RunId
 
 NOBODY_THERE: Final = frozenset({"address-changed", "connect-refused", "connect-timeout", "unreachable"})
 """Failures after which a host may lie elsewhere."""
+OUT_OF_SCOPE: Final = "out-of-scope"
 SILENT: Final = frozenset({"dns-timeout", "dns-unreachable"})
 """Failures that are the nameserver's and not the name's."""
 _SLOW = 2.0
@@ -62,7 +63,7 @@ class Places:
     async def place(self, served: ServedRun, host: str, port: int, *, last: bool) -> Placed:
         """Resolve and judge. last: an answer that is late is waited for, and a passing trouble is final."""
         if not served.scope.permits_port(port) or not served.scope.judge_host_name(host).in_scope:
-            return Placed(skip="out-of-scope")
+            return Placed(skip=OUT_OF_SCOPE)
         try:
             # One dead zone must not hold up a whole batch: the resolver goes on, and the answer is there next time.
             async with asyncio.timeout(None if last else _SLOW):
@@ -74,11 +75,11 @@ class Places:
             return Placed(skip=resolved.reason, passing=FAILURES[resolved.reason].retry and not last)
         usable = _usable(served, host, resolved.addresses)
         if not usable.addresses:
-            return Placed(skip="out-of-scope")
+            return Placed(skip=OUT_OF_SCOPE)
         # An address is where it is.
         address = host if host in usable.addresses else await self._agreed(served, host, usable)
         if usable.pointer:
-            return Placed(skip="out-of-scope", pointer=address)
+            return Placed(skip=OUT_OF_SCOPE, pointer=address)
         return Placed(address, politeness_key(address))
 
     def _complain(self, served: ServedRun, reason: str) -> None:

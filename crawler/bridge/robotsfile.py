@@ -7,9 +7,10 @@ from dataclasses import replace
 from time import time
 
 from crawler.bridge.answers import Answered, Sent, Unsent
-from crawler.bridge.errands import ROBOTS_HOPS, Errands, Tenure, passes
+from crawler.bridge.errands import ROBOTS_HOPS, Errands, Tenure
 from crawler.bridge.guesses import unnamed_sitemaps
 from crawler.bridge.outcomes import backoff, unusable
+from crawler.bridge.places import OUT_OF_SCOPE
 from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable
 from crawler.bridge.runs import ServedRun
 from crawler.errors import RedisUnavailable
@@ -73,7 +74,7 @@ class RobotsJudge:
             if status >= 500 or status == 429:
                 return _later(lease, f"robots-http-{status}")
             return _none(lease) if 300 <= status < 400 else self._read(served, lease, sent.fetched)
-        if isinstance(sent, Rejected) and not passes(sent.reason):
+        if isinstance(sent, Rejected) and sent.reason == OUT_OF_SCOPE:
             return _none(lease)
         if isinstance(sent, Rejected | FetchFailed) and sent.reason in FAILURES:
             return _later(lease, sent.reason)

@@ -23,6 +23,7 @@ from crawler.records import (
     Kind,
     Lease,
     Rejected,
+    Retry,
     Skipped,
     TlsFacts,
 )
@@ -50,6 +51,9 @@ def is_swept(served: ServedRun, lease: Lease) -> bool:
 async def with_names(served: ServedRun, lease: Lease, fetched: Fetched, completion: Completion) -> Completion:
     """The end of the lease of a swept robots.txt, with the names that were seen on the way."""
     outcome = completion.outcome
+    if isinstance(outcome, Retry) and 300 <= fetched.status < 400:
+        # Of the address itself all is known that it has to say: where its robots.txt moved to is another one's trouble.
+        outcome = Done(tally={f"swept:{outcome.reason}": 1})
     if not isinstance(outcome, Done):
         return completion
     known = () if outcome.discovered is None else outcome.discovered.candidates

@@ -122,6 +122,8 @@ async def test_a_robots_txt_out_of_scope_is_none_and_one_without_a_slot_is_asked
     web = Web(lambda order: answer(url=order.url, body=DELAY))
     ended, _ = await moved("http://d.example.nl/robots.txt", web)
     assert ended.outcome == Done(tally={"robots:redirect-elsewhere": 1})
+    ended, _ = await moved("http://nobody.example.nl/robots.txt", web)
+    assert (ended.outcome, ended.robots) == (Retry("dns-nxdomain", 1.0), pack_unreachable("dns-nxdomain"))
     monkeypatch.setattr(robotsfile, "_ELSEWHERE", 0.05)
     ended, _ = await moved(f"{THERE}/robots.txt", web, full=1_000)
     assert (ended.outcome, ended.robots) == (Retry("robots-unsent", 1.0), pack_unreachable("robots-unsent"))

@@ -10,6 +10,7 @@ from crawler.bridge.answers import Answered
 from crawler.bridge.pages import PageJudge
 from crawler.bridge.rules import pack_unreachable
 from crawler.bridge.runs import ServedRun
+from crawler.bridge.swept import with_names
 from crawler.fetch.failures import failure
 from crawler.frontier.base import Completion
 from crawler.records import Candidate, Done, Failed, Kind, Lease, Rejected, Retry, Skipped, TlsFacts
@@ -60,6 +61,18 @@ async def test_names_come_with_the_first_answer_of_a_port() -> None:
     assert completion.outcome.discovered is not None
     assert completion.outcome.discovered.depth == 0
     assert completion.robots is not None
+
+
+async def test_names_are_taken_where_the_robots_txt_moved_to_what_cannot_be_asked() -> None:
+    tls = TlsFacts("TLSv1.3", "ab", ("b.example",), False)
+    asked = robots(f"https://{ADDRESS}/robots.txt")
+    fetched = answer(301, url=asked.item.url, location="http://gone.example.nl/robots.txt", tls=tls)
+    refused = Completion(asked, Retry("robots-unsent", 1.0), pack_unreachable("robots-unsent"))
+    completion = await with_names(swept(), asked, fetched, refused)
+    assert set(found(completion)) >= {"https://b.example/", "https://web1.hoster.example/"}
+    assert isinstance(completion.outcome, Done)
+    assert completion.outcome.tally == {"swept:robots-unsent": 1, "swept:open": 1}
+    assert completion.robots == pack_unreachable("robots-unsent")
 
 
 @pytest.mark.parametrize("reason", ["connect-refused", "connect-timeout", "unreachable"])
