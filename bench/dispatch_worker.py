@@ -27,8 +27,8 @@ class NotedFrontier(RedisFrontier):
         slots.extend((lease.item.url, lease.not_before, now) for lease in claimed.leases)
         return claimed
 
-    async def reslot(self, lease: Lease) -> Lease | None:
-        found = await super().reslot(lease)
+    async def reslot(self, lease: Lease, ahead: float = 0.0) -> Lease | None:
+        found = await super().reslot(lease, ahead)
         if found is not None:
             slots.append((found.item.url, found.not_before, time.monotonic()))
         return found

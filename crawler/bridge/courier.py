@@ -9,6 +9,7 @@ from time import monotonic, time
 
 from crawler.bridge.answers import Answered, Sent, Unsent
 from crawler.bridge.cloaking import looks_refused, shows_more
+from crawler.bridge.gate import Flight, Gate, Renewals, until
 from crawler.bridge.hostmemory import Host, HostMemory
 from crawler.bridge.places import NOBODY_THERE, Places
 from crawler.bridge.pointers import READABLE
@@ -29,55 +30,12 @@ from crawler.ranges import politeness_key
 from crawler.records import Failed, Fetched, FetchFailed, FetchOrder, Kind, Lease, Skipped
 from crawler.urls import parts
 
-_SLOTS = 5
 _STRETCH = 2.0
 """More than what slots are stretched by for the send window (docs/adr/0003)."""
 _TO_COMPLETE = 5.0
 """Seconds before the end of a lease at which a second look is over, so that the first answer can still count."""
 STOPPED_PAUSE = 1.0
 """Seconds for which a stopped host or address is not claimed again; after a stop is lifted, so long may pass."""
-
-
-@dataclass(slots=True)
-class _Flight:
-    """A lease between being taken up and its answer. since: monotonic seconds.  sent: its request may have left.
-    aborted: by a stop."""
-
-    lease: Lease
-    since: float
-    sent: bool = False
-    aborted: bool = False
-
-
-class _Gate:
-    """Asked when the connection stands: sends within the lease's slot, or takes another one and waits for it."""
-
-    def __init__(self, frontier: Frontier, runs: RunBook, flight: _Flight) -> None:
-        self._frontier = frontier
-        self._runs = runs
-        self._flight = flight
-        self._lease: Lease | None = flight.lease
-
-    async def ready(self) -> bool:
-        """Whether to send now."""
-        loop = asyncio.get_running_loop()
-        for _ in range(_SLOTS):
-            # A slot after the lease's end is of no use: an address may rest for ten minutes.
-            if self._lease is None or self._lease.not_before > self._flight.lease.expires:
-                return False
-            await _until(self._lease.not_before)
-            if not self._runs.is_running(self._lease.item.run):
-                return False
-            if loop.time() <= self._lease.send_by:
-                self._flight.sent = True
-                return True
-            self._lease = await self._frontier.reslot(self._lease)
-        return False
-
-
-async def _until(moment: float) -> None:
-    if (wait := moment - asyncio.get_running_loop().time()) > 0:
-        await asyncio.sleep(wait)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +62,12 @@ class Courier:
     ) -> None:
         self._revisiting = revisiting
         self._frontier = frontier
+        self._renewals = Renewals(frontier)
         self._runs = runs
         self._places = places
         self._max_page_bytes = max_page_bytes
         self.hosts = HostMemory(frontier)
-        self._flights: dict[asyncio.Task[object], _Flight] = {}
+        self._flights: dict[asyncio.Task[object], Flight] = {}
 
     async def send(self, lease: Lease, hold: Hold | None = None) -> Sent:
         """Wait for the slot and send, unless a stop forbids it. Raises RedisUnavailable: nothing was sent.
@@ -120,7 +79,7 @@ class Courier:
             return await self._stopped(lease, stop)
         task = asyncio.current_task()
         assert task is not None, "a request is sent from a task"
-        flight = self._flights[task] = _Flight(lease, monotonic())
+        flight = self._flights[task] = Flight(lease, monotonic())
         try:
             return await self._send(flight, hold)
         except asyncio.CancelledError:
@@ -161,7 +120,7 @@ class Courier:
         rate = 1.0 if served is None else served.campaign.limits_for(key)[0]
         await self._frontier.block(key, max(STOPPED_PAUSE, _STRETCH / rate))
 
-    async def _send(self, flight: _Flight, hold: Hold | None) -> Sent:
+    async def _send(self, flight: Flight, hold: Hold | None) -> Sent:
         lease = flight.lease
         served = await self._served(lease)
         if isinstance(served, Failed | Unsent):
@@ -176,8 +135,8 @@ class Courier:
         if objection is not None and (pointer or served.campaign.limits.robots == "obey"):
             return objection
         known = NOTHING if self._revisiting is None else await self._revisiting.validators(served, lease)
-        await _until(lease.not_before)
-        gate = _Gate(self._frontier, self._runs, flight)
+        await until(lease.not_before)
+        gate = Gate(self._renewals, self._runs, flight)
         order = self._order(lease, served, gate, host, _Asking(served.campaign.identity.user_agent, known))
         if pointer:
             order = replace(order, accept_bodies=READABLE, digest_bodies=frozenset())
@@ -195,7 +154,7 @@ class Courier:
         return await self._second_look(flight, served, host, sent, hold)
 
     async def _second_look(
-        self, flight: _Flight, served: ServedRun, host: Host, first: Answered, hold: Hold | None
+        self, flight: Flight, served: ServedRun, host: Host, first: Answered, hold: Hold | None
     ) -> Answered:
         """Ask once more under the campaign's second name, in another slot of the lease; what shows more counts."""
         ends = flight.lease.expires - _TO_COMPLETE
@@ -204,8 +163,8 @@ class Courier:
             if again is None or again.send_by > ends:
                 return first
             flight.lease = again
-            await _until(again.not_before)
-            gate = _Gate(self._frontier, self._runs, flight)
+            await until(again.not_before)
+            gate = Gate(self._renewals, self._runs, flight)
             order = self._order(again, served, gate, host, _Asking(served.campaign.identity.second_user_agent))
             second = await served.fetcher.fetch(replace(order, deadline=ends), hold)
         except RedisUnavailable:
@@ -224,7 +183,7 @@ class Courier:
             served = self._runs.get(lease.item.run)
         return Unsent() if served is None or not self._runs.is_running(lease.item.run) else served
 
-    def _order(self, lease: Lease, served: ServedRun, gate: _Gate, host: Host | None, asking: _Asking) -> FetchOrder:
+    def _order(self, lease: Lease, served: ServedRun, gate: Gate, host: Host | None, asking: _Asking) -> FetchOrder:
         item, campaign = lease.item, served.campaign
         headers = request_headers(
             asked_as(item),

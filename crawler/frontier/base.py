@@ -176,8 +176,11 @@ class Frontier(Protocol):
     async def complete(self, completions: Sequence[Completion]) -> list[bool]:
         """End leases. False where the lease was not held any more: then nothing of that completion was done."""
 
-    async def reslot(self, lease: Lease) -> Lease | None:
-        """The same lease with another slot, for a request that could not leave in its own; None: it is not held."""
+    async def reslot(self, lease: Lease, ahead: float = 0.0) -> Lease | None:
+        """The same lease with another slot, for a request that could not leave in its own; None: it is not held.
+
+        ahead: seconds from now before which the slot does not lie, for a worker that answers reach late.
+        """
 
     async def visit(self, item: FrontierUrl, politeness: str, limits: Limits, within: float) -> Lease | None:
         """A lease for one request at an address beside what is queued there, as a page's script makes it.

@@ -109,17 +109,17 @@ class MemoryLeases:
         queue.place.inflight.add(token)
         return self._slotted(Lease(item, 0, token, queue.name, 0.0, 0.0, 0.0), queue, band, now)
 
-    def _slotted(self, lease: Lease, queue: Queue, band: int, now: float) -> Lease:
-        slot = queue.place.slot(now, self._window)
+    def _slotted(self, lease: Lease, queue: Queue, band: int, soonest: float) -> Lease:
+        slot = queue.place.slot(soonest, self._window)
         queue.leased(slot)
         send_by = slot + self._window
         expires = send_by + self._lease_seconds
         self._leases[lease.token] = Held(queue, band, lease.item, expires, slot, queue.place.next_slot)
         return replace(lease, not_before=slot, send_by=send_by, expires=expires)
 
-    async def reslot(self, lease: Lease) -> Lease | None:
+    async def reslot(self, lease: Lease, ahead: float = 0.0) -> Lease | None:
         held = self._leases.get(lease.token)
-        return None if held is None else self._slotted(lease, held.queue, held.band, self._clock())
+        return None if held is None else self._slotted(lease, held.queue, held.band, self._clock() + ahead)
 
     async def visit(self, item: FrontierUrl, politeness: str, limits: Limits, within: float) -> Lease | None:
         now, place = self._clock(), self._places.get(politeness) or Place()

@@ -83,8 +83,8 @@ class RedisFrontier:
     async def complete(self, completions: Sequence[Completion]) -> list[bool]:
         return await self._leases.complete(completions)
 
-    async def reslot(self, lease: Lease) -> Lease | None:
-        return await self._leases.reslot(lease)
+    async def reslot(self, lease: Lease, ahead: float = 0.0) -> Lease | None:
+        return await self._leases.reslot(lease, ahead)
 
     async def visit(self, item: FrontierUrl, politeness: str, limits: Limits, within: float) -> Lease | None:
         partition = partition_of(politeness, self._settings.partitions)

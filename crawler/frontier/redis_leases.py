@@ -11,6 +11,7 @@ import msgpack
 
 from crawler.errors import RecordCorrupt
 from crawler.frontier.base import VISIT, Completion, Limits
+from crawler.frontier.clock import ServerClock
 from crawler.frontier.codec import parse_run, unpack_url
 from crawler.frontier.ops import INDEXES, packed_completions, packed_op
 from crawler.frontier.redis_link import RedisLink
@@ -53,13 +54,15 @@ class Leases:
         spans = (times.lookahead, times.send_window, times.life, times.robots_ttl)
         self._milliseconds = tuple(round(1000 * span) for span in spans)
         self._queues: OrderedDict[tuple[int, bytes, bytes], _Queue] = OrderedDict()
+        # Partitions may lie on different servers.
+        self._clocks: defaultdict[int, ServerClock] = defaultdict(ServerClock)
 
     async def claim(self, partition: int, pages: int, images: int, leases: list[Lease]) -> float | None:
         """Add leases to a list; seconds until something is due there, None when nothing waits."""
         before = time.monotonic()
         reply = await self._link.run("claim", partition, pages, images, *self._milliseconds)
         now, soonest, generation, batch, *rows = msgpack.unpackb(reply, raw=True)
-        after = time.monotonic()
+        earliest, latest = self._clocks[partition].told(before, now / 1000, time.monotonic())
         numbers = set(rows[1::4])
         queues = await self._known(partition, generation, numbers)
         window, life = self._times.send_window, self._times.life
@@ -67,7 +70,7 @@ class Leases:
         columns = rows[::4], rows[1::4], rows[2::4], rows[3::4]
         for token, (slot, number, version, element) in enumerate(zip(*columns, strict=True), first):
             delay = (slot - now) / 1000
-            send_by = before + delay + window
+            send_by = earliest + delay + window
             try:
                 queue = queues[number]
                 item = unpack_url(element, queue.run, queue.origin, queue.address)
@@ -75,7 +78,7 @@ class Leases:
                 await self._corrupt(partition, token)
                 continue
             place = f"{name}:{_number(number)}:{version}"
-            leases.append(Lease(item, partition, token, place, after + delay, send_by, send_by + life))
+            leases.append(Lease(item, partition, token, place, latest + delay, send_by, send_by + life))
         return (soonest - now) / 1000 if soonest >= 0 else None
 
     async def _known(self, partition: int, generation: bytes, numbers: set[bytes]) -> dict[bytes, _Queue]:
@@ -127,18 +130,23 @@ class Leases:
         reply: bytes = await self._link.run("complete", partition, packed, self._times.attempts)
         return reply
 
-    async def reslot(self, lease: Lease) -> Lease | None:
+    async def reslot(self, lease: Lease, ahead: float) -> Lease | None:
         """As in `Frontier.reslot`."""
         window, life = self._times.send_window, self._times.life
         batch, index = divmod(lease.token, _PER_BATCH)
-        times = round(1000 * window), round(1000 * life)
+        times = [round(1000 * span) for span in (window, life, ahead)]
         before = time.monotonic()
         reply = await self._link.run("reslot", lease.partition, str(batch), INDEXES[index], *times)
         if not reply:
             return None
-        delay = (float(reply[1]) - float(reply[0])) / 1000
-        send_by = before + delay + window
-        return replace(lease, not_before=time.monotonic() + delay, send_by=send_by, expires=send_by + life)
+        not_before, send_by = self._within(lease.partition, before, reply)
+        return replace(lease, not_before=not_before, send_by=send_by, expires=send_by + life)
+
+    def _within(self, partition: int, before: float, reply: list[bytes]) -> tuple[float, float]:
+        """When the request of a slot may leave, and until when. reply: the server's time and the slot."""
+        now, slot = float(reply[0]) / 1000, float(reply[1]) / 1000
+        earliest, latest = self._clocks[partition].told(before, now, time.monotonic())
+        return latest + slot - now, earliest + slot - now + self._times.send_window
 
     async def visit(
         self, partition: int, item: FrontierUrl, politeness: str, limits: Limits, within: float
@@ -151,10 +159,9 @@ class Leases:
         reply = await self._link.run("visit", partition, politeness, rate, limits.concurrency, *times)
         if not reply:
             return None
-        delay = (float(reply[1]) - float(reply[0])) / 1000
-        send_by = before + delay + window
+        not_before, send_by = self._within(partition, before, reply)
         token = int(reply[2]) * _PER_BATCH
-        return Lease(item, partition, token, VISIT, time.monotonic() + delay, send_by, send_by + life)
+        return Lease(item, partition, token, VISIT, not_before, send_by, send_by + life)
 
 
 def _packed(completions: Sequence[Completion]) -> bytes:

@@ -189,7 +189,7 @@ class Frontier:
     async def boost(self, find: Find) -> None:
         self.finds.append(find)
 
-    async def reslot(self, lease: Lease) -> Lease | None:
+    async def reslot(self, lease: Lease, ahead: float = 0.0) -> Lease | None:
         self.calls["reslot"] += 1
         return None
 

@@ -94,7 +94,7 @@ class Slots(Frontier):
         super().__init__(HostFacts(rules))
         self.change = change
 
-    async def reslot(self, lease: Lease) -> Lease | None:
+    async def reslot(self, lease: Lease, ahead: float = 0.0) -> Lease | None:
         self.calls["reslot"] += 1
         return self.change(lease)
 

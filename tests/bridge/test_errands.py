@@ -46,7 +46,7 @@ class Slots(Frontier):
     out: int = 0
     most: int = 0
 
-    async def reslot(self, held: Lease) -> Lease | None:
+    async def reslot(self, held: Lease, ahead: float = 0.0) -> Lease | None:
         self.calls["reslot"] += 1
         return held
 

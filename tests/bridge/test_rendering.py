@@ -44,7 +44,7 @@ class Browsers:
 
 
 class Slots(Frontier):
-    async def reslot(self, held: Lease) -> Lease | None:
+    async def reslot(self, held: Lease, ahead: float = 0.0) -> Lease | None:
         self.calls["reslot"] += 1
         return replace(held, expires=asyncio.get_running_loop().time() + 90.0)
 

@@ -119,6 +119,19 @@ async def test_a_late_request_takes_another_slot(frontier: Frontier) -> None:
     assert await frontier.reslot(late) is None
 
 
+async def test_another_slot_may_lie_ahead_and_the_address_rests_until_then(frontier: Frontier) -> None:
+    await fill(frontier, PAGES, rate=1000.0, concurrency=3)
+    late, *others = await claim(frontier)
+    await frontier.give_back(others)
+    again = await frontier.reslot(late, 1.0)
+    assert again is not None
+    assert again.not_before - late.not_before == pytest.approx(1.0, abs=0.2)
+    assert again.send_by - again.not_before == pytest.approx(late.send_by - late.not_before, abs=0.1)
+    claimed = await frontier.claim(9, 9)
+    assert claimed.leases == ()
+    assert claimed.next_due == pytest.approx(1.0, abs=0.2)
+
+
 async def test_another_slot_is_another_lease_time(bench: Bench) -> None:
     await fill(bench.frontier, PAGES[:1], rate=2.0)
     [late] = await claim(bench.frontier)
