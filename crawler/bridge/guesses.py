@@ -9,7 +9,7 @@ from typing import Final
 from crawler.discover.sitemap import WELL_KNOWN
 from crawler.discover.sources import GUESS_PRIORITY
 from crawler.frontier.base import Completion
-from crawler.records import Candidate, Done, Failed, FrontierUrl, Kind, Outcome, Rekind, Skipped
+from crawler.records import Candidate, Done, Failed, FrontierUrl, Kind, Outcome, Skipped
 from crawler.urls import parts
 
 PRIORITY: Final = 7
@@ -40,12 +40,12 @@ def is_guessed_image(item: FrontierUrl) -> bool:
 
 
 def of_guessed_image(completion: Completion) -> Completion:
-    """What is there is counted as "guesses" as well; that nothing is, or a page, is no failure: "no-original".
+    """What is there is counted as "guesses" as well; that nothing is, is no failure: "no-original".
 
-    A page that a guess was redirected to is one that others name, and was asked for once and for all: it is read.
+    A page in its place is read after everything else: its URL was asked for once and for all, and somebody may name it.
     """
-    outcome, was_guessed = completion.outcome, not completion.lease.item.via
-    if _is_nothing(outcome) or (isinstance(outcome, Rekind) and was_guessed):
+    outcome = completion.outcome
+    if _is_nothing(outcome):
         return replace(completion, outcome=Skipped("no-original"))
     if isinstance(outcome, Done | Failed):
         return replace(completion, outcome=replace(outcome, tally={**outcome.tally, "guesses": 1}))

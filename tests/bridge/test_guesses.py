@@ -38,7 +38,7 @@ def test_only_what_was_guessed_counts_as_it() -> None:
         (Done(None, (b"hit",), {"images": 1}), Done(None, (b"hit",), {"images": 1, "guesses": 1})),
         (Failed("http-404"), Skipped("no-original")),
         (Failed("closed"), Skipped("no-original")),
-        (Rekind(Kind.PAGE), Skipped("no-original")),
+        (Rekind(Kind.PAGE), Rekind(Kind.PAGE)),
         (Failed("undecodable(bomb)", (), {"images": 1}), Failed("undecodable(bomb)", (), {"images": 1, "guesses": 1})),
         (Retry("http-503", 1.0), Retry("http-503", 1.0)),
         (None, None),
@@ -54,8 +54,3 @@ def test_where_a_guess_is_redirected_to_is_a_guess() -> None:
         ended = unusable(lease(f"{HOST}/b.jpg", Kind.IMAGE, priority=priority), moved, 0.0)
         assert ended is not None and isinstance(ended.outcome, Done) and ended.outcome.discovered is not None
         assert [each.priority for each in ended.outcome.discovered.candidates] == [wanted]
-
-
-def test_a_page_that_a_guess_is_redirected_to_is_read() -> None:
-    led_on = lease(f"{HOST}/album", Kind.IMAGE, priority=9, via=(f"{HOST}/b.jpg",))
-    assert of_guessed_image(Completion(led_on, Rekind(Kind.PAGE))).outcome == Rekind(Kind.PAGE)
