@@ -19,8 +19,9 @@ BITS_ALLOWED: Final = 8
 SMALL: Final = 40_000
 """Pixels up to which the decode in colour costs some hundredths of a millisecond more than that of the luma plane."""
 
-COARSE: Final = 100.0
-"""Mean step of the coarsest quantization table; that of quality 43 in the tables of T.81, annex K."""
+COARSE: Final = 50.0
+"""Mean step of the coarsest quantization table; those of quality 70 and less in the tables of T.81, annex K, are
+coarser. All files that were seen to be more than six bits off were among them."""
 
 
 def needs_colour(pixels: int, step: float | None) -> bool:
