@@ -1,7 +1,8 @@
 """Long writing in short transactions, so that nobody else who writes waits for all of it.
 
 SQLite does not queue writers: who finds the lock taken looks again after a pause that grows to 100 ms. A transaction
-that follows another at once would mostly win, so there is a gap after each, in which those who wait get in.
+that follows another at once would mostly win, so there is a gap after each, in which those who wait mostly get in, and
+every half a second one that is longer than that pause, in which they surely do.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ _HELD: Final = 0.08
 _GAP: Final = 0.025
 """Seconds at least; a quarter of what was held where the machine is busy, and those who wait are slow as well."""
 
+_CERTAIN, _EVERY = 0.11, 0.5
+"""Seconds of a gap that nobody who waits can miss, and how often there is one."""
+
 _FIRST, _LEAST, _MOST = 4_000, 100, 100_000
 
 
@@ -27,14 +31,17 @@ def in_slices(db: Database, write: Callable[[int], bool]) -> None:
     Raises what it raises; what it did before is committed then.
     """
     assert not db.writing, "slices are transactions of their own"
-    size, more = _FIRST, True
+    size, more, certain = _FIRST, True, time.monotonic()
     while more:
         with db.write():
             began = time.monotonic()
             more = write(size)
         held = time.monotonic() - began
         size = int(min(max(size * min(max(_HELD / held, 0.25), 2.0), _LEAST), _MOST))
-        if more:
+        if more and time.monotonic() - certain >= _EVERY:
+            time.sleep(_CERTAIN)
+            certain = time.monotonic()
+        elif more:
             time.sleep(max(_GAP, held / 4))
 
 
