@@ -51,6 +51,7 @@ def embedded_server(directory: Path) -> Iterator[RunningServer]:
 
     Raises HomeUnusable, RedisUnavailable.
     """
+    directory = directory.absolute()  # the server, which starts in it, would look for a relative one below itself
     with _lock_file(directory / "users.lock") as users:
         with _exclusive(directory / "start.lock"):
             fcntl.flock(users, fcntl.LOCK_SH)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from crawler.bus.server import embedded_server
 from crawler.errors import HomeUnusable, Unavailable
 from crawler.home import open_home
 from crawler.lab.demo_home import MARKER, demo_home
@@ -24,6 +25,16 @@ def test_a_new_demonstration_starts_empty(tmp_path: Path) -> None:
     with demo_home(root) as home:
         assert files(root) == {MARKER, "home.json", "kernels/compiled", "mine.txt"}
         assert home.lab
+
+
+def test_a_second_demonstration_starts_after_the_first_where_the_home_is_relative(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        with demo_home(Path("demo")) as home, embedded_server(home.server):
+            pass
+    assert (tmp_path / "demo" / "server" / "server.json").exists()
 
 
 def test_anybody_elses_home_is_left_as_it_is(tmp_path: Path) -> None:
