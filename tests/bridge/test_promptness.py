@@ -89,7 +89,8 @@ async def test_the_next_request_follows_the_end_of_the_one_before() -> None:
         await bench.ended(100)
     # The usual one of a hundred: what else the machine does takes its time from a few. 20 ms are those in which
     # completions gather.
-    assert median(after - before for before, after in pairwise(bench.web.at)) < POLL
+    gap = median(after - before for before, after in pairwise(bench.web.at))
+    assert gap < POLL / 2
 
 
 async def test_requests_leave_when_they_are_due() -> None:
