@@ -19,11 +19,13 @@ from pathlib import Path
 from statistics import median
 from subprocess import Popen
 from tempfile import TemporaryDirectory
+from threading import Thread
 
 from bench.processes import Account
 from bench.product import Product, product, stopped
 from bench.report import Result, Row, main, progress, row
 from bench.serving import addresses, synthetic
+from crawler.home import Home
 from crawler.match.entries import Entry
 from crawler.service.dropping import drop
 from crawler.service.enabling import enable
@@ -179,6 +181,12 @@ def logged(ours: Product, command: str, log: Path) -> Iterator[Popen[str]]:
         yield process
 
 
+def dropped(home: Home) -> None:
+    """By the second person."""
+    with open_store(home) as db:
+        drop(db, BERT, NAME)
+
+
 def run(quick: bool) -> Result:
     sizes = QUICK if quick else FULL
     with TemporaryDirectory(prefix="vangnet-changing-") as name, crawling(Path(name)) as crawl:
@@ -195,7 +203,10 @@ def run(quick: bool) -> Result:
         crawl.prepared(what, lambda: crawl.imported(sizes.few + sizes.many, last))
         crawl.follows(f"{sizes.many:,} withdrawn, as many new", RENEWED, crawl.enabled)
         drop(crawl.db, ANNA, NAME)
-        crawl.follows(f"{many}: dropped by the second person", CHANGED, lambda: drop(crawl.db, BERT, NAME))
+        # It returns when the entries are deleted, by when everybody has followed.
+        dropping = Thread(target=dropped, args=(crawl.ours.home,))
+        crawl.follows(f"{many}: dropped by the second person", CHANGED, dropping.start)
+        dropping.join()
         return Result(tuple(_row(crawl, what) for what in crawl.took), LIMITED_BY)
 
 
