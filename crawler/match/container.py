@@ -34,7 +34,7 @@ from crawler.leftovers import sweep_left
 from crawler.match.names import SUFFIX
 
 MAGIC = b"VNGTIDX\0"
-VERSION = 2
+VERSION = 3
 ALIGNMENT = 64
 MOST_SECTIONS = 64
 HEADER = struct.Struct("<8sIIQ40x")

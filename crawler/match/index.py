@@ -29,7 +29,6 @@ from crawler.match.tables import (
     code_sections,
     digest_sections,
     directory_bits,
-    item_bits,
     raw_sections,
 )
 
@@ -183,15 +182,15 @@ def sound(sections: Mapping[str, Array], table: str, algorithm: str) -> bool:
         wanted["codes"] = (count, CODE_BYTES.get(algorithm, 0) // 8), "<u8"
     else:
         padded = count + PADDING
-        wanted |= {"tails": (((WORDS - 1) * count,), "<u4"), "first": ((padded,), "<u2")}
-        wanted |= {"rows": (((WORDS - 1) * padded,), "<u4"), "highs": ((WORDS * padded,), "<u2")}
+        wanted |= {"tails": (((WORDS - 1) * count,), "<u4"), "rows": (((WORDS - 1) * count,), "<u4")}
+        wanted |= dict.fromkeys(("lows", "highs"), ((WORDS * padded,), "<u2"))
         wanted |= dict.fromkeys(("by_high", "by_low"), ((WORDS * (HALVES + 1),), "<u4"))
     if any((part(name).shape, part(name).dtype.str) != shape for name, shape in wanted.items()):
         return False
     many_short = algorithm == "phash" and count >= LINEAR_BELOW
     if many_short and not short_tables.sound(part("order"), part("by_word"), count):
         return False
-    if "rows" in wanted and np.any(part("rows") & np.uint32((1 << item_bits(count)) - 1) >= count):
+    if "rows" in wanted and np.any(part("rows") >= count):
         return False
     buckets = [part("starts")] if "starts" in wanted else []
     buckets += [ends for name in ("by_high", "by_low") if name in wanted for ends in np.array_split(part(name), WORDS)]

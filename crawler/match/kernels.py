@@ -4,9 +4,8 @@ A code's 256 bits are eight words of 32. When two codes differ in at most T bits
 bits as soon as the sum of R[w] + 1 exceeds T; and in that word either the high half differs in at most A[w] bits or the
 low half in at most B[w], as soon as A[w] + 1 + B[w] + 1 = R[w] + 1. So every word has two tables:
 
-- by high half: bucket -> items that hold the row's number and, in the bits left over, the end of its low half;
-- by low half: bucket -> the high halves, and no row numbers. What passes there is known in all 32 bits of the word, so
-  that the first table names its row.
+- by high half: bucket -> the low halves, and beside them the numbers of the rows;
+- by low half: bucket -> the high halves, and no row numbers: the first table names the rows of what passes there.
 
 A query visits the buckets whose half differs in up to A (or B) bits, and compares the other half of what is in there by
 whole blocks of items. A few survivors are compared in full. Of all words that lead to a row the first one reports it.
@@ -26,19 +25,16 @@ import numpy as np
 from numba.core import types
 
 from crawler.match.machine import (
-    NARROW,
-    WIDE,
+    LANES,
     called,
     compiled,
     inlined,
     lowest,
-    near_narrow,
-    near_wide,
+    near,
     ones,
     prefetch,
 )
 from crawler.match.shapes import (
-    ALL,
     FOUND,
     GROUP,
     HALVES,
@@ -64,9 +60,9 @@ from crawler.match.shapes import (
 
 
 @inlined
-def lanes(mask: Number, left: Number, width: Number) -> Number:
+def lanes(mask: Number, left: Number) -> Number:
     """A block's mask without the lanes beyond the end of the bucket, `left` items away."""
-    if left < width:
+    if left < LANES:
         return np.uint32(mask & ((np.uint32(1) << np.uint32(left)) - np.uint32(1)))
     return np.uint32(mask)
 
@@ -81,7 +77,7 @@ def head(tables: Tables, row: Number) -> Number:
             below = middle
         else:
             above = middle
-    return np.uint32(below << 16 | np.int64(tables.first[row]))
+    return np.uint32(below << 16 | np.int64(tables.lows[row]))
 
 
 @inlined
@@ -129,14 +125,14 @@ def put(queue: Any, at: Number, place: Any, low: Number, row: Number) -> Number:
 def ask(starts: Any, items: Any, half: Number, flips: Any, count: Number) -> None:
     """Ask for what is in the first `count` buckets around `half`, to have it when it is needed.
 
-    starts: (array, origin of this word's part).  items: the same, and how many items a cache line holds.
+    starts, items: (array, origin of this word's part).
     """
     for k in range(count):
         bucket = starts[1] + np.int64(half ^ flips[k])
         at, end = items[1] + np.int64(starts[0][bucket]), items[1] + np.int64(starts[0][bucket + 1]) - 1
         while at < end:
             prefetch(items[0], at)
-            at += items[2]
+            at += LANES
         prefetch(items[0], end)
 
 
@@ -144,101 +140,65 @@ def ask(starts: Any, items: Any, half: Number, flips: Any, count: Number) -> Non
 def ask_all(job: Job, q: Number, w: Number) -> None:
     """Ask for all that query `q` needs of word `w`."""
     tables, plan = job.tables, job.plan
-    size = tables.first.size
+    starts, origin = w * STARTS, w * tables.padded
     high, low = job.codes[q, w] >> np.uint32(16), job.codes[q, w] & LOW
     highs, lows = plan.reach[plan.highs[w] + 1], plan.reach[plan.lows[w] + 1]
-    if w == 0:
-        ask((tables.by_high, 0), (tables.first, 0, NARROW), np.uint32(high), plan.flips, highs)
-    else:
-        ask((tables.by_high, w * STARTS), (tables.rows, (w - 1) * size, WIDE), np.uint32(high), plan.flips, highs)
-    ask((tables.by_low, w * STARTS), (tables.highs, w * size, NARROW), np.uint32(low), plan.flips, lows)
+    ask((tables.by_high, starts), (tables.lows, origin), np.uint32(high), plan.flips, highs)
+    ask((tables.by_low, starts), (tables.highs, origin), np.uint32(low), plan.flips, lows)
 
 
 @inlined
-def scan_rows(job: Job, q: Number, w: Number) -> None:
-    """Words 1 to 7, by high half: queue the rows whose low half is near enough as far as the item tells."""
+def row_at(tables: Tables, word: Number, place: Number) -> Number:
+    """The row at a place of a word's table by high half. The codes lie in the order of word 0's."""
+    if word == 0:
+        return place
+    return np.int64(tables.rows[(word - 1) * tables.count + place])
+
+
+@inlined
+def scan_highs(job: Job, q: Number, w: Number) -> None:
+    """By high half: queue the rows whose low half is near enough."""
     tables, plan, waiting = job.tables, job.plan, job.waiting
-    items, tails = tables.rows, tables.tails
-    origin = (w - 1) * tables.first.size
-    bits = np.uint32(job.bits)
-    numbers = ALL >> (np.uint32(32) - bits)
-    ending = np.uint32(job.codes[q, w] & LOW) & (ALL >> bits)
-    half = job.codes[q, w] >> np.uint32(16)
+    items, tails = tables.lows, tables.tails
+    origin = w * tables.padded
+    low = np.uint16(job.codes[q, w] & LOW)
+    half = np.uint32(job.codes[q, w] >> np.uint32(16))
     for flipped in range(plan.highs[w] + 1):
-        limit = np.uint32(plan.words[w] - flipped)
+        limit = np.uint16(plan.words[w] - flipped)
         for k in range(plan.reach[flipped], plan.reach[flipped + 1]):
-            bucket = w * STARTS + np.int64(np.uint32(half) ^ plan.flips[k])
-            at, end = origin + np.int64(tables.by_high[bucket]), origin + np.int64(tables.by_high[bucket + 1])
+            bucket = w * STARTS + np.int64(half ^ plan.flips[k])
+            at, end = np.int64(tables.by_high[bucket]), np.int64(tables.by_high[bucket + 1])
             while at < end:
-                mask = lanes(near_wide(items, at, bits, ending, limit), end - at, WIDE)
+                mask = lanes(near(items, origin + at, low, limit), end - at)
                 while mask:
                     if waiting.counts[0] == ROOM:
                         compare(job)
-                    row = np.int64(items[at + np.int64(lowest(mask))] & numbers)
+                    row = row_at(tables, w, at + np.int64(lowest(mask)))
                     waiting.counts[0] = put(waiting.rows, waiting.counts[0], (q, w), UNKNOWN, row)
                     prefetch(tails, row * TAIL)
                     mask = np.uint32(mask & (mask - np.uint32(1)))
-                at += WIDE
-
-
-@inlined
-def scan_first(job: Job, q: Number) -> None:
-    """Word 0, by high half: the codes lie in this order, so that the place of an item is the row's number."""
-    tables, plan, waiting = job.tables, job.plan, job.waiting
-    items, tails = tables.first, tables.tails
-    low = np.uint16(job.codes[q, 0] & LOW)
-    half = job.codes[q, 0] >> np.uint32(16)
-    for flipped in range(plan.highs[0] + 1):
-        limit = np.uint16(plan.words[0] - flipped)
-        for k in range(plan.reach[flipped], plan.reach[flipped + 1]):
-            bucket = np.int64(np.uint32(half) ^ plan.flips[k])
-            at, end = np.int64(tables.by_high[bucket]), np.int64(tables.by_high[bucket + 1])
-            while at < end:
-                mask = lanes(near_narrow(items, at, np.uint16(0), low, limit), end - at, NARROW)
-                while mask:
-                    if waiting.counts[0] == ROOM:
-                        compare(job)
-                    row = at + np.int64(lowest(mask))
-                    waiting.counts[0] = put(waiting.rows, waiting.counts[0], (q, 0), UNKNOWN, row)
-                    prefetch(tails, row * TAIL)
-                    mask = np.uint32(mask & (mask - np.uint32(1)))
-                at += NARROW
-
-
-@inlined
-def bucket_of(job: Job, word: Number, high: Number, low: Number, at: Number) -> Number:
-    """The lanes of the block at `at` of the table by high half that hold this low half, as far as the items tell."""
-    tables = job.tables
-    end = np.int64(tables.by_high[word * STARTS + high + 1])
-    if word == 0:
-        mask = near_narrow(tables.first, at, np.uint16(0), np.uint16(low), np.uint16(0))
-        return lanes(mask, min(end - at, WIDE), NARROW)
-    bits = np.uint32(job.bits)
-    ending = np.uint32(low) & (ALL >> bits)
-    origin = (word - 1) * tables.first.size
-    return lanes(near_wide(tables.rows, origin + at, bits, ending, np.uint32(0)), end - at, WIDE)
+                at += LANES
 
 
 @called
 def name_rows(job: Job) -> None:
     """Queue the rows of the words that wait to be named."""
     tables, waiting = job.tables, job.waiting
-    numbers = ALL >> (np.uint32(32) - np.uint32(job.bits))
     for k in range(waiting.counts[1]):
         query, word = waiting.words[k, 0], waiting.words[k, 1]
-        low, high = waiting.words[k, 2], waiting.words[k, 3]
-        at, end = np.int64(tables.by_high[word * STARTS + high]), np.int64(tables.by_high[word * STARTS + high + 1])
+        low, bucket = waiting.words[k, 2], word * STARTS + waiting.words[k, 3]
+        at, end = np.int64(tables.by_high[bucket]), np.int64(tables.by_high[bucket + 1])
         while at < end:
-            mask = np.uint32(bucket_of(job, word, high, low, at))
+            found = near(tables.lows, word * tables.padded + at, np.uint16(low), np.uint16(0))
+            mask = np.uint32(lanes(found, end - at))
             while mask:
                 if waiting.counts[0] == ROOM:
                     compare(job)
-                row = at + np.int64(lowest(mask))
-                if word > 0:
-                    row = np.int64(tables.rows[(word - 1) * tables.first.size + row] & numbers)
+                row = row_at(tables, word, at + np.int64(lowest(mask)))
                 waiting.counts[0] = put(waiting.rows, waiting.counts[0], (query, word), low, row)
+                prefetch(tables.tails, row * TAIL)
                 mask = np.uint32(mask & (mask - np.uint32(1)))
-            at += WIDE
+            at += LANES
     waiting.counts[1] = 0
 
 
@@ -247,7 +207,7 @@ def scan_lows(job: Job, q: Number, w: Number) -> None:
     """By low half: note the words that are near enough, unless the table by high half leads to them as well."""
     tables, plan, waiting = job.tables, job.plan, job.waiting
     items = tables.highs
-    origin = w * tables.first.size
+    origin = w * tables.padded
     high = np.uint16(job.codes[q, w] >> np.uint32(16))
     half = np.uint32(job.codes[q, w] & LOW)
     for flipped in range(plan.lows[w] + 1):
@@ -258,7 +218,7 @@ def scan_lows(job: Job, q: Number, w: Number) -> None:
             at, end = origin + np.int64(tables.by_low[bucket]), origin + np.int64(tables.by_low[bucket + 1])
             last = np.int64(UNKNOWN)
             while at < end:
-                mask = lanes(near_narrow(items, at, np.uint16(0), high, limit), end - at, NARROW)
+                mask = lanes(near(items, at, high, limit), end - at)
                 while mask:
                     value = items[at + np.int64(lowest(mask))]
                     new = np.int64(ones(np.uint32(value ^ high))) > plan.highs[w] and np.int64(value) != last
@@ -266,20 +226,21 @@ def scan_lows(job: Job, q: Number, w: Number) -> None:
                         name_rows(job)
                     if new:
                         waiting.counts[1] = put(waiting.words, waiting.counts[1], (q, w), low, np.int64(value))
+                        prefetch(tables.by_high, w * STARTS + np.int64(value))
                     last = np.int64(value)
                     mask = np.uint32(mask & (mask - np.uint32(1)))
-                at += NARROW
+                at += LANES
 
 
 @compiled(types.void(TABLES, PLAN, constant(types.uint32, 2), I64, FOUND))
 def search_tables(tables: Tables, plan: Plan, codes: Any, sizes: Any, found: Found) -> None:
     """Every pair of a query and a row within the radius, each once, in no particular order, as long as there is room.
 
-    Arguments as in `Job`; sizes: the radius, the bits of an item that hold a row's number, and the first query.
+    Arguments as in `Job`; sizes: the radius, and the first query.
     """
     waiting = Waiting(np.empty((ROOM, 4), np.int64), np.empty((ROOM, 4), np.int64), np.zeros(2, np.int64))
-    job = Job(tables, plan, codes, sizes[0], sizes[1], found, waiting)
-    for base in range(sizes[2], codes.shape[0], GROUP):
+    job = Job(tables, plan, codes, sizes[0], found, waiting)
+    for base in range(sizes[1], codes.shape[0], GROUP):
         results = found.state[0]
         top = min(base + GROUP, codes.shape[0])
         for w in range(WORDS):
@@ -287,10 +248,7 @@ def search_tables(tables: Tables, plan: Plan, codes: Any, sizes: Any, found: Fou
             for q in range(base, top):
                 if q + 1 < top:
                     ask_all(job, q + 1, w)
-                if w == 0:
-                    scan_first(job, q)
-                else:
-                    scan_rows(job, q, w)
+                scan_highs(job, q, w)
                 scan_lows(job, q, w)
             name_rows(job)
             compare(job)

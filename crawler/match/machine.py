@@ -20,11 +20,8 @@ Operation = tuple[Any, Callable[..., Any]]
 cgutils: Any = untyped_cgutils
 untyped_njit: Any = numba.njit
 
-WIDE = 16
-"""Items per block of `near_wide`; its arrays end in as many items of padding."""
-
-NARROW = 32
-"""Items per block of `near_narrow`; its arrays end in as many items of padding."""
+LANES = 32
+"""Items per block of `near`; its arrays end in as many items of padding."""
 
 
 def compiled(signature: Any) -> Callable[[Compiled], Compiled]:
@@ -95,35 +92,25 @@ def prefetch(_context: Any, array: Any, _index: Any) -> Operation:
     return types.void(array, types.intp), generate
 
 
-def blockwise(lanes: int, bits: int) -> Callable[..., Operation]:
-    """near(array, at, shift, query, limit) -> uint32: bit k is set when (array[at + k] >> shift) differs from `query`
-    in at most `limit` bits. It reads `lanes` items of `bits` bits, whatever the array's end is."""
+@operation
+def near(_context: Any, array: Any, _at: Any, _query: Any, _limit: Any) -> Operation:
+    """near(array, at, query, limit) -> uint32: bit k is set when array[at + k] differs from `query` in at most `limit`
+    bits. array: uint16. It reads LANES items, whatever the array's end is."""
+    item = ir.IntType(16)
+    block = ir.VectorType(item, LANES)
 
-    def near(_context: Any, array: Any, _at: Any, _shift: Any, _query: Any, _limit: Any) -> Operation:
-        item = ir.IntType(bits)
-        block = ir.VectorType(item, lanes)
+    def generate(target: Any, builder: Any, signature: Any, args: Any) -> Any:
+        def all_lanes(value: Any) -> Any:
+            first = builder.insert_element(ir.Constant(block, ir.Undefined), value, ir.IntType(32)(0))
+            same = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+            return builder.shuffle_vector(first, ir.Constant(block, ir.Undefined), same)
 
-        def generate(target: Any, builder: Any, signature: Any, args: Any) -> Any:
-            def all_lanes(value: Any) -> Any:
-                first = builder.insert_element(ir.Constant(block, ir.Undefined), value, ir.IntType(32)(0))
-                same = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-                return builder.shuffle_vector(first, ir.Constant(block, ir.Undefined), same)
+        address = pointer(target, builder, signature.args[0], args[0], args[1])
+        items = builder.load(builder.bitcast(address, block.as_pointer()), align=2)
+        query, limit = (all_lanes(value) for value in args[2:])
+        name = f"llvm.ctpop.v{LANES}i16"
+        count = cgutils.get_or_insert_function(builder.module, ir.FunctionType(block, [block]), name)
+        different = builder.call(count, [builder.xor(items, query)])
+        return builder.bitcast(builder.icmp_unsigned("<=", different, limit), ir.IntType(LANES))
 
-            address = pointer(target, builder, signature.args[0], args[0], args[1])
-            items = builder.load(builder.bitcast(address, block.as_pointer()), align=bits // 8)
-            shift, query, limit = (all_lanes(value) for value in args[2:])
-            name = f"llvm.ctpop.v{lanes}i{bits}"
-            count = cgutils.get_or_insert_function(builder.module, ir.FunctionType(block, [block]), name)
-            different = builder.call(count, [builder.xor(builder.lshr(items, shift), query)])
-            within = builder.icmp_unsigned("<=", different, limit)
-            mask = builder.bitcast(within, ir.IntType(lanes))
-            return mask if lanes == 32 else builder.zext(mask, ir.IntType(32))
-
-        kind = types.uint32 if bits == 32 else types.uint16
-        return types.uint32(array, types.intp, kind, kind, kind), generate
-
-    return near
-
-
-near_wide = operation(blockwise(WIDE, 32))
-near_narrow = operation(blockwise(NARROW, 16))
+    return types.uint32(array, types.intp, types.uint16, types.uint16), generate

@@ -17,8 +17,8 @@ from crawler.match.entries import DIGEST_BYTES
 from crawler.match.index import Index, IndexRow, index_in_memory
 from crawler.match.kernels import search_tables
 from crawler.match.linear import find_digests, search_codes
-from crawler.match.shapes import Found, Plan, Tables
-from crawler.match.tables import HALVES, LINEAR_BELOW, PADDING, WORDS, item_bits
+from crawler.match.shapes import ARRAYS, Found, Plan, Tables
+from crawler.match.tables import HALVES, LINEAR_BELOW, PADDING, WORDS
 from crawler.match.thresholds import MOST_RADIUS
 
 Codes = npt.NDArray[np.uint64]
@@ -87,14 +87,13 @@ def cost(high: int, word: int, count: int) -> float:
     an item in it 0.1, and a row that has to be compared in full 25."""
     in_bucket = count / HALVES
     buckets = sum(FLIPS[: high + 1]) + sum(FLIPS[: word - high])
-    left = 32 - item_bits(count)
-    compared = sum(FLIPS[flipped] * share_within(word - flipped, left) for flipped in range(high + 1))
+    compared = sum(FLIPS[flipped] * share_within(word - flipped) for flipped in range(high + 1))
     return buckets * (30 + 0.1 * in_bucket) + in_bucket * compared * 25
 
 
-def share_within(distance: int, bits: int) -> float:
-    """The share of all `bits`-bit numbers that differ from a given one in at most `distance` bits."""
-    return sum(comb(bits, k) for k in range(distance + 1)) / (1 << bits)
+def share_within(distance: int) -> float:
+    """The share of all halves that differ from a given one in at most `distance` bits."""
+    return sum(comb(16, k) for k in range(distance + 1)) / HALVES
 
 
 def search(index: Index, queries: Codes, radius: int, algorithm: str = "pdq") -> Neighbours:
@@ -144,13 +143,13 @@ def run(index: Index, table: str, queries: Codes, sizes: tuple[int, int], found:
     if codes is not None:
         search_codes(codes, queries, np.array(sizes, np.int64), found)
         return
-    large = Tables(*(index.sections[f"{table}.{name}"] for name in Tables._fields))
-    count = large.first.size - PADDING
+    count = len(index.sections[f"{table}.entries"])
+    arrays = {name: index.sections[f"{table}.{name}"] for name in ARRAYS}
+    large = Tables(count=count, padded=count + PADDING, **arrays)
     words = np.empty((len(queries), WORDS), np.uint32)
     words[:, 0::2] = queries >> np.uint64(32)
     words[:, 1::2] = queries & np.uint64(0xFFFFFFFF)
-    sizes_and_bits = np.array((radius, item_bits(count), start), np.int64)
-    search_tables(large, plan_for(radius, count), words, sizes_and_bits, found)
+    search_tables(large, plan_for(radius, count), words, np.array((radius, start), np.int64), found)
 
 
 def look_up(index: Index, algorithm: str, digests: npt.NDArray[np.uint8], *, benign: bool = False) -> npt.NDArray[Any]:

@@ -16,7 +16,6 @@ TAIL = 7
 HALVES = 65_536
 LOW = np.uint32(HALVES - 1)
 STARTS = HALVES + 1
-ALL = np.uint32(0xFFFFFFFF)
 
 GROUP = 64
 """Queries that pass through one word's tables together, while these are in the cache."""
@@ -35,17 +34,24 @@ Number = Any
 class Tables(NamedTuple):
     """The arrays of an index, flat; see `crawler.match.tables` for their making. n codes, in ascending order.
 
-    tails: (n, 7) uint32, words 1 to 7 of every code.  first: (n + 32,) uint16, the low half of word 0.
-    rows: (7, n + 32) uint32, the tables by high half of words 1 to 7 (that of word 0 is the order of the codes).
+    tails: (n, 7) uint32, words 1 to 7 of every code.  lows: (8, n + 32) uint16, the tables by high half; rows: (7, n)
+    uint32, the row of each of their items for words 1 to 7 (word 0's table is in the order of the codes).
     highs: (8, n + 32) uint16, the tables by low half.  by_high, by_low: (8, 65537) uint32, where each bucket starts.
+    count, padded: n, and n + 32.
     """
 
     tails: Any
-    first: Any
+    lows: Any
     rows: Any
     highs: Any
     by_high: Any
     by_low: Any
+    count: Any
+    padded: Any
+
+
+ARRAYS = ("tails", "lows", "rows", "highs", "by_high", "by_low")
+"""Those of `Tables`, as an index names them."""
 
 
 class Plan(NamedTuple):
@@ -87,13 +93,12 @@ class Waiting(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A search. codes: (q, 8) uint32, the queries' words.  radius: bits.  bits: of an item, hold the row's number."""
+    """A search. codes: (q, 8) uint32, the queries' words.  radius: bits."""
 
     tables: Any
     plan: Any
     codes: Any
     radius: Any
-    bits: Any
     found: Any
     waiting: Any
 
@@ -115,7 +120,7 @@ def some(item: Any) -> Any:
 
 
 U16, U32, I64 = constant(types.uint16), constant(types.uint32), constant(types.int64)
-TABLES = record(Tables, [U32, U16, U32, U16, U32, U32])
+TABLES = record(Tables, [U32, U16, U32, U16, U32, U32, types.int64, types.int64])
 PLAN = record(Plan, [I64, I64, I64, U32, I64])
 FOUND = record(Found, [some(types.uint32), some(types.uint32), some(types.uint8), some(types.int64)])
 

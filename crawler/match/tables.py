@@ -105,39 +105,32 @@ def raw_sections(values: U8, entries: U64) -> dict[str, npt.NDArray[Any]]:
     return {"raw": values, "entries": named, "shared": shared}
 
 
-def item_bits(count: int) -> int:
-    """Bits of a 32-bit item that hold a row's number; the others hold the end of a low half."""
-    return max(16, (count - 1).bit_length())
-
-
 def tables(values: U8) -> Mapping[str, npt.NDArray[Any]]:
     """The tables of `kernels.Tables`, each as one flat array, from distinct codes in ascending order."""
     words: U32 = values.view(">u4").astype(np.uint32)
     count = len(words)
-    bits = item_bits(count)
-    first = np.zeros(count + PADDING, np.uint16)
-    rows = np.zeros((WORDS - 1, count + PADDING), np.uint32)
+    lows = np.zeros((WORDS, count + PADDING), np.uint16)
+    rows = np.zeros((WORDS - 1, count), np.uint32)
     highs = np.zeros((WORDS, count + PADDING), np.uint16)
     by_high = np.zeros((WORDS, HALVES + 1), np.uint32)
     by_low = np.zeros((WORDS, HALVES + 1), np.uint32)
-    first[:count] = words[:, 0] & np.uint32(HALVES - 1)
-    by_high[0, 1:] = bucket_ends(words[:, 0])
     numbers = np.arange(count, dtype=np.uint64)
     for w in range(WORDS):
-        word = words[:, w]
+        ordered = word = words[:, w]
         if w:
             keyed = (word.astype(np.uint64) << np.uint64(32)) | numbers
             keyed.sort()
             ordered = (keyed >> np.uint64(32)).astype(np.uint32)
-            rows[w - 1, :count] = keyed.astype(np.uint32) | (ordered << np.uint32(bits))
-            by_high[w, 1:] = bucket_ends(ordered)
+            rows[w - 1] = keyed.astype(np.uint32)
+        lows[w, :count] = ordered & np.uint32(HALVES - 1)
+        by_high[w, 1:] = bucket_ends(ordered)
         swapped = (word << np.uint32(16)) | (word >> np.uint32(16))
         swapped.sort()
         highs[w, :count] = swapped & np.uint32(HALVES - 1)
         by_low[w, 1:] = bucket_ends(swapped)
     made: dict[str, npt.NDArray[Any]] = {
         "tails": np.ascontiguousarray(words[:, 1:]),
-        "first": first,
+        "lows": lows,
         "rows": rows,
         "highs": highs,
         "by_high": by_high,

@@ -192,7 +192,7 @@ def test_missing_empty_short_and_foreign_files_are_refused(tmp_path: Path) -> No
 
 
 def test_another_version_is_refused(built: IndexInfo) -> None:
-    assert "version 9, this program reads version 2" in refusal(changed(built, 8, struct.pack("<I", 9)))
+    assert "version 9, this program reads version 3" in refusal(changed(built, 8, struct.pack("<I", 9)))
 
 
 def test_files_that_were_cut_or_grew_are_refused(built: IndexInfo) -> None:
