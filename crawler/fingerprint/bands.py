@@ -17,7 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from crawler.fingerprint.cuts import UNCUT, Margins
-from crawler.fingerprint.jit import INTEGER, NOTHING, READ_FLOATS, READ_INTS, WRITE_FLOATS, WRITE_INTS, kernel, record
+from crawler.fingerprint.jit import (
+    INTEGER,
+    NOTHING,
+    READ_FLOATS,
+    READ_INTS,
+    WRITE_FLOATS,
+    WRITE_INTS,
+    kernel,
+    pair,
+    record,
+)
 
 SAMPLES = 64
 SQUEEZED = 512
@@ -53,6 +63,7 @@ class Axes(NamedTuple):
 
 
 AXES = record((READ_INTS, READ_INTS, READ_INTS, READ_INTS, READ_FLOATS), Axes)
+BOTH_AXES = pair(AXES)
 
 
 @kernel(NOTHING, INTEGER, WRITE_INTS, WRITE_INTS, WRITE_FLOATS)

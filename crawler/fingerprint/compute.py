@@ -18,6 +18,7 @@ from crawler.fingerprint.options import DEFAULT_OPTIONS, FingerprintOptions
 from crawler.fingerprint.pdq import Hashed, hashes, is_squeezed
 from crawler.fingerprint.phash import averaged, phash, rough_phash
 from crawler.fingerprint.reference import reference_pdq
+from crawler.fingerprint.scratch import NOTHING_KEPT, Scratch
 from crawler.fingerprint.transforms import TRANSPOSED, UPRIGHT, Transform, after, parse_transform
 from crawler.fingerprint.views import Decoded, Uint8s, View
 from crawler.records import Code, Digests, Fingerprint, Rejected
@@ -38,17 +39,20 @@ class Undecodable:
 
 
 def fingerprint(
-    data: bytes | memoryview, options: FingerprintOptions = DEFAULT_OPTIONS, known: Digests | None = None
+    data: bytes | memoryview,
+    options: FingerprintOptions = DEFAULT_OPTIONS,
+    known: Digests | None = None,
+    scratch: Scratch = NOTHING_KEPT,
 ) -> Fingerprint | Undecodable:
     """Digests, PDQ codes and pHash of an image file. Never raises for any content of `data`.
 
-    known: the digests of `data`, where they have been computed already.
+    known: the digests of `data`, where they have been computed already.  scratch: memory to work in.
     A JPEG is hashed from its luma plane, unless codes could be more than BITS_ALLOWED bits off then (`doubt.py`): they
     are for screening, and `reference_code` gives the evidence. Codes of other formats come from a full decode.
     No two codes are equal: of several transforms with the same code the first is kept.
     """
     found = known or digests(data)
-    decoded = decode(data, options)
+    decoded = decode(data, options, scratch=scratch)
     if isinstance(decoded, Rejected):
         return Undecodable(found, decoded.reason, decoded.detail)
     grey = decoded.views[0].grey
@@ -60,7 +64,7 @@ def fingerprint(
         width=decoded.width,
         height=decoded.height,
         frames=decoded.frames,
-        codes=distinct(all_codes(seen, boxes, options)),
+        codes=distinct(all_codes(seen, boxes, options, scratch)),
         phash=phash(grey) if decoded.full else rough_phash(grey),
         partial=decoded.partial,
     )
@@ -118,16 +122,18 @@ def in_colour(data: bytes | memoryview, decoded: Decoded, options: FingerprintOp
     return replace(decoded, views=(replace(decoded.views[0], pixels=full.views[0].pixels),))
 
 
-def all_codes(decoded: Decoded, boxes: Sequence[Box | None], options: FingerprintOptions) -> Iterator[Code]:
+def all_codes(
+    decoded: Decoded, boxes: Sequence[Box | None], options: FingerprintOptions, scratch: Scratch
+) -> Iterator[Code]:
     """Every code of every view, the plain one first. boxes: what is within the border of each."""
     turns = wanted_turns(decoded.orientation, options)
     height, width, scale = decoded.height, decoded.width, decoded.scale
     for view, box in zip(decoded.views, boxes, strict=True):
-        plain = hashes(view.pixels, turns, scale=scale, size=(height, width))
+        plain = hashes(view.pixels, turns, scale=scale, size=(height, width), scratch=scratch)
         yield from named(plain, Transform(view.frame, view.on_white), turns)
         if box is not None:
             whole = box.enlarged(scale, height, width)
-            inner = hashes(box.cut(view.pixels), turns, scale=scale, size=whole.size)
+            inner = hashes(box.cut(view.pixels), turns, scale=scale, size=whole.size, scratch=scratch)
             yield from named(inner, Transform(view.frame, view.on_white, trimmed=True), turns)
     for share in options.uncropped:
         yield from cut_codes(decoded.views[0].pixels, scale, (height, width), Cut(share), turns)

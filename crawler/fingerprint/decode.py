@@ -27,6 +27,7 @@ from crawler.fingerprint.flatten import views_of
 from crawler.fingerprint.luma import ORIENTATION_TAG, count_pairs, head_of, short_way
 from crawler.fingerprint.options import DEFAULT_FORMATS, EXTRA_FORMATS, FingerprintOptions
 from crawler.fingerprint.repair import repaired_jpeg, repaired_png
+from crawler.fingerprint.scratch import NOTHING_KEPT, Scratch
 from crawler.fingerprint.sniff import gif_frames, looks_cut_off, sniff, webp_size
 from crawler.fingerprint.views import (
     BLANK,
@@ -106,11 +107,17 @@ def saved(image: Image.Image, name: str, **how: object) -> bytes:
 
 
 def decode(
-    data: bytes | memoryview, options: FingerprintOptions, *, full: bool = False, only_frame: int | None = None
+    data: bytes | memoryview,
+    options: FingerprintOptions,
+    *,
+    full: bool = False,
+    only_frame: int | None = None,
+    scratch: Scratch = NOTHING_KEPT,
 ) -> Decoded | Rejected:
     """Decode what `options` allow. Never raises for any content of `data`.
 
     full: in colour and at full size, also for JPEG.  only_frame: just this frame, rather than first, sampled and last.
+    scratch: may lend a luma plane, which is valid as long as it says.
     Pillow's warnings are silenced meanwhile by a process-wide filter: do not decode in several threads at once.
     """
     name = sniff(data)
@@ -120,7 +127,7 @@ def decode(
     if refused is not None:
         return refused
     full = full or options.full_decode
-    quick = short_way(data, options) if name == "JPEG" and not full and not only_frame else None
+    quick = short_way(data, options, scratch) if name == "JPEG" and not full and not only_frame else None
     if quick is not None:
         return quick
     with warnings.catch_warnings():

@@ -52,6 +52,12 @@ def record(fields: tuple[types.Type, ...], of: type) -> types.Type:
     return build(fields, of)
 
 
+def pair(of: types.Type) -> types.Type:
+    """The type of two of them in a tuple."""
+    build = cast(Callable[[types.Type, int], types.Type], types.UniTuple)
+    return build(of, 2)
+
+
 def kernel(
     returns: types.Type, *arguments: types.Type, fastmath: bool = False
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:

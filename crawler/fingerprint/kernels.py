@@ -15,7 +15,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from crawler.fingerprint.bands import AXES, Axes
+from crawler.fingerprint.bands import AXES, BOTH_AXES, Axes
 from crawler.fingerprint.jit import (
     FLAG,
     FLOAT,
@@ -200,18 +200,19 @@ def grey_of_rgb(pixels: Uint8s, out: Uint8s) -> None:
             out[y, x] = (red * np.uint32(19595) + green * np.uint32(38470) + blue * np.uint32(7471) + HALF) >> SIXTEEN
 
 
-@kernel(NOTHING, READ_IMAGE, AXES, AXES, INTEGER, WRITE_PLANE)
-def hash_image(pixels: Uint8s, down: Axes, across: Axes, wanted: int, out: Uint8s) -> None:
+@kernel(NOTHING, READ_IMAGE, BOTH_AXES, INTEGER, WRITE_FLOATS, WRITE_PLANE)
+def hash_image(pixels: Uint8s, both: tuple[Axes, Axes], wanted: int, rows: Float32s, out: Uint8s) -> None:
     """Every wanted orientation in one convention.
 
-    pixels: (H, W, 1) uint8 luma or (H, W, 3) uint8 RGB.  wanted: bit o is set for orientation o.
+    pixels: (H, W, 1) uint8 luma or (H, W, 3) uint8 RGB.  both: the axes down and across.
+    wanted: bit o is set for orientation o.
+    rows: (64, at least W or 3 W) float32, to work in; whatever it holds.
     out: (8, 33) uint8, for each wanted orientation 32 bytes of code and its quality; the others are left as they are.
     """
+    down, across = both
     height, width, channels = pixels.shape
     span = width * channels
     plane = pixels.reshape((height, span))
-    # An odd number of cache lines a row: with an even one, the 64 rows of a column share a few sets of the cache.
-    rows = np.empty((64, ((span + 15) // 16 | 1) * 16), dtype=np.float32)
     luma = rows
     if channels == 3:
         luma = np.empty((64, ((width + 15) // 16 | 1) * 16), dtype=np.float32)

@@ -21,6 +21,7 @@ from simplejpeg import decode_jpeg, decode_jpeg_header
 from crawler.fingerprint.doubt import needs_colour
 from crawler.fingerprint.kernels import grey_of_rgb
 from crawler.fingerprint.options import FingerprintOptions
+from crawler.fingerprint.scratch import NOTHING_KEPT, Scratch
 from crawler.fingerprint.views import Decoded, Uint8s, View, as_seen, reduction
 from crawler.records import Rejected
 
@@ -49,7 +50,9 @@ class Head:
     step: float
 
 
-def short_way(data: bytes | memoryview, options: FingerprintOptions) -> Decoded | Rejected | None:
+def short_way(
+    data: bytes | memoryview, options: FingerprintOptions, scratch: Scratch = NOTHING_KEPT
+) -> Decoded | Rejected | None:
     """A sound JPEG file of a usual kind at full size: its luma plane, or its colours where that would not do.
 
     None: it has to take the long way.
@@ -64,7 +67,7 @@ def short_way(data: bytes | memoryview, options: FingerprintOptions) -> Decoded 
         if head is None:
             return None
         full = colours != "Gray" and needs_colour(width * height, head.step)
-        view = view_in_colour(data) if full else view_of_luma(data)
+        view = view_in_colour(data) if full else view_of_luma(data, scratch.plane(width * height))
     except MemoryError:
         return Rejected("bomb")
     except ValueError:
@@ -72,9 +75,9 @@ def short_way(data: bytes | memoryview, options: FingerprintOptions) -> Decoded 
     return as_seen(Decoded("JPEG", width, height, 1, head.orientation, False, 1, full, (view,)), len(data))
 
 
-def view_of_luma(data: bytes | memoryview) -> View:
-    """Raises ValueError for whatever the library complains of."""
-    plane: Uint8s = decode_jpeg(data, "GRAY")[:, :, 0]
+def view_of_luma(data: bytes | memoryview, into: Uint8s | None = None) -> View:
+    """into: memory for its plane; otherwise it has its own. Raises ValueError for whatever the library complains of."""
+    plane: Uint8s = decode_jpeg(data, "GRAY", buffer=into)[:, :, 0]
     return View(0, False, plane, plane)
 
 
@@ -88,8 +91,11 @@ def view_in_colour(data: bytes | memoryview) -> View:
 
 def count_pairs(data: bytes | memoryview, first: int, second: int) -> int:
     """How often byte `second` follows byte `first`."""
-    octets = np.frombuffer(data, np.uint8)
-    return int(np.count_nonzero((octets[:-1] == first) & (octets[1:] == second)))
+    pair, found = first | second << 8, 0
+    for start in (0, 1):  # pairs that begin at even places, and at odd ones
+        whole = max(len(data) - start, 0) // 2
+        found += int(np.count_nonzero(np.frombuffer(data, "<u2", whole, start) == pair)) if whole else 0
+    return found
 
 
 def head_of(data: bytes | memoryview) -> Head | None:

@@ -18,6 +18,7 @@ import numpy as np
 from crawler.fingerprint.bands import SQUEEZED, Axes, axes
 from crawler.fingerprint.cuts import UNCUT, Margins
 from crawler.fingerprint.kernels import Uint8s, hash_image
+from crawler.fingerprint.scratch import NOTHING_KEPT, Scratch
 
 SMALLEST_SIDE = 5
 # Coefficients (of grey values 0..255, in an orthonormal transform) that lie closer to their median than this are
@@ -47,6 +48,7 @@ def hashes(
     scale: int = 1,
     size: tuple[int, int] | None = None,
     grown: tuple[Margins, Margins] = (UNCUT, UNCUT),
+    scratch: Scratch = NOTHING_KEPT,
 ) -> list[Hashed]:
     """The codes of an image in these orientations (0..7): as is, then (where it differs) in the 512 convention.
 
@@ -69,14 +71,20 @@ def hashes(
             break
         down = axes(height, scale=scale, grown=rows, squeezed=squeezed)
         across = axes(width, scale=scale, grown=columns, squeezed=squeezed)
-        found += convention(pixels, down, across, wanted, squeezed=squeezed)
+        coded = convention(pixels, down, across, wanted, scratch)
+        found += [Hashed(*each, squeezed) for each in coded]
     return found
 
 
-def convention(pixels: Uint8s, down: Axes, across: Axes, wanted: tuple[int, ...], *, squeezed: bool) -> list[Hashed]:
-    """The codes in one convention."""
+def convention(
+    pixels: Uint8s, down: Axes, across: Axes, wanted: tuple[int, ...], scratch: Scratch
+) -> list[tuple[bytes, int, int]]:
+    """Code, quality and orientation of each that is wanted, in one convention."""
     height, width = pixels.shape[:2]
+    image = pixels.reshape(height, width, -1)
+    # An odd number of cache lines a row: with an even one, the 64 rows of a column share a few sets of the cache.
+    rows = scratch.rows(((width * image.shape[2] + 15) // 16 | 1) * 16)
     out = np.empty((8, 33), dtype=np.uint8)
     mask = sum(1 << each for each in set(wanted))
-    hash_image(pixels.reshape(height, width, -1), down, across, mask, out)
-    return [Hashed(out[each, :32].tobytes(), int(out[each, 32]), each, squeezed) for each in wanted]
+    hash_image(image, (down, across), mask, rows, out)
+    return [(out[each, :32].tobytes(), int(out[each, 32]), each) for each in wanted]

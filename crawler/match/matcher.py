@@ -42,6 +42,13 @@ class Matcher:
         self.indexes = (indexes,) if isinstance(indexes, Index) else tuple(indexes)
         self.thresholds = thresholds or Thresholds()
         self.masked: Mask | frozenset[int] = masked if isinstance(masked, Mask) else frozenset(masked)
+        self._digests = [
+            (index, algorithm, benign)
+            for algorithm in DIGEST_BYTES
+            for index in self.indexes
+            for benign in (False, True)
+            if index.count(algorithm, benign=benign)
+        ]
 
     def in_state(self, state: ListState, plugged: Collection[str] = ()) -> Matcher:
         """The same base file, with another state of the lists. plugged: algorithms that plug-ins compare here."""
@@ -51,14 +58,12 @@ class Matcher:
     def exact(self, digests: Digests) -> tuple[RowMatch, ...]:
         """Entries with one of these digests, of block lists and of benign ones."""
         found: list[RowMatch] = []
-        for algorithm in DIGEST_BYTES:
+        for index, algorithm, benign in self._digests:
             value = np.frombuffer(getattr(digests, algorithm), np.uint8).reshape(1, -1)
-            for index in self.indexes:
-                for benign in (False, True):
-                    row = int(look_up(index, algorithm, value, benign=benign)[0])
-                    if row >= 0:
-                        entries = self.known(index.entries(algorithm, row, benign=benign))
-                        found.extend(RowMatch(entry, algorithm, benign=benign) for entry in entries)
+            row = int(look_up(index, algorithm, value, benign=benign)[0])
+            if row >= 0:
+                entries = self.known(index.entries(algorithm, row, benign=benign))
+                found.extend(RowMatch(entry, algorithm, benign=benign) for entry in entries)
         return tuple(found)
 
     def screen(self, codes: Sequence[Code]) -> tuple[str, ...]:

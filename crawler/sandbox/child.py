@@ -109,10 +109,13 @@ def _obey(order: Frame, image: memoryview, examiner: Examines[Any]) -> bool | Re
         os.write(CONTROL, protocol.encode(FrameKind.FOUND, order.number, protocol.pack_announced(place, found)))
 
     spent = False
-    for place, examination in examine_together(examiner, bodies, announce):
-        if examination.reason == "memory" and len(bodies) > 1:
-            raise MemoryError  # what is left may be too little for the others through no fault of theirs
-        spent |= _say(order.number, place, examination)
+    try:
+        for place, examination in examine_together(examiner, bodies, announce):
+            if examination.reason == "memory" and len(bodies) > 1:
+                raise MemoryError  # what is left may be too little for the others through no fault of theirs
+            spent |= _say(order.number, place, examination)
+    finally:
+        examiner.wipe()
     return spent
 
 

@@ -20,6 +20,7 @@ from crawler.fingerprint.decode import can_decode
 from crawler.fingerprint.exact import digests
 from crawler.fingerprint.hashers import Hasher
 from crawler.fingerprint.options import FingerprintOptions
+from crawler.fingerprint.scratch import Scratch
 from crawler.match import search
 from crawler.match.entries import KEPT_BYTES
 from crawler.match.index import open_index
@@ -50,6 +51,7 @@ class Examiner:
         self._options = options
         self._plugins = plugins
         self._memory = Memory(remembered)
+        self.scratch = Scratch(kept=True)
         self._rehearsed: dict[str, tuple[object, ...]] = {}
 
     def examine(self, data: memoryview, announce: Announce = no_announcement) -> Examination:
@@ -59,11 +61,14 @@ class Examiner:
         known even if the decoder brings the process down or does not come to an end. Raises MemoryError when the
         process has no more; what the decoder reports is an outcome.
         """
-        begun = self.begin(data, announce)
-        if isinstance(begun, Examination):
-            return begun
-        self.screen([begun])
-        return self.end(begun)
+        try:
+            begun = self.begin(data, announce)
+            if isinstance(begun, Examination):
+                return begun
+            self.screen([begun])
+            return self.end(begun)
+        finally:
+            self.wipe()
 
     def begin(self, data: memoryview, announce: Announce) -> Examination | Case:
         """Up to the fingerprint, as `examine`; an `Examination` when that is all that can be had, or is known."""
@@ -74,7 +79,7 @@ class Examiner:
         case = Case(data, FoundImage(found.sha256, found.md5, len(data), None, None, None, ()), announce)
         case.matches += self._matcher.exact(found)
         case.settle()
-        printed = fingerprint(data, self._options, found)
+        printed = fingerprint(data, self._options, found, self.scratch)
         if isinstance(printed, Undecodable):
             return self._memory.keep(found.sha256, Examination(False, printed.reason, found=case.found))
         case.take(printed)
@@ -89,6 +94,10 @@ class Examiner:
     def end(self, case: Case) -> Examination:
         """From what the screen let through to the answer."""
         return self._memory.keep(case.image.sha256, self._judge(case))
+
+    def wipe(self) -> None:
+        """Overwrite what is kept of the last images' pixels: after each order."""
+        self.scratch.wipe()
 
     def look_up(self, file: WholeFile) -> Examination:
         """What exact digests alone say of a file that nobody looks into: a video, an archive, a PDF."""

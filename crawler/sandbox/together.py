@@ -30,6 +30,10 @@ class Examines(Protocol[Case]):
         """Evidence and decision, after `screen`."""
         ...
 
+    def wipe(self) -> None:
+        """Leave nothing of the images that were begun."""
+        ...
+
     def look_up(self, file: WholeFile) -> Examination:
         """Of a file that nobody looks into."""
         ...

@@ -40,6 +40,7 @@ class Rogue:
         self.kept = ""
         self.rebellious = b""
         self.forgotten = False
+        self.wiped = 0
 
     def rehearse(self) -> None:
         if self.stillborn:
@@ -78,12 +79,18 @@ class Rogue:
     def end(self, case: Examination) -> Examination:
         return case
 
+    def wipe(self) -> None:
+        self.wiped += 1
+
     def look_up(self, file: WholeFile) -> Examination:
         """A file of seven bytes is listed."""
         return Examination(True, found=FOUND if file.size == 7 else None)
 
     def empty(self, rest: bytes) -> Examination:
         return Examination(False, "empty")
+
+    def wipes(self, rest: bytes) -> Examination:
+        return Examination(False, str(self.wiped))
 
     def clean(self, rest: bytes) -> Examination:
         return Examination(True)

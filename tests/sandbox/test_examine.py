@@ -13,6 +13,7 @@ from crawler.fingerprint.compute import Undecodable, fingerprint, reference_code
 from crawler.fingerprint.exact import digests
 from crawler.fingerprint.hashers import Hasher
 from crawler.fingerprint.options import DEFAULT_OPTIONS
+from crawler.fingerprint.scratch import Scratch
 from crawler.match.index import IndexRow, index_in_memory
 from crawler.match.matcher import Matcher, Thresholds
 from crawler.records import Code, Examination, FoundImage, Rejected, RowMatch
@@ -405,3 +406,38 @@ def test_digests_alone_are_looked_up() -> None:
     matches = (RowMatch(5, "sha1"), RowMatch(6, "md5", benign=True))
     assert answer == Examination(True, found=FoundImage(found.sha256, found.md5, 6, None, None, None, matches))
     assert examiner(NOBODY).look_up(WholeFile(found, 6)) == Examination(True)
+
+
+class Everything:
+    """In place of an examiner's scratch: what was in it when it was wiped."""
+
+    def __init__(self) -> None:
+        self.scratch = Scratch(kept=True)
+        self.plane, self.rows = self.scratch.plane, self.scratch.rows
+        self.seen: list[int] = []
+
+    def wipe(self) -> None:
+        plane = self.scratch.plane(PICTURE.width * PICTURE.height)
+        assert plane is not None
+        self.seen.append(int(plane.max()))
+        self.scratch.wipe()
+        self.seen.append(int(plane.max()))
+
+
+@pytest.mark.parametrize("body", [JPEG, JPEG[:-2000], JPEG[:300]])
+def test_nothing_of_an_image_is_left_when_it_was_examined(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Everything()
+    monkeypatch.setattr(examine, "Scratch", lambda **_: kept)
+    at = examiner(NOBODY)
+    at.examine(memoryview(body))
+    assert kept.seen[1::2] == [0]
+
+    def explode(*_: object) -> object:
+        raise MemoryError
+
+    monkeypatch.setattr(examine, "reference_code", explode)
+    at = examiner([IndexRow(7, "pdq", reference(JPEG).value)])
+    with pytest.raises(MemoryError):
+        at.examine(memoryview(JPEG))
+    assert kept.seen[2] > 0
+    assert kept.seen[3] == 0

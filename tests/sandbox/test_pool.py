@@ -236,6 +236,12 @@ async def test_nothing_of_the_last_image_is_left_in_the_buffer(start: Start) -> 
     assert bytes(child._buffer._map).count(0) == child._buffer.size
 
 
+async def test_what_a_child_keeps_of_images_is_wiped_after_every_order(start: Start) -> None:
+    sandbox = await start(processes=1)
+    words = (b"wipes", b"clean", b"wipes", b"found", b"wipes")
+    assert [(await sandbox.examine(word)).reason for word in words] == ["0", None, "2", None, "4"]
+
+
 async def test_the_deadline_is_kept(start: Start) -> None:
     sandbox = await start(processes=1, image_deadline=0.2)
     begun = time.monotonic()
