@@ -121,6 +121,8 @@ class Fetcher:
                     if exchange.connection is not None:
                         self._pool.give_back(exchange.connection)
         expired = Rejected(watch.expired or "deadline")
+        if exchange.location is not None:  # a browser goes there before the body has come
+            return self._finished(exchange, Body())
         if exchange.reader is None:
             return failure(expired.reason)
         return self._finished(exchange, exchange.reader.collected(expired))

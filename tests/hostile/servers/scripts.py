@@ -42,11 +42,11 @@ def floods(head: bytes, repeated: bytes) -> Script:
     return script
 
 
-def drips(head: bytes, dripped: bytes, every: float = 0.05) -> Script:
+def drips(head: bytes, dripped: bytes, every: float = 0.05, piece: int = 1) -> Script:
     async def script(peer: Peer) -> None:
         await peer.request()
         await peer.send(head)
-        await peer.drip(dripped, every)
+        await peer.drip(dripped, every, piece)
 
     return script
 
