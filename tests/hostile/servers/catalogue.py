@@ -27,6 +27,7 @@ from .scripts import (
     drips,
     floods,
     layers,
+    leads_on,
     packed,
     poisons,
     raw_deflate,
@@ -261,6 +262,7 @@ CATALOGUE = (
         body=b"",
         location="/",
     ),
+    Hostile("redirects in an endless chain", leads_on, status=302, body=b"", location="/x"),
     Hostile(
         "redirects to a private address",
         says(b"HTTP/1.1 301 Moved\r\nLocation: http://169.254.169.254/latest/\r\nContent-Length: 0\r\n\r\n"),

@@ -70,6 +70,12 @@ def layers(data: bytes, number: int) -> bytes:
     return data
 
 
+async def leads_on(peer: Peer) -> None:
+    """Every page redirects to one behind it."""
+    path = (await peer.request()).split(b" ")[1]
+    await peer.send(b"HTTP/1.1 302 Found\r\nLocation: %sx\r\nContent-Length: 0\r\n\r\n" % path)
+
+
 async def silent(peer: Peer) -> None:
     await peer.stall()
 
