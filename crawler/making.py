@@ -19,6 +19,7 @@ from crawler.fetch.dnscache import DnsCache
 from crawler.fetch.fetcher import Fetcher
 from crawler.fetch.limits import FetchLimits
 from crawler.fetch.resolver import DnsTimes, Resolver
+from crawler.fetch.sockets import Sockets
 from crawler.fetch.surroundings import most_sockets
 from crawler.fingerprint.options import FingerprintOptions
 from crawler.home import Home
@@ -45,6 +46,8 @@ class RunMaker:
         self._feed = feed
         self._files = IndexFiles()
         self._signing = key_file(home.keys, "worker")
+        lanes = options.page_concurrency + options.image_concurrency
+        self._sockets = Sockets(most_sockets(lanes, options.sweep_concurrency))
 
     async def prepare(self, control: RunControl) -> ServedRun:
         """Implements `crawler.bridge.runs.Prepare`."""
@@ -60,9 +63,7 @@ class RunMaker:
             return Fetcher(
                 permitted=permitted,
                 limits=self._limits(campaign),
-                max_sockets=most_sockets(
-                    self._options.page_concurrency + self._options.image_concurrency, self._options.sweep_concurrency
-                ),
+                sockets=self._sockets,
                 source_addresses=campaign.identity.source_addresses,
             )
 

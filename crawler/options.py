@@ -66,11 +66,11 @@ class Options:
     sweep_concurrency: int = _option(256, "requests", "Swept addresses in flight in one worker process.")
     image_memory_mib: int = _option(256, "MiB", "Bytes of images and pages in flight in one worker process.")
 
-    connect_timeout: float = _option(10.0, "s", "TCP and TLS set-up.")
+    connect_timeout: float = _option(10.0, "s", "TCP set-up, and as long again for TLS.")
     header_timeout: float = _option(15.0, "s", "From the request sent to the last header.")
     idle_timeout: float = _option(10.0, "s", "Longest silence inside a body.")
-    total_timeout: float = _option(60.0, "s", "From the request sent to the last byte.")
-    min_rate: float = _option(1024.0, "bytes/s", "Slower bodies are given up after ten seconds. 0: no minimum.")
+    total_timeout: float = _option(60.0, "s", "The whole fetch, from the wait for a socket to the last byte.")
+    min_rate: float = _option(1024.0, "bytes/s", "Slower bodies are given up after twenty seconds. 0: no minimum.")
     max_page_bytes: int = _option(10_485_760, "bytes", "Longest page that is read, after decompression.")
 
     render_processes: int = _option(1, "browsers", "Headless browsers of one worker; each renders a page at a time.")

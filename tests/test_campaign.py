@@ -178,6 +178,7 @@ SEED_MISTAKES = [
     ('urls = ["http://8.8.8.8/"]', "seeds.urls[0]: its address is in none of scope.prefixes"),
     ('urls = ["http://145.97.1.1:8080/"]', "seeds.urls[0]: port 8080 is not in scope.ports"),
     ('urls = ["http://www.forbidden.nl/"]', "seeds.urls[0]: its host is in scope.exclude_domains"),
+    ('urls = ["http://145.97.1.1:65536/"]', "seeds.urls[0]: has a port that is no number from 1 to 65535"),
     ('urls = ["ftp://a.nl/"]', "seeds.urls[0]: is not http or https"),
     ('urls = ["a.nl"]', "seeds.urls[0]: is not absolute"),
     ('urls = ["http://user:pw@a.nl/"]', "seeds.urls[0]: holds a user name"),

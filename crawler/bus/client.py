@@ -37,7 +37,9 @@ _PATIENCE: dict[str, Any] = {"socket_connect_timeout": 5, "socket_timeout": 30, 
 # Questions that are asked at the same time; the library's own bound of a hundred is met by one page of links.
 _CONNECTIONS = 1_000
 _log = structlog.get_logger()
-_NO_URL = "REDIS_URL is no Redis URL; give redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH"
+_NO_URL = (
+    "REDIS_URL is no Redis URL; give redis://HOST:PORT/0 or rediss://HOST:PORT/0, PORT from 1 to 65535, or unix:///PATH"
+)
 
 
 class _Cluster(RedisCluster):

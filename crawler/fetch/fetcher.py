@@ -6,7 +6,6 @@ is consulted, no redirect is followed and no request is silently sent twice.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,13 +18,13 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawResponseMessage
 from aiohttp.streams import EofStream, StreamReader
 
-from crawler.errors import OptionInvalid
 from crawler.fetch.body import Body, BodyReader
 from crawler.fetch.budget import Hold
 from crawler.fetch.connection import TOO_LARGE, Connection
 from crawler.fetch.failures import failure
 from crawler.fetch.limits import FetchLimits
 from crawler.fetch.pool import Pool
+from crawler.fetch.sockets import Sockets
 from crawler.fetch.target import Target, aim, redirect_target
 from crawler.fetch.tls import TlsObserver
 from crawler.fetch.watchdog import Watchdog
@@ -60,7 +59,8 @@ class Fetcher:
     permitted: the final guard: whether an address (canonical text) may be connected to. Asked for every order, and
     again right before a socket is made.
     limits: deadlines and caps.  max_sockets: connections open at once, idle ones included; orders beyond that wait,
-    within their deadlines.  source_addresses: local addresses to connect from; empty: the system's choice.
+    within their deadlines.  sockets: such a bound that other fetchers share, in place of `max_sockets`.
+    source_addresses: local addresses to connect from; empty: the system's choice.
     tls: replaces the observer that trusts the system's root certificates.
     Raises OptionInvalid when a source address is none, or max_sockets is below 1.
     """
@@ -71,15 +71,15 @@ class Fetcher:
         permitted: Callable[[str], bool],
         limits: FetchLimits = _DEFAULT_LIMITS,
         max_sockets: int = 512,
+        sockets: Sockets | None = None,
         source_addresses: Sequence[str] = (),
         tls: TlsObserver | None = None,
     ) -> None:
-        if max_sockets < 1:
-            raise OptionInvalid(f"max_sockets is {max_sockets}: give a number of at least 1")
         self._permitted = permitted
         self._limits = limits
-        self._pool = Pool(permitted, limits, tls or TlsObserver(), max_sockets, source_addresses)
-        self._slots = asyncio.Semaphore(max_sockets)
+        sockets = sockets or Sockets(max_sockets)
+        self._pool = Pool(permitted, limits, tls or TlsObserver(), sockets, source_addresses)
+        self._slots = sockets.slots
 
     async def __aenter__(self) -> Fetcher:
         return self
@@ -121,6 +121,8 @@ class Fetcher:
                     if exchange.connection is not None:
                         self._pool.give_back(exchange.connection)
         expired = Rejected(watch.expired or "deadline")
+        if exchange.location is not None:  # a browser goes there before the body has come
+            return self._finished(exchange, Body())
         if exchange.reader is None:
             return failure(expired.reason)
         return self._finished(exchange, exchange.reader.collected(expired))

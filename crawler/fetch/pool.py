@@ -19,6 +19,7 @@ from crawler.errors import OptionInvalid
 from crawler.fetch.connection import Connection, Key
 from crawler.fetch.failures import failure
 from crawler.fetch.limits import FetchLimits
+from crawler.fetch.sockets import Sockets
 from crawler.fetch.tls import TlsObserver
 from crawler.fetch.watchdog import Watchdog
 from crawler.ranges import canonical_address
@@ -37,7 +38,7 @@ class Pool:
 
     permitted: asked with the canonical address right before a socket for it is made; False means that no socket is
     made, whatever the caller decided before.
-    max_sockets: cap on open connections, idle ones included; for a new one the longest idle one is given up.
+    sockets: bounds open connections, idle ones included; for a new one the longest idle one is given up.
     source_addresses: local addresses to connect from, by turns within a family; empty: the system's choice.
     Raises OptionInvalid when a source address is no address.
     """
@@ -47,17 +48,16 @@ class Pool:
         permitted: Callable[[str], bool],
         limits: FetchLimits,
         tls: TlsObserver,
-        max_sockets: int,
+        sockets: Sockets,
         source_addresses: Sequence[str] = (),
     ) -> None:
         self._permitted = permitted
         self._limits = limits
         self._tls = tls
-        self._max_sockets = max_sockets
+        self._sockets = sockets
         self._sources = _by_family(source_addresses)
         self._turn = 0
         self._closed = False
-        self._opening = 0
         self._connections: set[Connection] = set()
         self._idle: dict[Key, list[Connection]] = {}
         self._by_age: OrderedDict[Connection, None] = OrderedDict()
@@ -86,6 +86,7 @@ class Pool:
         connection.idle_since = monotonic()
         self._idle.setdefault(connection.key, []).append(connection)
         self._by_age[connection] = None
+        self._sockets.idle[connection] = self.drop
         if self._reaper is None:
             self._reap_later()
 
@@ -101,11 +102,11 @@ class Pool:
         sock = self._socket(key.address)
         if isinstance(sock, FetchFailed):
             return sock
-        self._opening += 1
+        self._sockets.opening += 1
         try:
             return await self._opened(sock, key, watch)
         finally:
-            self._opening -= 1
+            self._sockets.opening -= 1
 
     async def close(self) -> None:
         """Give up every connection, and let the loop run their last callbacks."""
@@ -144,8 +145,7 @@ class Pool:
     def _socket(self, address: str) -> socket.socket | FetchFailed:
         if canonical_address(address) != address or not self._permitted(address):
             return failure("blocked-scope")
-        while len(self._connections) + self._opening >= self._max_sockets and self._by_age:
-            self.drop(next(iter(self._by_age)))
+        self._sockets.make_room()
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         try:
             sock = socket.socket(family, socket.SOCK_STREAM)
@@ -169,6 +169,7 @@ class Pool:
         """HTTP, or TLS and HTTP, on a connected socket."""
         connection = Connection(loop, key, self._limits.max_header_bytes, self._lost)
         self._connections.add(connection)
+        self._sockets.connections.add(connection)
         try:
             if not key.tls:
                 await loop.create_connection(lambda: connection, sock=sock)
@@ -200,6 +201,7 @@ class Pool:
         if connection not in self._by_age:
             return
         del self._by_age[connection]
+        del self._sockets.idle[connection]
         idle = self._idle[connection.key]
         idle.remove(connection)
         if not idle:
@@ -207,6 +209,7 @@ class Pool:
 
     def _lost(self, connection: Connection) -> None:
         self._connections.discard(connection)
+        self._sockets.connections.discard(connection)
         self._forget(connection)
 
     def _reap(self) -> None:

@@ -43,7 +43,7 @@ def proxies(environment: Mapping[str, str]) -> Finding:
 
 
 def most_sockets(lanes: int, sweeps: int) -> int:
-    """Connections to servers that a worker has open in a run at the most.
+    """Connections to servers that a worker has open at the most, over all its runs.
 
     lanes: requests in flight over both lanes; as many connections may be idle, or wait for servers that say nothing.
     sweeps: swept addresses in flight.

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from scrapy.settings import Settings
 
 from tests.servers.web import html, serve
 
@@ -17,6 +18,19 @@ def scrapy(*arguments: str, settings: str = "settings.lab") -> subprocess.Comple
     environment = os.environ | {"SCRAPY_SETTINGS_MODULE": settings}
     command = [sys.executable, "-m", "scrapy", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("module", ["settings.lab", "settings.production"])
+def test_nothing_of_the_engine_runs_that_a_crawl_does_not_use(module: str) -> None:
+    """No stock middleware (which keeps a robots parser for each host), no telnet console; `-o` alone is left."""
+    settings = Settings()
+    settings.setmodule(module, priority="project")
+    kinds = ("DOWNLOADER_MIDDLEWARES", "SPIDER_MIDDLEWARES", "EXTENSIONS", "ITEM_PIPELINES", "DOWNLOAD_HANDLERS")
+    used = [name for kind in kinds for name in settings.get_component_priority_dict_with_base(kind)]
+    handlers = settings.getwithbase("DOWNLOAD_HANDLERS")
+    assert [name for name in used if name.startswith("scrapy.")] == ["scrapy.extensions.feedexport.FeedExporter"]
+    assert {scheme for scheme, handler in handlers.items() if handler} == {"http", "https"}
+    assert not settings.getbool("TELNETCONSOLE_ENABLED")
 
 
 def test_scrapy_fetch() -> None:

@@ -14,8 +14,10 @@ from crawler.bridge.handler import FetchHandler, NotFetched
 from crawler.bridge.lanes import LeasedRequest
 from crawler.bridge.worker import attach
 from crawler.errors import RedisUnavailable
-from crawler.records import Lease
-from tests.bridge.parts import answer, lease
+from crawler.records import Lease, TlsFacts
+from tests.bridge.parts import ADDRESS, answer, lease
+
+SHOWN = TlsFacts("TLSv1.3", "ab" * 32, ("a.example.nl",), True)
 
 
 class Courier:
@@ -34,7 +36,7 @@ class Courier:
 @pytest.mark.parametrize(
     ("ends", "raised"),
     [
-        (Answered(answer(), None, False), None),
+        (Answered(answer(tls=SHOWN), None, False), None),
         (Unsent(), NotFetched),
         (RedisUnavailable("away"), RedisUnavailable),
     ],
@@ -49,7 +51,9 @@ async def test_a_request_waits_for_its_server_until_its_answer_and_no_longer(
     handler = FetchHandler(crawler)
     assert request.asking is None
     if raised is None:
-        await handler.download_request(request)
+        response = await handler.download_request(request)
+        known = (str(response.ip_address), response.meta["timings"].header, response.meta["tls"])
+        assert known == (ADDRESS, 0.25, SHOWN)
     else:
         with pytest.raises(raised):
             await handler.download_request(request)

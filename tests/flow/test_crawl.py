@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,15 @@ def test_every_planted_image_is_found_and_every_url_accounted_for(vangnet: Vangn
     }
     with serve(pages) as site:
         vangnet.hash_list(sha256(bodies["as-is"]), pdq(near), pdq(inline), pdq(as_is))
-        summary = vangnet.json("crawl", vangnet.campaign(site.root + "/"), "--workers", 2)
+        file = vangnet.campaign(site.root + "/")
+        # Nobody listens at the proxy: who followed the variable would find nothing.
+        proxied = replace(vangnet, environment={"http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1"})
+        done = proxied.run("crawl", file, "--workers", 2, "--json")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    said = [done.stderr, *(log.read_text() for log in (vangnet.home / "logs").glob("*.log"))]
+    assert len(said) >= 3
+    assert "".join(said).count("ALL_PROXY, http_proxy in the environment: ignored") == 1
     hits = {hit["image_url"].removeprefix(site.root): hit for hit in vangnet.json("hits", "list")}
     assert set(hits) == {"/as-is.jpg", "/near.jpg", "/flaky.jpg", "/#data-0", "/image-as-page", "/late.jpg"}
     assert hits["/as-is.jpg"]["certainty"] == "A"

@@ -8,6 +8,7 @@ import os
 import random
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -82,13 +83,28 @@ def stage() -> Stage:
         made.images.append(path)
         gone = number < GONE  # an answer that nobody looks at
         made.pages[path] = (404, {"Content-Type": "image/png"}, body) if gone else image(body, "image/png")
+    shown = []
+    for maker in MAKERS:  # and some that stand in the page itself
+        canary = dice.randbytes(CANARY)
+        secret = canary.hex()[:CANARY].encode() if maker is stored else canary
+        body = maker(canary, SIZES[1])
+        made.canaries += [secret, _within_base64(body, secret)]
+        shown.append(f'<img src="data:image/png;base64,{b64encode(body).decode()}">')
     noise = encoded(Image.frombytes("RGB", (330, 330), dice.randbytes(330 * 330 * 3)), "BMP")
     made.filler = [f"/filler-{number}.img" for number in range(FILLER // len(noise) + 1)]
     made.pages |= {path: image(noise) for path in made.filler}
-    made.pages["/"] = html("".join(f'<img src="{path}">' for path in made.images) + '<a href="/more">more</a>')
+    shown += [f'<img src="{path}">' for path in made.images]
+    made.pages["/"] = html("".join(shown) + '<a href="/more">more</a>')
     made.pages["/more"] = _after(made.examined, "".join(f'<img src="{path}">' for path in made.filler) + _HOLD)
     made.pages["/hold"] = _after(made.scanned, "the end")
     return made
+
+
+def _within_base64(body: bytes, secret: bytes) -> bytes:
+    """What a part of `secret` reads as in the page."""
+    start = body.index(secret)
+    first = -(-start // 3) * 3
+    return b64encode(body[first : first + 42])
 
 
 _HOLD = '<a href="/hold">hold</a>'
@@ -143,7 +159,9 @@ def test_no_process_of_a_crawl_holds_an_image_after_its_completion(vangnet: Vang
                 made.scanned.set()
                 out, err = crawl.communicate(timeout=PATIENCE)
     assert crawl.returncode == 0, err
-    assert json.loads(out)["urls"]["failed"] == {"http-404": GONE}
+    summary = json.loads(out)
+    assert summary["urls"]["failed"] == {"http-404": GONE}
+    assert summary["images"] == len(made.images) - GONE + len(made.filler) + len(MAKERS)  # all were looked at
     seen = [name for name in ("recorder", "worker", "zygote") if any(name in process for process in held)]
     assert seen == ["recorder", "worker", "zygote"]
     assert {process: found for process, found in held.items() if found} == {}

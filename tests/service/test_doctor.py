@@ -143,9 +143,14 @@ def test_a_server_that_forgets_is_a_problem(db: Database) -> None:
         assert part in text
 
 
-def test_a_server_that_is_away_is_a_finding(db: Database) -> None:
-    found = examine(db.home, replace(OPTIONS, redis_url="redis://127.0.0.1:1/0"), None, checks=[check_server])
-    assert not found["ok"]
+def test_a_server_that_is_away_or_cannot_be_is_a_finding(db: Database) -> None:
+    for url, said in (
+        ("redis://127.0.0.1:1/0", "check REDIS_URL"),
+        ("redis://127.0.0.1:65536/0", "PORT from 1 to 65535"),
+    ):
+        found = examine(db.home, replace(OPTIONS, redis_url=url), None, checks=[check_server])
+        assert not found["ok"]
+        assert said in str(found["findings"])
 
 
 def test_what_is_planned_and_how_it_went(db: Database) -> None:

@@ -27,6 +27,7 @@ from .scripts import (
     drips,
     floods,
     layers,
+    leads_on,
     packed,
     poisons,
     raw_deflate,
@@ -38,30 +39,34 @@ from .scripts import (
 )
 
 LIMITS = FetchLimits(
-    connect=0.7,
-    tls=0.7,
-    header=0.7,
-    idle=0.4,
-    total=2.5,
-    min_rate=2000,
-    rate_grace=0.6,
+    connect=0.9,
+    idle=0.9,
+    tls=1.4,
+    rate_grace=1.9,
+    header=2.4,
+    total=2.9,
+    min_rate=500,
     max_image_bytes=4_000_000,
     max_page_bytes=1_000_000,
     keep_alive=5.0,
 )
+ALLOWANCE = 0.4
+"""Seconds on top of a deadline: less than lies between any two that one server could meet."""
 
 
 @dataclass(frozen=True)
 class Hostile:
     """One server.
 
-    expect: the failure class, or "" for an answer.  check: what the answer must be like, when there is one.
+    expect: the failure class, or "" for an answer, which must be like the fields from `status` on.
+    deadline: the limit that ends it; None: what it did says enough, and nothing is waited for.
     context: makes the TLS side of the server; None: plain HTTP.  tls_client: the client speaks TLS all the same.
     """
 
     name: str
     script: Script
     expect: str = ""
+    deadline: str | None = None
     context: Callable[[Authority], ssl.SSLContext] | None = None
     tls_client: bool = False
     status: int = 200
@@ -69,6 +74,11 @@ class Hostile:
     location: str | None = None
     skipped: str | None = None
     problem: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it is waited for."""
+        return 0.0 if self.deadline is None else float(getattr(LIMITS, self.deadline))
 
 
 def _expired(authority: Authority) -> ssl.SSLContext:
@@ -95,22 +105,27 @@ def _old_protocol(authority: Authority) -> ssl.SSLContext:
 
 CATALOGUE = (
     # ------------------------------------------------ slowness
-    Hostile("says nothing", silent, "header-timeout"),
-    Hostile("drips headers", drips(b"", OK + PICTURE * 20), "header-timeout"),
-    Hostile("stalls in headers", says(OK + b"Content-", then="stall"), "header-timeout"),
-    Hostile("stalls in the status line", says(b"HTT", then="stall"), "header-timeout"),
-    Hostile("stalls before the body", says(OK + b"Content-Length: 9\r\n\r\n", then="stall"), "idle-timeout"),
+    Hostile("says nothing", silent, "header-timeout", "header"),
+    Hostile("drips headers", drips(b"", OK + PICTURE * 20), "header-timeout", "header"),
+    Hostile("stalls in headers", says(OK + b"Content-", then="stall"), "header-timeout", "header"),
+    Hostile("stalls in the status line", says(b"HTT", then="stall"), "header-timeout", "header"),
+    Hostile("stalls before the body", says(OK + b"Content-Length: 9\r\n\r\n", then="stall"), "idle-timeout", "idle"),
     Hostile(
         "stalls in the body",
         says(OK + PICTURE + b"Content-Length: 90000\r\n\r\n" + PIXEL * 300, then="stall"),
         "idle-timeout",
+        "idle",
     ),
-    Hostile("drips the body", drips(OK + PICTURE + b"Content-Length: 9000\r\n\r\n", PIXEL * 300), "too-slow"),
+    Hostile(
+        "drips the body", drips(OK + PICTURE + b"Content-Length: 9000\r\n\r\n", PIXEL * 300), "too-slow", "rate_grace"
+    ),
     Hostile(
         "drips chunks",
-        drips(OK + PICTURE + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 200, 0.02),
+        drips(OK + PICTURE + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 200, piece=6),
         "too-slow",
+        "rate_grace",
     ),
+    Hostile("never ends, at a fair rate", drips(OK + PICTURE + b"\r\n", PIXEL * 9999, piece=500), "deadline", "total"),
     # ------------------------------------------------ lengths and framing
     Hostile(
         "endless chunks",
@@ -247,6 +262,7 @@ CATALOGUE = (
         body=b"",
         location="/",
     ),
+    Hostile("redirects in an endless chain", leads_on, status=302, body=b"", location="/x"),
     Hostile(
         "redirects to a private address",
         says(b"HTTP/1.1 301 Moved\r\nLocation: http://169.254.169.254/latest/\r\nContent-Length: 0\r\n\r\n"),
@@ -272,8 +288,16 @@ CATALOGUE = (
         body=b"",
         location="/next",
     ),
+    Hostile(
+        "redirects, and stalls in the body",
+        says(b"HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 9\r\n\r\n", then="stall"),
+        deadline="idle",
+        status=302,
+        body=b"",
+        location="/next",
+    ),
     # ------------------------------------------------ TLS
-    Hostile("TLS that stalls", silent, "tls-timeout", tls_client=True),
+    Hostile("TLS that stalls", silent, "tls-timeout", "tls", tls_client=True),
     Hostile("plain HTTP where TLS should be", speaks_first, "tls", tls_client=True),
     Hostile("resets in the handshake", resets_at_once, "reset", tls_client=True),
     Hostile("refuses every name", alerts(112), "tls", tls_client=True),
@@ -287,10 +311,11 @@ CATALOGUE = (
         "TLS, then stalls in the body",
         says(OK + PICTURE + b"Content-Length: 90000\r\n\r\n" + PIXEL * 30, then="stall"),
         "idle-timeout",
+        "idle",
         context=lambda a: a.server(),
     ),
     # ------------------------------------------------ connections that serve again
     Hostile("poisons the connection", poisons, body=PIXEL),
 )
 
-__all__ = ["CATALOGUE", "HOST", "LIMITS", "PIXEL", "Hostile"]
+__all__ = ["ALLOWANCE", "CATALOGUE", "HOST", "LIMITS", "PIXEL", "Hostile"]

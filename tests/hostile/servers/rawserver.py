@@ -30,10 +30,10 @@ class Peer:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def drip(self, data: bytes, every: float) -> None:
-        """One byte at a time."""
-        for byte in data:
-            await self.send(bytes((byte,)))
+    async def drip(self, data: bytes, every: float, piece: int) -> None:
+        """`piece` bytes every so many seconds."""
+        for at in range(0, len(data), piece):
+            await self.send(data[at : at + piece])
             await asyncio.sleep(every)
 
     async def flood(self, data: bytes) -> None:

@@ -42,11 +42,11 @@ def floods(head: bytes, repeated: bytes) -> Script:
     return script
 
 
-def drips(head: bytes, dripped: bytes, every: float = 0.05) -> Script:
+def drips(head: bytes, dripped: bytes, every: float = 0.05, piece: int = 1) -> Script:
     async def script(peer: Peer) -> None:
         await peer.request()
         await peer.send(head)
-        await peer.drip(dripped, every)
+        await peer.drip(dripped, every, piece)
 
     return script
 
@@ -68,6 +68,12 @@ def layers(data: bytes, number: int) -> bytes:
     for _ in range(number):
         data = gzip.compress(data, mtime=0)
     return data
+
+
+async def leads_on(peer: Peer) -> None:
+    """Every page redirects to one behind it."""
+    path = (await peer.request()).split(b" ")[1]
+    await peer.send(b"HTTP/1.1 302 Found\r\nLocation: %sx\r\nContent-Length: 0\r\n\r\n" % path)
 
 
 async def silent(peer: Peer) -> None:

@@ -56,4 +56,5 @@ async def test_a_crawl_over_all_of_them_ends(tmp_path: Path) -> None:
     assert len(vangnet.json("hits", "list")) == 1
     named = set(urls["failed"])
     assert {"header-timeout", "malformed-http", "headers-too-large", "decompression-bomb", "tls"} <= named
+    assert "too-many-redirects" in named
     assert not [reason for reason in named if reason.startswith("internal")]
