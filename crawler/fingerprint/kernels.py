@@ -21,6 +21,7 @@ from crawler.fingerprint.jit import (
     FLOAT,
     INTEGER,
     NOTHING,
+    READ_BYTES,
     READ_FLOATS,
     READ_IMAGE,
     READ_INTS,
@@ -189,6 +190,16 @@ def pack(coefficients: Float32s, transposed: bool, out: Uint8s) -> None:
             if value > median:
                 bit = i * 16 + j
                 out[31 - (bit >> 3)] |= np.uint8(1 << (bit & 7))
+
+
+@kernel(INTEGER, READ_BYTES, INTEGER, INTEGER)
+def pairs_in(octets: Uint8s, first: int, second: int) -> int:
+    """How often octet `second` follows octet `first`."""
+    one, other = np.uint8(first), np.uint8(second)
+    total = np.uint32(0)
+    for at in range(np.uint64(max(octets.shape[0] - 1, 0))):
+        total += np.uint32((octets[at] == one) & (octets[at + np.uint64(1)] == other))
+    return int(total)
 
 
 @kernel(NOTHING, READ_IMAGE, WRITE_PLANE)

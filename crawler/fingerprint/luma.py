@@ -19,7 +19,7 @@ import numpy as np
 from simplejpeg import decode_jpeg, decode_jpeg_header
 
 from crawler.fingerprint.doubt import needs_colour
-from crawler.fingerprint.kernels import grey_of_rgb
+from crawler.fingerprint.kernels import grey_of_rgb, pairs_in
 from crawler.fingerprint.options import FingerprintOptions
 from crawler.fingerprint.scratch import NOTHING_KEPT, Scratch
 from crawler.fingerprint.views import Decoded, Uint8s, View, as_seen, reduction
@@ -91,11 +91,7 @@ def view_in_colour(data: bytes | memoryview) -> View:
 
 def count_pairs(data: bytes | memoryview, first: int, second: int) -> int:
     """How often byte `second` follows byte `first`."""
-    pair, found = first | second << 8, 0
-    for start in (0, 1):  # pairs that begin at even places, and at odd ones
-        whole = max(len(data) - start, 0) // 2
-        found += int(np.count_nonzero(np.frombuffer(data, "<u2", whole, start) == pair)) if whole else 0
-    return found
+    return int(pairs_in(np.frombuffer(data, np.uint8), first, second))
 
 
 def head_of(data: bytes | memoryview) -> Head | None:
