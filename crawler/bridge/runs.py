@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 import structlog
@@ -111,12 +112,13 @@ class RunBook:
             await self._release(self._runs.popitem()[1])
 
     async def _release(self, served: ServedRun) -> None:
-        await served.follower.close()
-        await served.fetcher.close()
-        await served.pointers.close()
-        await served.resolver.close()
-        if all(other.sandbox is not served.sandbox for other in self._runs.values()):
-            await served.sandbox.close()
+        async with AsyncExitStack() as held:  # each is closed, whatever the others raise, in this order reversed
+            if all(other.sandbox is not served.sandbox for other in self._runs.values()):
+                held.push_async_callback(served.sandbox.close)
+            held.push_async_callback(served.resolver.close)
+            held.push_async_callback(served.pointers.close)
+            held.push_async_callback(served.fetcher.close)
+            held.push_async_callback(served.follower.close)
 
     async def heed(self) -> None:
         """See which runs were paused, resumed or stopped, and which emergency stops are in force.

@@ -54,7 +54,7 @@ def within(pixels: Uint8s, low: int, high: int) -> bool:
 @kernel(NOTHING, READ_PLANE, INTEGER, WRITE_LONGS)
 def shrink(grey: Uint8s, tolerance: int, box: Int64s) -> None:
     """Move the sides of `box` (top, bottom, left, right) inwards over lines that stay within `tolerance` grey values
-    of the outermost corner pixel of that side. Looks at little more than what it trims, row by row as pixels lie."""
+    of the outermost corner pixel of that side. Row by row, as pixels lie, no more of each than was alike so far."""
     for _ in range(2):
         for side in range(4):
             top, bottom, left, right = box[0], box[1], box[2], box[3]

@@ -180,6 +180,8 @@ def sound(sections: Mapping[str, Array], table: str, algorithm: str) -> bool:
         wanted["raw"] = (count, KEPT_BYTES[algorithm]), "|u1"
     elif f"{table}.codes" in sections:
         wanted["codes"] = (count, CODE_BYTES.get(algorithm, 0) // 8), "<u8"
+    elif CODE_BYTES.get(algorithm) != 4 * WORDS:
+        return False
     else:
         padded = count + PADDING
         wanted |= {"tails": (((WORDS - 1) * count,), "<u4"), "rows": (((WORDS - 1) * count,), "<u4")}

@@ -185,6 +185,7 @@ class Examiner:
             if name.split(",")[0] not in self._options.formats:
                 continue
             results = tuple(self._rehearsal(data))
+            self.wipe()
             expected = self._rehearsed.setdefault(name, results)
             if results != expected or any(isinstance(result, Undecodable | Rejected) for result in results):
                 raise SandboxUnavailable(
@@ -198,7 +199,7 @@ class Examiner:
                 )
 
     def _rehearsal(self, data: bytes) -> Iterator[object]:
-        printed = fingerprint(data, self._options)
+        printed = fingerprint(data, self._options, scratch=self.scratch)
         yield printed
         yield reference_phash(data, self._options)
         if isinstance(printed, Fingerprint):

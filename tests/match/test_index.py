@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from crawler.errors import HomeUnusable, IndexCorrupt
 from crawler.match import container
-from crawler.match.index import Index, IndexInfo, IndexRow, build_index, index_in_memory, open_index
+from crawler.match.index import Index, IndexInfo, IndexRow, arrange, build_index, index_in_memory, open_index
 from crawler.match.search import look_up, pack, search
 from crawler.match.tables import LINEAR_BELOW
 
@@ -253,6 +253,15 @@ def test_a_missing_or_doubled_section_is_refused(built: IndexInfo) -> None:
     built.path.write_bytes(whole)
     first = next(at for name, at, _ in places(built) if name == names[0])
     assert "twice" in refusal(changed(built, first, names[1].encode().ljust(32, b"\0")))
+
+
+def test_search_tables_of_other_codes_than_pdq_are_refused(tmp_path: Path) -> None:
+    """Their words are 32 bytes wide: a query of eight would be spread over them."""
+    sections, _, _ = arrange(rows(LINEAR_BELOW))
+    wrong = {f"block.phash.{name.rpartition('.')[2]}": part for name, part in sections.items() if ".pdq." in name}
+    assert "block.phash.lows" in wrong
+    path, _ = container.write_file(wrong, tmp_path)
+    assert "phash table is damaged" in refusal(path)
 
 
 # ---------------------------------------------------------------- disks

@@ -386,7 +386,7 @@ def test_a_rehearsal_finds_out_that_a_decoder_stopped_working(monkeypatch: pytes
     rehearsed.rehearse()
     real = examine.fingerprint
 
-    def without_png(data: bytes, *rest: object) -> object:
+    def without_png(data: bytes, *rest: object, **more: object) -> object:
         if data.startswith(b"\x89PNG"):
             return Undecodable(examine.digests(data), "corrupt")
         return real(data)
@@ -424,13 +424,14 @@ class Everything:
         self.seen.append(int(plane.max()))
 
 
-@pytest.mark.parametrize("body", [JPEG, JPEG[:-2000], JPEG[:300]])
+@pytest.mark.parametrize("body", [JPEG, JPEG[:-2000]])
 def test_nothing_of_an_image_is_left_when_it_was_examined(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Everything()
     monkeypatch.setattr(examine, "Scratch", lambda **_: kept)
     at = examiner(NOBODY)
     at.examine(memoryview(body))
-    assert kept.seen[1::2] == [0]
+    assert kept.seen[0] > 0
+    assert kept.seen[1] == 0
 
     def explode(*_: object) -> object:
         raise MemoryError
