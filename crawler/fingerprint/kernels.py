@@ -119,15 +119,15 @@ def gather_columns(rows: Float32s, index: Int32s, axis: Axes, out: Float32s) -> 
 @kernel(INTEGER, READ_FLOATS)
 def quality_of(samples: Float32s) -> int:
     """The reference's `pdqImageDomainQualityMetric` of (64, 64) samples, in its single precision: 0..100."""
-    total = 0
+    total = np.int32(0)
     hundred, full = np.float32(100.0), np.float32(255.0)
+    for i in range(63):
+        for j in range(np.uint64(64)):
+            total += abs(np.int32(((samples[i, j] - samples[i + 1, j]) * hundred) / full))
     for i in range(64):
-        for j in range(64):
-            if i < 63:
-                total += abs(int(((samples[i, j] - samples[i + 1, j]) * hundred) / full))
-            if j < 63:
-                total += abs(int(((samples[i, j] - samples[i, j + 1]) * hundred) / full))
-    return min(total // 90, 100)
+        for j in range(np.uint64(63)):
+            total += abs(np.int32(((samples[i, j] - samples[i, j + np.uint64(1)]) * hundred) / full))
+    return min(int(total) // 90, 100)
 
 
 @kernel(NOTHING, READ_FLOATS, WRITE_FLOATS, fastmath=True)

@@ -11,7 +11,7 @@ from crawler.errors import VangnetError
 from crawler.records import Examination, FoundImage
 from crawler.sandbox.protocol import WholeFile
 
-MOST_TOGETHER = 8
+MOST_TOGETHER = 12
 """Images in one order: their codes are searched in one batch, and they share one way there and back."""
 
 TOGETHER_BYTES = 1_048_576
