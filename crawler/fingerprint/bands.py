@@ -25,8 +25,8 @@ from crawler.fingerprint.jit import (
     WRITE_FLOATS,
     WRITE_INTS,
     kernel,
-    pair,
     record,
+    several,
 )
 
 SAMPLES = 64
@@ -63,7 +63,7 @@ class Axes(NamedTuple):
 
 
 AXES = record((READ_INTS, READ_INTS, READ_INTS, READ_INTS, READ_FLOATS), Axes)
-BOTH_AXES = pair(AXES)
+BOTH_AXES = several(AXES, 2)
 
 
 @kernel(NOTHING, INTEGER, WRITE_INTS, WRITE_INTS, WRITE_FLOATS)

@@ -7,10 +7,11 @@ read by numba itself). A sandbox imports them before it closes itself in.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 from numba import types
+from numba.extending import intrinsic
 
 from crawler.starting import without
 
@@ -21,6 +22,7 @@ with without("scipy.linalg"):
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Operation = tuple[Any, Callable[..., Any]]
 
 INTEGER, FLAG, NOTHING = types.int64, types.boolean, types.void
 FLOAT, DOUBLE = types.float32, types.float64
@@ -52,10 +54,15 @@ def record(fields: tuple[types.Type, ...], of: type) -> types.Type:
     return build(fields, of)
 
 
-def pair(of: types.Type) -> types.Type:
-    """The type of two of them in a tuple."""
+def several(of: types.Type, count: int) -> types.Type:
+    """The type of a tuple of so many of them (exactly read-only, as in `record`)."""
     build = cast(Callable[[types.Type, int], types.Type], types.UniTuple)
-    return build(of, 2)
+    return build(of, count)
+
+
+def operation(function: Callable[..., Operation]) -> Callable[..., Any]:
+    """A numba intrinsic: `function` takes argument types and returns the signature and a code generator."""
+    return cast(Callable[..., Any], intrinsic(function))
 
 
 def kernel(

@@ -19,6 +19,7 @@ from crawler.fingerprint.cuts import USUAL
 from crawler.fingerprint.decode import can_decode
 from crawler.fingerprint.exact import digests
 from crawler.fingerprint.hashers import Hasher
+from crawler.fingerprint.md5 import md5_of
 from crawler.fingerprint.options import FingerprintOptions
 from crawler.fingerprint.scratch import Scratch
 from crawler.match import search
@@ -26,7 +27,7 @@ from crawler.match.entries import KEPT_BYTES
 from crawler.match.index import open_index
 from crawler.match.live import unpack_state
 from crawler.match.matcher import Matcher, decide
-from crawler.records import Code, Examination, Fingerprint, FoundImage, Rejected, RowMatch
+from crawler.records import Code, Digests, Examination, Fingerprint, FoundImage, Rejected, RowMatch
 from crawler.sandbox.child import Warm
 from crawler.sandbox.protocol import WholeFile
 from crawler.sandbox.samples import SAMPLES
@@ -62,7 +63,7 @@ class Examiner:
         process has no more; what the decoder reports is an outcome.
         """
         try:
-            begun = self.begin(data, announce)
+            begun = self.begin(data, digests(data), announce)
             if isinstance(begun, Examination):
                 return begun
             self.screen([begun])
@@ -70,9 +71,15 @@ class Examiner:
         finally:
             self.wipe()
 
-    def begin(self, data: memoryview, announce: Announce) -> Examination | Case:
-        """Up to the fingerprint, as `examine`; an `Examination` when that is all that can be had, or is known."""
-        found = digests(data)
+    def digest(self, bodies: Sequence[memoryview]) -> list[Digests]:
+        """The digests of all of them, which costs less together."""
+        return [digests(body, md5) for body, md5 in zip(bodies, md5_of(bodies), strict=True)]
+
+    def begin(self, data: memoryview, found: Digests, announce: Announce) -> Examination | Case:
+        """Up to the fingerprint, as `examine`; an `Examination` when that is all that can be had, or is known.
+
+        found: the digests of `data`.
+        """
         known = self._memory.recall(found.sha256)
         if known is not None:
             return known
@@ -199,6 +206,7 @@ class Examiner:
                 )
 
     def _rehearsal(self, data: bytes) -> Iterator[object]:
+        yield from self.digest([memoryview(data)] * 3)
         printed = fingerprint(data, self._options, scratch=self.scratch)
         yield printed
         yield reference_phash(data, self._options)

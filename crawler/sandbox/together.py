@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
-from crawler.records import Examination, FoundImage
+from crawler.records import Digests, Examination, FoundImage
 from crawler.sandbox.protocol import WholeFile
 
 Announce = Callable[[FoundImage], None]
@@ -18,8 +18,12 @@ Case = TypeVar("Case")
 class Examines(Protocol[Case]):
     """What a child does with images; `examine.Examiner` is the one. Case: an image that has been fingerprinted."""
 
-    def begin(self, data: memoryview, announce: Announce) -> Examination | Case:
-        """Digests and fingerprint; an `Examination` when nothing is left to do."""
+    def digest(self, bodies: Sequence[memoryview]) -> Sequence[Digests]:
+        """The digests of all of them, in their order."""
+        ...
+
+    def begin(self, data: memoryview, found: Digests, announce: Announce) -> Examination | Case:
+        """Fingerprint; an `Examination` when nothing is left to do. found: the digests of `data`."""
         ...
 
     def screen(self, cases: Sequence[Case]) -> None:
@@ -62,8 +66,8 @@ def examine_together(
         announce(place, found)
 
     cases: dict[int, Case] = {}
-    for place, data in enumerate(bodies):
-        begun = _outcome(partial(examiner.begin, data, partial(tell, place)), told, place)
+    for place, (data, found) in enumerate(zip(bodies, examiner.digest(bodies), strict=True)):
+        begun = _outcome(partial(examiner.begin, data, found, partial(tell, place)), told, place)
         if isinstance(begun, Examination):
             yield place, begun
         else:

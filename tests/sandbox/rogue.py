@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.errors import IndexCorrupt, SandboxUnavailable
-from crawler.records import Examination, FoundImage, RowMatch
+from crawler.records import Digests, Examination, FoundImage, RowMatch
 from crawler.sandbox import protocol, seccomp
 from crawler.sandbox.child import Warm
 from crawler.sandbox.confine import CONTROL, Limits
@@ -65,12 +65,15 @@ class Rogue:
     def state(self, rest: bytes) -> Examination:
         return Examination(False, self.kept or "none", found=FOUND)
 
-    def begin(self, data: memoryview, announce: Announce) -> Examination:
+    def digest(self, bodies: Sequence[memoryview]) -> list[Digests]:
+        return [Digests(b"", b"", b"")] * len(bodies)
+
+    def begin(self, data: memoryview, found: Digests, announce: Announce) -> Examination:
         word, _, rest = bytes(data).partition(b" ")
         if word == b"announced":
             if not self.forgotten:
                 announce(FOUND)
-            return self.begin(memoryview(rest), announce)
+            return self.begin(memoryview(rest), found, announce)
         return getattr(self, word.decode() or "empty")(rest)
 
     def screen(self, cases: Sequence[Examination]) -> None:
