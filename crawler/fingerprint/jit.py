@@ -50,6 +50,9 @@ WRITE_DOUBLES = write(types.float64, 2)
 
 def record(fields: tuple[types.Type, ...], of: type) -> types.Type:
     """The type of a NamedTuple of read-only arrays (exactly read-only: clear `flags.writeable` when building one)."""
+    if len(set(fields)) == 1:  # numba tells them apart
+        alike = cast(Callable[[types.Type, int, type], types.Type], types.NamedUniTuple)
+        return alike(fields[0], len(fields), of)
     build = cast(Callable[[tuple[types.Type, ...], type], types.Type], types.NamedTuple)
     return build(fields, of)
 

@@ -3,35 +3,49 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from llvmlite import ir
+from numba.core import cgutils as untyped_cgutils
+from numba.core import types
 
 from crawler.fingerprint.jit import (
     DOUBLE,
     INTEGER,
     NOTHING,
-    READ_BYTES,
     READ_DOUBLES,
-    READ_FLOATS,
-    READ_INTS,
     READ_PLANE,
-    READ_TABLE,
     WRITE_BYTES,
     WRITE_DOUBLES,
-    WRITE_FLOATS,
-    WRITE_INTS,
     WRITE_TABLE,
+    Operation,
     kernel,
-    record,
+    operation,
+    write,
 )
+from crawler.fingerprint.taps import LANES, SIDE, SPREAD, Spread
+
+cgutils: Any = untyped_cgutils
 
 Uint8s = npt.NDArray[np.uint8]
 Int32s = npt.NDArray[np.int32]
 Float32s = npt.NDArray[np.float32]
 Float64s = npt.NDArray[np.float64]
+Uint16s = npt.NDArray[np.uint16]
 
+Uint32s = npt.NDArray[np.uint32]
+
+WRITE_SHORTS: Final = write(types.uint16, 1)
+WRITE_COUNTS: Final = write(types.uint32, 1)
+
+
+ROWS: Final = 8
+"""Lines that are weighed at once: so many sums are under way, and each weight is loaded once for all of them."""
+
+HALF: Final = 1 << 21
+"""Of the last digit that is kept, where sums are in units of 2**-22."""
 
 # Below this a coefficient is what remains of sums that cancel; SciPy's transform gives zero there.
 NOISE = 1e-6
@@ -46,162 +60,157 @@ def cosines() -> Float64s:
 COSINES = cosines()
 
 
-class Taps(NamedTuple):
-    """Pillow's Lanczos weights from an axis of n pixels to 32.
+@operation
+def weigh(_context: Any, _totals: Any, _lines: Any, _stride: Any, _weights: Any, _count: Any) -> Operation:
+    """weigh(totals, lines, stride, weights, count): for each of ROWS lines, add `count` pixels times their weights.
 
-    start, length: (32,) int32, the pixels that output i reads.
-    fixed: (32, widest) int32, the weights times 2**22, rounded.  weights: the same numbers / 2**22, float32 (exact).
-    The widest is rounded up to whole vectors and filled with zeros: short remainders cost more than the sums do.
-    All are read-only.
+    totals: address of the first of LANES totals of the first line, SIDE int32 from those of the next.  lines: address
+    of its first pixel, `stride` int32 from that of the next.  weights: address of (count, LANES) int32.
     """
+    number, place = ir.IntType(32), ir.IntType(64)
+    vector = ir.VectorType(number, LANES)
+    zeros, undefined = ir.Constant(vector, [0] * LANES), ir.Constant(vector, ir.Undefined)
 
-    start: Int32s
-    length: Int32s
-    fixed: Int32s
-    weights: Float32s
+    def generate(target: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        totals, lines = (builder.inttoptr(each, number.as_pointer()) for each in args[:2])
+        weights = builder.inttoptr(args[3], vector.as_pointer())
+        sums = [cgutils.alloca_once_value(builder, zeros) for _ in range(ROWS)]
+        with cgutils.for_range(builder, args[4]) as loop:
+            weight = builder.load(builder.gep(weights, [loop.index]), align=4)
+            for row, total in enumerate(sums):
+                at = builder.add(builder.mul(args[2], place(row)), loop.index)
+                pixel = builder.insert_element(undefined, builder.load(builder.gep(lines, [at])), place(0))
+                product = builder.mul(builder.shuffle_vector(pixel, undefined, zeros), weight)
+                builder.store(builder.add(builder.load(total), product), total)
+        for row, total in enumerate(sums):
+            held = builder.bitcast(builder.gep(totals, [place(row * SIDE)]), vector.as_pointer())
+            builder.store(builder.add(builder.load(held, align=4), builder.load(total)), held, align=4)
+        return target.get_dummy_value()
 
-
-TAPS = record((READ_INTS, READ_INTS, READ_TABLE, READ_FLOATS), Taps)
-
-
-@kernel(NOTHING, INTEGER, WRITE_INTS, WRITE_INTS, WRITE_TABLE)
-def fill_lanczos(pixels: int, start: Int32s, length: Int32s, fixed: Int32s) -> None:
-    """Fill the weights for an axis of `pixels` (Pillow's `precompute_coeffs`)."""
-    scale = pixels / 32.0
-    stretch = max(scale, 1.0)
-    support = 3.0 * stretch
-    weights = np.empty(fixed.shape[1], dtype=np.float64)
-    for output in range(32):
-        centre = (output + 0.5) * scale
-        first = max(0, int(centre - support + 0.5))
-        count = min(pixels, int(centre + support + 0.5)) - first
-        total = 0.0
-        for k in range(count):
-            x = (k + first - centre + 0.5) / stretch
-            value = 0.0
-            if x == 0.0:
-                value = 1.0
-            elif -3.0 <= x < 3.0:
-                third = math.pi * x / 3.0
-                sine = math.sin(third)
-                value = (3.0 - 4.0 * sine * sine) * sine * sine / (3.0 * third * third)  # sin 3a = 3 sin a - 4 sin^3 a
-            weights[k] = value
-            total += value
-        for k in range(count):
-            share = weights[k] / total * 4194304.0
-            fixed[output, k] = int(share - 0.5) if share < 0.0 else int(share + 0.5)
-        start[output] = first
-        length[output] = count
+    return types.void(*[types.intp] * 5), generate
 
 
-@kernel(DOUBLE, READ_BYTES, READ_INTS)
-def summed_in_integers(pixels: Uint8s, fixed: Int32s) -> np.float64:
-    """Pillow's weighted sum of these pixels, rounded as Pillow rounds it (but not yet clipped to 0..255)."""
-    whole = np.int64(2097152)
-    for k in range(pixels.shape[0]):
-        whole += np.int64(pixels[k]) * np.int64(fixed[k])
-    return np.float64(whole >> 22)
+@kernel(NOTHING, WRITE_TABLE, SPREAD, WRITE_TABLE)
+def along_rows(lines: Int32s, across: Spread, totals: Int32s) -> None:
+    """(ROWS, W) int32 -> add their 32 weighted sums to (ROWS, 32) int32."""
+    for run in range(across.runs.shape[0]):
+        first, count, output, row = across.runs[run]
+        weigh(
+            totals.ctypes.data + 4 * output,
+            lines.ctypes.data + 4 * first,
+            lines.shape[1],
+            across.rows.ctypes.data + 4 * LANES * row,
+            count,
+        )
 
 
-@kernel(NOTHING, READ_PLANE, TAPS, TAPS, WRITE_DOUBLES, fastmath=True)
-def resize_exactly(grey: Uint8s, across: Taps, down: Taps, out: Float64s) -> None:
-    """(H, W) uint8 -> (32, 32) whole grey values, as Pillow rounds them.
+@kernel(NOTHING, WRITE_TABLE, INTEGER, INTEGER, WRITE_TABLE, INTEGER)
+def round_off(totals: Int32s, bits: int, most: int, columns: Int32s, top: int) -> None:
+    """(ROWS, 32) sums without their last `bits`, clipped to 0..most -> the columns from `top` on of (32, H)."""
+    for output in range(SIDE):
+        for row in range(ROWS):
+            columns[output, top + row] = min(max(totals[row, output] >> bits, 0), most)
 
-    Along the rows the sums run in single precision, which is off by less than 0.001; one that comes within 0.002 of a
-    rounding step is repeated in integers. Down the columns double precision holds every integer involved.
+
+@kernel(NOTHING, WRITE_TABLE, SPREAD, WRITE_DOUBLES)
+def resize_down(columns: Int32s, down: Spread, out: Float64s) -> None:
+    """(32, H) int32, which times the weights are in units of 2**-22 grey values -> (32, 32) whole grey values."""
+    totals = np.empty((ROWS, SIDE), dtype=np.int32)
+    for left in range(0, SIDE, ROWS):
+        totals[:] = HALF
+        along_rows(columns[left : left + ROWS], down, totals)
+        for row in range(ROWS):
+            for output in range(SIDE):
+                out[output, left + row] = min(max(totals[row, output] >> 22, 0), 255)
+
+
+@kernel(NOTHING, READ_PLANE, SPREAD, SPREAD, WRITE_DOUBLES)
+def resize_exactly(grey: Uint8s, across: Spread, down: Spread, out: Float64s) -> None:
+    """(H, W) uint8 -> (32, 32) whole grey values, as Pillow rounds them: in sums of 32 bits, as Pillow's are.
+
+    across, down: with weights of 22 binary digits.
     """
     height, width = grey.shape
-    narrow = np.empty((height, 32), dtype=np.float64)
-    padded = np.uint64(across.weights.shape[1])
-    line = np.zeros(width + across.weights.shape[1], dtype=np.float32)
-    totals = np.empty(32, dtype=np.float32)
-    half, near = np.float32(0.5), np.float32(0.498)
-    for y in range(height):
+    columns = np.empty((SIDE, height + ROWS), dtype=np.int32)
+    lines, totals = np.zeros((ROWS, width), dtype=np.int32), np.empty((ROWS, SIDE), dtype=np.int32)
+    for top in range(0, height, ROWS):
+        for row in range(min(ROWS, height - top)):
+            for x in range(np.uint64(width)):
+                lines[row, x] = grey[top + row, x]
+        totals[:] = HALF
+        along_rows(lines, across, totals)
+        round_off(totals, 22, 255, columns, top)
+    resize_down(columns, down, out)
+
+
+@kernel(NOTHING, WRITE_TABLE, SPREAD, SPREAD, WRITE_DOUBLES)
+def resize_averages(averages: Int32s, across: Spread, down: Spread, out: Float64s) -> None:
+    """(h, w) int32, 64ths of grey values, h a multiple of ROWS -> (32, 32) whole grey values: along the rows first,
+    clipped there as by Pillow, rounded last.
+
+    across, down: with weights of 16 binary digits.
+    """
+    columns = np.empty((SIDE, averages.shape[0]), dtype=np.int32)
+    totals = np.empty((ROWS, SIDE), dtype=np.int32)
+    for top in range(0, averages.shape[0], ROWS):
+        totals[:] = HALF >> 6
+        along_rows(averages[top : top + ROWS], across, totals)
+        round_off(totals, 16, 255 * 64, columns, top)
+    resize_down(columns, down, out)
+
+
+@kernel(NOTHING, READ_PLANE, INTEGER, INTEGER, WRITE_SHORTS)
+def sum_columns(grey: Uint8s, first: int, end: int, totals: Uint16s) -> None:
+    """The sums of the rows from `first` to before `end`, at most 256 of them, down each column."""
+    width, row = grey.shape[1], first
+    totals[:] = 0
+    while row + 4 <= end:
+        one, two, three, four = grey[row], grey[row + 1], grey[row + 2], grey[row + 3]
         for x in range(np.uint64(width)):
-            line[x] = np.float32(grey[y, x])
-        for output in range(32):
-            first = np.uint64(across.start[output])
-            total = half
-            for k in range(padded):
-                total += line[first + k] * across.weights[output, k]
-            totals[output] = total
-        doubt = np.float32(0.0)
-        for output in range(32):
-            value = np.floor(totals[output])
-            doubt = max(doubt, abs(totals[output] - value - half))
-            narrow[y, output] = min(max(np.float64(value), 0.0), 255.0)
-        if doubt > near:
-            for output in range(32):
-                if abs(totals[output] - np.floor(totals[output]) - half) > near:
-                    first, last = across.start[output], across.start[output] + across.length[output]
-                    value = summed_in_integers(grey[y, first:last], across.fixed[output])
-                    narrow[y, output] = min(max(value, 0.0), 255.0)
-    sums = np.empty(32, dtype=np.float64)
-    for output in range(32):
-        sums[:] = 2097152.0
-        first = np.uint64(down.start[output])
-        for k in range(np.uint64(down.length[output])):
-            weight = np.float64(down.fixed[output, k])
-            row = narrow[first + k]
-            for x in range(32):
-                sums[x] += weight * row[x]
-        for x in range(32):
-            out[output, x] = min(max(np.floor(sums[x] / 4194304.0), 0.0), 255.0)
+            totals[x] += np.uint16(one[x]) + np.uint16(two[x]) + np.uint16(three[x]) + np.uint16(four[x])
+        row += 4
+    while row < end:
+        one = grey[row]
+        for x in range(np.uint64(width)):
+            totals[x] += np.uint16(one[x])
+        row += 1
 
 
-@kernel(NOTHING, READ_PLANE, INTEGER, INTEGER, WRITE_FLOATS)
-def average_blocks(grey: Uint8s, high: int, wide: int, out: Float32s) -> None:
-    """(H, W) uint8 -> the mean of each block of `high` x `wide` pixels; the last of a row or column are smaller."""
+@kernel(NOTHING, WRITE_COUNTS, INTEGER, WRITE_COUNTS)
+def add_neighbours(values: Uint32s, pairs: int, out: Uint32s) -> None:
+    """out[i] = values[2 i] + values[2 i + 1]."""
+    for x in range(np.uint64(pairs)):
+        out[x] = values[2 * x] + values[2 * x + 1]
+
+
+@kernel(NOTHING, READ_PLANE, INTEGER, INTEGER, WRITE_TABLE)
+def average_blocks(grey: Uint8s, high: int, wide: int, out: Int32s) -> None:
+    """(H, W) uint8 -> the mean of each block of `high` x `wide` pixels in 64ths, rounded; the last ones are smaller.
+
+    wide: a power of two, so that neighbours are added as often as it takes, whole vectors at once.  out: has room for
+    all blocks, and may have more rows.
+    """
     height, width = grey.shape
-    rows, columns = out.shape
-    totals = np.empty(width, dtype=np.uint32)
+    rows, columns = -(-height // high), out.shape[1]
+    totals = np.zeros(columns * wide, dtype=np.uint16)
+    sums, halves = np.zeros(columns * wide, dtype=np.uint32), np.zeros(columns * wide, dtype=np.uint32)
     for y in range(rows):
-        row, end = y * high, min(height, (y + 1) * high)
-        count = end - row
-        totals[:] = 0
-        while row + 4 <= end:
-            one, two, three, four = grey[row], grey[row + 1], grey[row + 2], grey[row + 3]
+        end = min(height, (y + 1) * high)
+        sums[:] = 0
+        for first in range(y * high, end, 256):
+            sum_columns(grey, first, min(end, first + 256), totals)
             for x in range(np.uint64(width)):
-                totals[x] += np.uint32(np.uint16(one[x]) + np.uint16(two[x]) + np.uint16(three[x]) + np.uint16(four[x]))
-            row += 4
-        while row < end:
-            one = grey[row]
-            for x in range(np.uint64(width)):
-                totals[x] += np.uint32(one[x])
-            row += 1
-        first = np.uint64(0)
-        for column in range(columns):
-            across = np.uint64(min(width, (column + 1) * wide) - column * wide)
-            total = np.uint64(0)
-            for k in range(across):
-                total += totals[first + k]
-            first += across
-            out[y, column] = np.float32(total) / np.float32(count * across)
-
-
-@kernel(NOTHING, READ_FLOATS, TAPS, TAPS, WRITE_DOUBLES, fastmath=True)
-def resize_averages(averages: Float32s, across: Taps, down: Taps, out: Float64s) -> None:
-    """(h, w) float32 -> (32, 32) whole grey values: along the rows first, clipped there as by Pillow, rounded last."""
-    height = averages.shape[0]
-    narrow = np.empty((height, 32), dtype=np.float32)
-    for row in range(height):
-        line = averages[row]
-        for column in range(32):
-            first = across.start[column]
-            total = np.float32(0.0)
-            for k in range(across.length[column]):
-                total += across.weights[column, k] * line[first + k]
-            narrow[row, column] = min(max(total, np.float32(0.0)), np.float32(255.0))
-    sums = np.empty(32, dtype=np.float32)
-    for row in range(32):
-        sums[:] = np.float32(0.5)
-        for k in range(down.length[row]):
-            weight = down.weights[row, k]
-            source = narrow[down.start[row] + k]
-            for column in range(32):
-                sums[column] += weight * source[column]
-        for column in range(32):
-            out[row, column] = min(max(math.floor(sums[column]), 0), 255)
+                sums[x] += totals[x]
+        left = columns * wide
+        while left > columns:
+            left //= 2
+            add_neighbours(sums, left, halves)
+            sums, halves = halves, sums
+        share = np.float32(64.0) / np.float32((end - y * high) * wide)
+        for column in range(np.uint64(columns)):
+            out[y, column] = np.int32(np.float32(sums[column]) * share + np.float32(0.5))
+        last = np.float32(64.0) / np.float32((end - y * high) * (width - (columns - 1) * wide))
+        out[y, columns - 1] = np.int32(np.float32(sums[columns - 1]) * last + np.float32(0.5))
 
 
 @kernel(DOUBLE, READ_DOUBLES, WRITE_BYTES)

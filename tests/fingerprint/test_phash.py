@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from crawler.fingerprint.lanczos import COSINES
-from crawler.fingerprint.phash import EXACT_PIXELS, phash, resized, rough_phash, taps
+from crawler.fingerprint.phash import EXACT_PIXELS, phash, resized, rough_phash
+from crawler.fingerprint.taps import LANES, spread
 from tests.fingerprint.pictures import bits_apart, photographs, scene
 
 
@@ -89,8 +90,36 @@ def test_very_long_images_can_be_averaged_too():
         assert bits_apart(rough_phash(grey), phash(grey)) <= 8
 
 
-def test_tables_are_read_only_and_padded():
-    table = taps(1280)
-    assert table.weights.shape[1] % 64 == 0
-    assert not table.weights.flags.writeable
-    assert np.allclose(table.weights.sum(axis=1), 1.0, atol=1e-4)
+def by_output(pixels: int) -> np.ndarray:
+    """(32, pixels) weights, from Pillow's formula in plain Python."""
+    scale = pixels / 32
+    stretch = max(scale, 1.0)
+    found = np.zeros((32, pixels))
+    for output in range(32):
+        centre = (output + 0.5) * scale
+        first = max(0, int(centre - 3 * stretch + 0.5))
+        last = min(pixels, int(centre + 3 * stretch + 0.5))
+        x = (np.arange(first, last) - centre + 0.5) / stretch
+        weights = np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
+        found[output, first:last] = weights / weights.sum()
+    return found
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 3000))
+def test_weights_by_pixel_are_those_by_output(pixels):
+    table, found = spread(pixels), np.zeros((32, pixels))
+    for first, count, output, row in table.runs:
+        found[output : output + LANES, first : first + count] += table.rows[row : row + count].T
+    assert np.allclose(found / 2**22, by_output(pixels), rtol=0, atol=1e-6)
+    assert not table.runs.flags.writeable
+    assert not table.rows.flags.writeable
+
+
+@pytest.mark.parametrize(("size", "block"), [(1280, 16), (853, 13), (450, 7), (129, 2)])
+def test_weights_of_blocks_are_the_sums_of_their_pixels(size, block):
+    table, found = spread(size, block, 16), np.zeros((32, -(-size // block)))
+    for first, count, output, row in table.runs:
+        found[output : output + LANES, first : first + count] += table.rows[row : row + count].T
+    expected = np.add.reduceat(by_output(size), np.arange(0, size, block), axis=1)
+    assert np.allclose(found / 2**16, expected, rtol=0, atol=1e-4)
