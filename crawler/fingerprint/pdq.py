@@ -11,7 +11,7 @@ reference's command-line tool does with images that are wider or higher than 512
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,8 +26,7 @@ SMALLEST_SIDE = 5
 EPSILON = 5e-3
 
 
-@dataclass(frozen=True, slots=True)
-class Hashed:
+class Hashed(NamedTuple):
     """One PDQ code. orientation: 0..7, see `kernels.py`.  squeezed: in the 512 convention.  quality: 0..100."""
 
     value: bytes
@@ -72,14 +71,12 @@ def hashes(
         down = axes(height, scale=scale, grown=rows, squeezed=squeezed)
         across = axes(width, scale=scale, grown=columns, squeezed=squeezed)
         coded = convention(pixels, down, across, wanted, scratch)
-        found += [Hashed(*each, squeezed) for each in coded]
+        found += [Hashed(coded[33 * n : 33 * n + 32], coded[33 * n + 32], n, squeezed) for n in wanted]
     return found
 
 
-def convention(
-    pixels: Uint8s, down: Axes, across: Axes, wanted: tuple[int, ...], scratch: Scratch
-) -> list[tuple[bytes, int, int]]:
-    """Code, quality and orientation of each that is wanted, in one convention."""
+def convention(pixels: Uint8s, down: Axes, across: Axes, wanted: tuple[int, ...], scratch: Scratch) -> bytes:
+    """For each of the eight orientations 32 bytes of code and its quality, if it is wanted, in one convention."""
     height, width = pixels.shape[:2]
     image = pixels.reshape(height, width, -1)
     # An odd number of cache lines a row: with an even one, the 64 rows of a column share a few sets of the cache.
@@ -87,4 +84,4 @@ def convention(
     out = np.empty((8, 33), dtype=np.uint8)
     mask = sum(1 << each for each in set(wanted))
     hash_image(image, (down, across), mask, rows, out)
-    return [(out[each, :32].tobytes(), int(out[each, 32]), each) for each in wanted]
+    return out.tobytes()
