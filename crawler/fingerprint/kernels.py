@@ -194,12 +194,18 @@ def pack(coefficients: Float32s, transposed: bool, out: Uint8s) -> None:
 
 @kernel(INTEGER, READ_BYTES, INTEGER, INTEGER)
 def pairs_in(octets: Uint8s, first: int, second: int) -> int:
-    """How often octet `second` follows octet `first`."""
-    one, other = np.uint8(first), np.uint8(second)
-    total = np.uint32(0)
-    for at in range(np.uint64(max(octets.shape[0] - 1, 0))):
-        total += np.uint32((octets[at] == one) & (octets[at + np.uint64(1)] == other))
-    return int(total)
+    """How often octet `second` follows octet `first`. So many at a time that an octet holds their count."""
+    one, other, total = np.uint8(first), np.uint8(second), 0
+    last = max(octets.shape[0] - 1, 0)
+    whole = last - last % 128
+    for start in range(0, whole, 128):
+        at, part = np.uint64(start), np.uint8(0)
+        for k in range(np.uint64(128)):
+            part = np.uint8(part + ((octets[at + k] == one) & (octets[at + k + np.uint64(1)] == other)))
+        total += int(part)
+    for rest in range(np.uint64(whole), np.uint64(last)):
+        total += int((octets[rest] == one) & (octets[rest + np.uint64(1)] == other))
+    return total
 
 
 @kernel(NOTHING, READ_IMAGE, WRITE_PLANE)
