@@ -16,6 +16,7 @@ import pytest
 
 from crawler.sandbox.kernels import kernel_cache
 from tests.servers.warm import warm_processes
+from tests.store.factories import make_new_homes
 
 pytest_plugins = ["tests.servers.redis"]
 
@@ -53,6 +54,12 @@ def quick_crews(own_environment: None) -> Iterator[None]:
     """Crawls that tests call in their own process need not import everything for each of their processes."""
     with warm_processes(KERNELS):
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def new_homes(own_environment: None, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Most tests of commands, services and pages begin with an empty database."""
+    make_new_homes(tmp_path_factory.mktemp("homes"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
