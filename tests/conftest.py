@@ -84,7 +84,7 @@ def _module_compiler() -> subprocess.Popen[bytes] | None:
     """
     if sys.dont_write_bytecode or (ROOT / "tests" / "web" / "__pycache__").exists():
         return None
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider", "-p", "no:xdist"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen(command, cwd=ROOT, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, **quiet)
 
