@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 from crawler.errors import CampaignInvalid
@@ -32,12 +33,17 @@ def file_names(cls: type) -> dict[str, Field[Any]]:
 
 
 def _rows(cls: type) -> dict[str, tuple[Field[Any], Check]]:
-    hints = get_type_hints(cls, include_extras=True)
+    hints = _hints(cls)
     found = {}
     for row in fields(cls):
         check, *name = hints[row.name].__metadata__
         found[name[0] if name else row.name] = (row, check)
     return found
+
+
+@cache  # resolving the annotations of a class takes longer than reading its table
+def _hints(cls: type) -> Mapping[str, Any]:
+    return get_type_hints(cls, include_extras=True)
 
 
 def read(cls: type[T], table: object, *, source: str, where: str = "") -> T:

@@ -16,6 +16,7 @@ import pytest
 
 from crawler.sandbox.kernels import kernel_cache
 from tests.servers.warm import warm_processes
+from tests.store.factories import make_new_homes
 
 pytest_plugins = ["tests.servers.redis"]
 
@@ -34,6 +35,7 @@ SLOW = (
     "tests/render/",
     "tests/discover/browser/",
     "tests/web/test_browser.py",
+    "tests/web/test_live.py",
 )
 """Where most of the time goes, the slowest first."""
 
@@ -55,6 +57,12 @@ def quick_crews(own_environment: None) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def new_homes(own_environment: None, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Most tests of commands, services and pages begin with an empty database."""
+    make_new_homes(tmp_path_factory.mktemp("homes"))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Compile the kernels once, before every test process and the first crawls do so at the same time."""
     os.environ["NUMBA_CACHE_DIR"] = str(kernel_cache(KERNELS))
@@ -63,7 +71,22 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         halves = ("crawler.fingerprint.compute", "crawler.match.search")
         running = [subprocess.Popen([sys.executable, "-c", f"import {half}"], cwd=ROOT) for half in halves]
+        modules = _module_compiler()
         assert [half.wait() for half in running] == [0, 0], "kernels do not compile"
+        if modules is not None:
+            modules.wait()
+
+
+def _module_compiler() -> subprocess.Popen[bytes] | None:
+    """A process that compiles all modules, where none are yet: each test process would do it, all at the same time.
+
+    Whatever is wrong with one is told by the test processes.
+    """
+    if sys.dont_write_bytecode or (ROOT / "tests" / "web" / "__pycache__").exists():
+        return None
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, cwd=ROOT, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, **quiet)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -57,8 +57,9 @@ class _Root(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        # structlog would load rich, a twentieth of a start, for tracebacks in colour; our logs have none.
-        with without("rich"):
+        # structlog would load rich for tracebacks in colour and Twisted for its logs, each a twentieth of a start: our
+        # logs have neither.
+        with without("rich", "twisted"):
             import_module("structlog")
         module = import_module(f"crawler.cli.{COMMANDS[cmd_name][0]}")
         command = getattr(module, cmd_name)

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -63,7 +63,7 @@ def open_store(home: Home, *, busy_seconds: float = BUSY_SECONDS, path: Path | N
     that it was written with; HomeUnusable when a key file is missing or damaged.
     """
     file = path or home.database
-    with opening(file), translated(str(file)):
+    with opening(file), translated(file):
         _touch(file)
         connection = sqlite3.connect(
             file, timeout=busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=256
@@ -85,11 +85,12 @@ class Database:
     home: whose database this is.  sealer: opens its sealed fields.  clock: seconds since the epoch.
     """
 
-    __slots__ = ("_generation", "_inside", "_tables", "clock", "home", "keys", "sealer")
+    __slots__ = ("_file", "_generation", "_inside", "_tables", "clock", "home", "keys", "sealer")
 
     def __init__(self, home: Home, tables: sqlite_utils.Database, keys: Keyring) -> None:
         self._tables = tables
         self._inside = False
+        self._file = home.database
         self.home = home
         self.keys = keys
         self.sealer = Sealer(keys, self._reloaded)
@@ -223,7 +224,7 @@ class Database:
 
     def copy_to(self, path: Path) -> None:
         """Write a consistent copy of the whole database to `path`, which must not exist; others may go on writing."""
-        with translated(str(path)):
+        with translated(path):
             self._tables.conn.execute("VACUUM INTO ?", (str(path),))
 
     def shrink_log(self) -> None:
@@ -243,14 +244,12 @@ class Database:
             finally:
                 conn.execute(f"PRAGMA busy_timeout = {patience}").fetchall()
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        with translated(str(self.home.database)):
-            yield
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated(self._file)
 
 
 @contextmanager
-def translated(path: str) -> Iterator[None]:
+def translated(path: Path) -> Iterator[None]:
     """The one boundary where SQLite's errors become ours."""
     try:
         yield

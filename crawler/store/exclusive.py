@@ -25,7 +25,7 @@ def alone_with(path: Path) -> Iterator[None]:
     Who opens it meanwhile waits, and then gets the file that has its name by then.
     Raises StoreUnavailable.
     """
-    with replacing(path), translated(str(path)):
+    with replacing(path), translated(path):
         connection = sqlite3.connect(path, timeout=1.0, isolation_level=None)
         try:
             # Leaving WAL mode takes that no other connection is open, idle ones included.

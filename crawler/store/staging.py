@@ -122,7 +122,7 @@ class Staging:
             raise StoreUnavailable(f"staging file {self._path}: {error.strerror}; mend the home directory") from error
         self._file = sqlite3.connect(self._path, isolation_level=None)
         try:
-            with translated(str(self._path)):
+            with translated(self._path):
                 for statement in (*(f"PRAGMA {pragma}" for pragma in _FAST), *_TABLES):
                     self._file.execute(statement)
         except BaseException:
@@ -147,19 +147,19 @@ class Staging:
         """Take these in."""
         rows = [(entry.algorithm, entry.value, entry.category, entry.size, entry.external_id) for entry in entries]
         self.taken += len(rows)
-        with translated(str(self._path)):
+        with translated(self._path):
             self._file.executemany("INSERT INTO entries VALUES (NULL, ?, ?, ?, ?, ?)", rows)
 
     def bury(self, tombstones: Iterable[Tombstone]) -> None:
         """Note what the list's owner withdraws."""
         rows = [(tombstone.external_id,) for tombstone in tombstones]
         self.buried += len(rows)
-        with translated(str(self._path)):
+        with translated(self._path):
             self._file.executemany("INSERT OR IGNORE INTO tombstones VALUES (?)", rows)
 
     def attach(self) -> None:
         """Finish taking in, and show the file to the database; before `compare`."""
-        with translated(str(self._path)):
+        with translated(self._path):
             self._file.execute("COMMIT")
             self._file.close()
         self._db.attach("staging", self._path)

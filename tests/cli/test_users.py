@@ -23,7 +23,6 @@ def vangnet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     """In production, as the account `service`."""
     monkeypatch.setattr(users, "HASHER", QUICK)
     monkeypatch.setattr(signing_in, "HASHER", QUICK)
-    monkeypatch.setattr(signing_in, "_NOBODY", QUICK.hash("x"))
     monkeypatch.setattr(actors.getpass, "getuser", lambda: "service")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     return runner(monkeypatch, capsys, "--home", str(tmp_path / "home"))

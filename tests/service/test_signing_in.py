@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pyotp
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import VerifyMismatchError
 
 from crawler.errors import InvalidInput, NotAuthorised, Refused
 from crawler.service import actors, signing_in, users
@@ -28,7 +29,6 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """In production, with two people who sign in."""
     for module in (users, signing_in):
         monkeypatch.setattr(module, "HASHER", QUICK)
-    monkeypatch.setattr(signing_in, "_NOBODY", QUICK.hash("x"))
     monkeypatch.setattr(actors.getpass, "getuser", lambda: "vangnet")
     with store_at(tmp_path, lab=False) as opened:
         add_user(opened, ANNA, "beheer", "admin")
@@ -59,6 +59,14 @@ def test_guesses_made_at_once_are_counted_as_those_one_after_another(db: Databas
 
     with ThreadPoolExecutor(12) as pool:
         assert Counter(pool.map(alone, range(12))) == {"NotAuthorised": OF_NAME, "Refused": 12 - OF_NAME}
+
+
+def test_a_name_that_nobody_has_costs_as_much_work_and_fits_nothing() -> None:
+    known, drawn = users.HASHER.hash(""), signing_in._nobodys()
+    assert extract_parameters(drawn) == extract_parameters(known)
+    assert drawn != signing_in._nobodys()
+    with pytest.raises(VerifyMismatchError):
+        users.HASHER.verify(drawn, "")
 
 
 def test_new_credentials_let_in_at_once(db: Database) -> None:

@@ -12,9 +12,15 @@ from tests.hostile.images.conftest import running
 from tests.hostile.images.mutations import originals
 from tests.hostile.images.test_mutations import expected
 
-CUT = {
-    (name, number, tenth) for name, files in originals().items() for number in range(len(files)) for tenth in range(10)
-}
+
+def places() -> list[tuple[str, int, int]]:
+    """Format, number of the file, tenth of it."""
+    return [
+        (name, number, tenth)
+        for name, files in originals().items()
+        for number in range(len(files))
+        for tenth in range(10)
+    ]
 
 
 def cut(name: str, number: int, tenth: int) -> bytes:
@@ -29,7 +35,7 @@ async def asked(sandbox: Sandbox, files: dict[object, bytes]) -> dict[object, Ex
 async def test_files_cut_off_at_every_tenth(settings: SandboxSettings) -> None:
     async with running(settings) as sandbox:
         whole = await asked(sandbox, {(n, k): data for n, files in originals().items() for k, data in enumerate(files)})
-        answers = await asked(sandbox, {place: cut(*place) for place in CUT})
+        answers = await asked(sandbox, {place: cut(*place) for place in places()})
         counts = sandbox.counts
     assert (counts.crashed, counts.violation, counts.deadline) == (0, 0, 0)
     for key, answer in whole.items():
@@ -52,7 +58,7 @@ async def test_damage_in_the_middle(settings: SandboxSettings) -> None:
     """A stretch of zeroes, of noise, or of the file itself, at every tenth."""
     rng = random.Random(9)
     files = {}
-    for name, number, tenth in CUT:
+    for name, number, tenth in places():
         data = originals()[name][number]
         at, length = len(data) * tenth // 10, max(4, len(data) // 20)
         for kind, patch in (("zero", bytes(length)), ("noise", rng.randbytes(length)), ("again", data[:length])):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import ssl
 import warnings
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from crawler.fetch.limits import FetchLimits
 from .certificates import HOST, Authority
 from .rawserver import Script
 from .scripts import (
+    DEFLATED,
     OK,
     PICTURE,
     PIXEL,
@@ -26,6 +26,7 @@ from .scripts import (
     closes_at_once,
     drips,
     floods,
+    gzipped,
     layers,
     leads_on,
     packed,
@@ -102,6 +103,8 @@ def _old_protocol(authority: Authority) -> ssl.SSLContext:
     context.set_ciphers("ALL:@SECLEVEL=0")
     return context
 
+
+GZIPPED = gzipped(DEFLATED, ZEROS)
 
 CATALOGUE = (
     # ------------------------------------------------ slowness
@@ -223,12 +226,12 @@ CATALOGUE = (
     Hostile("closes without an answer", closes_at_once, "disconnected"),
     Hostile("closes in headers", says(OK + b"Content-Ty"), "malformed-http"),
     # ------------------------------------------------ encodings
-    Hostile("gzip bomb", says(packed(b"gzip", gzip.compress(ZEROS, mtime=0))), "decompression-bomb"),
-    Hostile("deflate bomb", says(packed(b"deflate", zlib.compress(ZEROS))), "decompression-bomb"),
-    Hostile("raw deflate bomb", says(packed(b"deflate", raw_deflate(ZEROS))), "decompression-bomb"),
+    Hostile("gzip bomb", says(packed(b"gzip", GZIPPED)), "decompression-bomb"),
+    Hostile("deflate bomb", says(packed(b"deflate", DEFLATED)), "decompression-bomb"),
+    Hostile("raw deflate bomb", says(packed(b"deflate", raw_deflate(DEFLATED))), "decompression-bomb"),
     Hostile("brotli bomb", says(packed(b"br", brotli.compress(ZEROS, quality=1))), "decompression-bomb"),
     Hostile("zstd bomb", says(packed(b"zstd", zstandard.compress(ZEROS))), "decompression-bomb"),
-    Hostile("bomb in a bomb", says(packed(b"gzip, gzip", layers(ZEROS, 2))), "decompression-bomb"),
+    Hostile("bomb in a bomb", says(packed(b"gzip, gzip", layers(GZIPPED, 1))), "decompression-bomb"),
     Hostile(
         "bombs of two kinds",
         says(packed(b"br, gzip", gzip.compress(brotli.compress(ZEROS, quality=1)))),

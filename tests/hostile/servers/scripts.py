@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import struct
 import zlib
 
 from .rawserver import Peer, Script
@@ -12,6 +13,8 @@ OK = b"HTTP/1.1 200 OK\r\n"
 PIXEL = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,"
 PICTURE = b"Content-Type: image/gif\r\n"
 ZEROS = bytes(1 << 26)
+DEFLATED = zlib.compress(ZEROS)
+"""RFC 1950. Every test process packs them once; the other bombs are the same bits in other wrappers."""
 
 
 def says(*parts: bytes | float, then: str = "close") -> Script:
@@ -59,9 +62,15 @@ def packed(encoding: bytes, body: bytes) -> bytes:
     return sized(body, b"Content-Encoding: " + encoding + b"\r\n")
 
 
-def raw_deflate(data: bytes) -> bytes:
-    packer = zlib.compressobj(wbits=-15)
-    return packer.compress(data) + packer.flush()
+def raw_deflate(deflated: bytes) -> bytes:
+    """The bits of RFC 1951 in a stream of RFC 1950."""
+    return deflated[2:-4]
+
+
+def gzipped(deflated: bytes, data: bytes) -> bytes:
+    """RFC 1952. deflated: the data as of RFC 1950."""
+    head = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+    return head + raw_deflate(deflated) + struct.pack("<II", zlib.crc32(data), len(data))
 
 
 def layers(data: bytes, number: int) -> bytes:
