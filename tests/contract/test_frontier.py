@@ -180,10 +180,17 @@ async def test_a_host_gives_its_urls_by_priority_then_depth_then_age(frontier: F
     assert [url[-1] for url in urls_of(await claim(frontier))] == list("abcdef")
 
 
-async def test_the_hosts_of_an_address_take_turns(frontier: Frontier) -> None:
-    await fill(frontier, [(f"http://{host}.example/{n}", Kind.PAGE) for host in "abc" for n in range(3)])
-    hosts = [url.split("/")[2] for url in urls_of(await claim(frontier))]
-    assert [set(hosts[first : first + 3]) for first in (0, 3, 6)] == [{"a.example", "b.example", "c.example"}] * 3
+@pytest.mark.parametrize("count", [3, 140])
+@pytest.mark.parametrize("kind", [Kind.PAGE, Kind.IMAGE])
+async def test_the_hosts_of_an_address_take_turns(frontier: Frontier, count: int, kind: Kind) -> None:
+    """Also where there are too many of them to stand in the address's own record."""
+    names = {f"h{n}.example" for n in range(count)}
+    await fill(frontier, [(f"http://{host}/{n}", kind) for host in sorted(names) for n in range(3)], rate=100_000.0)
+    hosts: list[str] = []
+    while leases := await claim(frontier, 50):
+        hosts += [url.split("/")[2] for url in urls_of(leases)]
+        await frontier.complete([Completion(lease, Done()) for lease in leases])
+    assert [set(hosts[first : first + count]) for first in range(0, 3 * count, count)] == [names] * 3
 
 
 async def test_neither_lane_starves_the_other(bench: Bench) -> None:
