@@ -17,6 +17,7 @@ from tests.contract.steps import (
     admit,
     claim,
     fill,
+    pages,
     urls_of,
 )
 
@@ -220,6 +221,20 @@ async def test_neither_lane_starves_the_other_at_addresses_that_are_due_in_turn(
         held += (await bench.frontier.claim(1, 1)).leases
     for seen in kinds.values():
         assert min(seen.count(Kind.PAGE), seen.count(Kind.IMAGE)) >= len(seen) // 2 - 1 > 1, kinds
+
+
+async def test_addresses_of_one_lane_and_of_both_do_not_starve_each_other(frontier: Frontier) -> None:
+    """All of them are always due, and there is room for one page at a time."""
+    for n in range(4):
+        await fill(frontier, pages(f"h{n}.example", range(20)), address=f"192.0.2.{n}", rate=100_000.0)
+    for n in range(2):
+        await fill(frontier, [(f"http://h{n}.example/i", Kind.IMAGE)], address=f"192.0.2.{n}", rate=100_000.0)
+    asked = set()
+    for _ in range(24):
+        [lease] = (await frontier.claim(1, 0)).leases
+        asked.add(lease.item.address)
+        await frontier.complete([Completion(lease, Done())])
+    assert len(asked) == 4
 
 
 # ---------------------------------------------------------------- runs
