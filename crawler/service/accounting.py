@@ -19,6 +19,9 @@ _TROUBLE = frozenset({"refused-results", "corrupt-record", "corrupt-discoveries"
 _LETTERS = 50
 """Dead letters that are kept, masked, when their run is over."""
 
+_KEPT = {"pointers": "pointer:", "rendering": "render", "rejected": "rejected:"}
+"""How the counters start that are kept when their run is over, by what they are kept as."""
+
 
 @dataclass(frozen=True, slots=True)
 class CrawlSummary:
@@ -57,13 +60,10 @@ async def close_run(
     lost = {"lost": True} if counts.pending else {}
     # What went wrong beside the URLs: a reader of the run's record must not take it for clean.
     trouble = {name: n for name, n in counts.tally.items() if name in _TROUBLE}
-    pointers, rendering = (
-        {name: n for name, n in counts.tally.items() if name.startswith(start)} for start in ("pointer:", "render")
-    )
+    kept = {name: {key: n for key, n in counts.tally.items() if key.startswith(start)} for name, start in _KEPT.items()}
     # Masked even in the lab: what is shown from now on lies unsealed in the database.
     dead = letters_json(db, letters, reveal=False)
-    beside = {"trouble": trouble, "pointers": pointers, "rendering": rendering, "dead_letters": dead}
-    campaigns.finish_run(db, actor, run, summary.to_json() | lost | beside)
+    campaigns.finish_run(db, actor, run, summary.to_json() | lost | kept | {"trouble": trouble, "dead_letters": dead})
     # What is still active is found and forgotten by the next command, if this one is killed here.
     await deployment.frontier.forget(run)
     await deployment.control.retire(run)

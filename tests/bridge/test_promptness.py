@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median, quantiles
 from time import monotonic
+from types import SimpleNamespace
 
 from crawler.bridge.claimer import Claimer
 from crawler.bridge.completer import Completer
@@ -19,8 +20,10 @@ from crawler.bridge.courier import Courier
 from crawler.bridge.digging import Digger
 from crawler.bridge.ending import Ending
 from crawler.bridge.images import ImageLane
-from crawler.bridge.lanes import PageLane
+from crawler.bridge.lanes import LeasedRequest, PageLane
+from crawler.bridge.scheduler import Scheduler
 from crawler.fetch.budget import ByteBudget
+from crawler.frontier.base import Frontier
 from crawler.frontier.memory import MemoryFrontier
 from crawler.records import Fetched, FetchOrder, Kind
 from tests.bridge.parts import Runs, Web, answer, places_in, served
@@ -47,9 +50,16 @@ class Timed(Web):
 
 @dataclass
 class Bench:
-    frontier: MemoryFrontier
+    frontier: Frontier
     web: Timed
     bell: asyncio.Event
+    pages: PageLane
+
+    async def sent(self, count: int) -> None:
+        deadline = monotonic() + 30
+        while len(self.web.at) < count:
+            assert monotonic() < deadline
+            await asyncio.sleep(0.01)
 
     async def ended(self, count: int) -> None:
         deadline = monotonic() + 30
@@ -59,18 +69,20 @@ class Bench:
 
 
 @asynccontextmanager
-async def working() -> AsyncIterator[Bench]:
-    """One worker's image lane, over a run that needs no robots.txt."""
-    frontier, web, bell, ending = MemoryFrontier(), Timed(), asyncio.Event(), Ending()
+async def working(frontier: Frontier | None = None, scheduler: Scheduler | None = None) -> AsyncIterator[Bench]:
+    """One worker's lanes, over a run that needs no robots.txt. scheduler: where page requests are to go."""
+    frontier, web, bell, ending = frontier or MemoryFrontier(), Timed(), asyncio.Event(), Ending()
     runs = Runs(served('robots = "record"\nrobots_basis = "a test"', web))
     completer, digger = Completer(frontier), Digger(frontier, runs)
     courier = Courier(frontier, runs, places_in(frontier), 1_000)
     memory = ByteBudget(1_000)
     images = ImageLane(courier, completer, digger, runs, ending, bell=bell, concurrency=64, memory=memory)
     pages = PageLane(completer, digger, bell=bell, concurrency=32, memory=memory)
-    claimer = Claimer(frontier, runs, pages, images, bell=bell, request=lambda lease: lease, backlog_limit=100)
+    if scheduler is not None:
+        pages.open(SimpleNamespace(crawl=scheduler.enqueue_request))
+    claimer = Claimer(frontier, runs, pages, images, bell=bell, request=LeasedRequest, backlog_limit=100)
     tasks = [asyncio.create_task(work) for work in (claimer.run(), completer.run())]
-    yield Bench(frontier, web, bell)
+    yield Bench(frontier, web, bell, pages)
     claimer.stop()
     await images.drain()
     completer.close()

@@ -153,9 +153,13 @@ class Crawling:
 
     def judge(self, summary: Mapping[str, Any], run: int = 1) -> None:
         """Every URL has its outcome, every planted picture is one hit with one sighting for each time that it is asked
-        for, and nobody was asked too often."""
+        for, and nobody was asked too often.
+
+        There are as many outcomes as URLs; that none has two and none is lost, the requests say: all that may be asked
+        for was, by the server's own record."""
         plan = self.site.plan
         assert summary["urls"] == plan.urls
+        assert self.site.asked() == plan.asked
         assert summary["run"] == run
         hits = self.vangnet.json("hits", "list")
         assert Counter(hit["image_url"] for hit in hits) == dict.fromkeys(plan.planted, 1)

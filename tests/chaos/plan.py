@@ -39,6 +39,13 @@ class Plan:
         return self._url(0, "/")
 
     @property
+    def asked(self) -> dict[str, set[str]]:
+        """Address -> paths that a whole crawl asks for there: all but what robots.txt forbids."""
+        pages = {f"/p/{page}" for page in range(self.pages)}
+        images = {f"/i/{page}-{number}.jpg" for page in range(self.pages) for number in range(self.images)}
+        return {host: {"/", "/robots.txt", "/gone", *pages, *images} for host in self.hosts}
+
+    @property
     def urls(self) -> dict[str, object]:
         """What the summary of a finished crawl must say: every URL has one outcome, and it is the right one."""
         fetched = self.addresses * (1 + self.pages + self.pages * self.images) + len(self.shared)

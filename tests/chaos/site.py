@@ -44,6 +44,13 @@ class ChaosSite:
         """All of them."""
         return [Request(*entry) for entry in self._ask("log")]
 
+    def asked(self) -> dict[str, set[str]]:
+        """Address -> paths that were asked for there."""
+        paths: dict[str, set[str]] = defaultdict(set)
+        for request in self.requests():
+            paths[request.address].add(request.path)
+        return paths
+
     def impolite(self, rate: float, concurrency: int) -> dict[str, str]:
         """Address -> what it was asked too much; empty: all was polite.
 

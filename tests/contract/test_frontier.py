@@ -17,6 +17,7 @@ from tests.contract.steps import (
     admit,
     claim,
     fill,
+    pages,
     urls_of,
 )
 
@@ -180,10 +181,17 @@ async def test_a_host_gives_its_urls_by_priority_then_depth_then_age(frontier: F
     assert [url[-1] for url in urls_of(await claim(frontier))] == list("abcdef")
 
 
-async def test_the_hosts_of_an_address_take_turns(frontier: Frontier) -> None:
-    await fill(frontier, [(f"http://{host}.example/{n}", Kind.PAGE) for host in "abc" for n in range(3)])
-    hosts = [url.split("/")[2] for url in urls_of(await claim(frontier))]
-    assert [set(hosts[first : first + 3]) for first in (0, 3, 6)] == [{"a.example", "b.example", "c.example"}] * 3
+@pytest.mark.parametrize("count", [3, 140])
+@pytest.mark.parametrize("kind", [Kind.PAGE, Kind.IMAGE])
+async def test_the_hosts_of_an_address_take_turns(frontier: Frontier, count: int, kind: Kind) -> None:
+    """Also where there are too many of them to stand in the address's own record."""
+    names = {f"h{n}.example" for n in range(count)}
+    await fill(frontier, [(f"http://{host}/{n}", kind) for host in sorted(names) for n in range(3)], rate=100_000.0)
+    hosts: list[str] = []
+    while leases := await claim(frontier, 50):
+        hosts += [url.split("/")[2] for url in urls_of(leases)]
+        await frontier.complete([Completion(lease, Done()) for lease in leases])
+    assert [set(hosts[first : first + count]) for first in range(0, 3 * count, count)] == [names] * 3
 
 
 async def test_neither_lane_starves_the_other(bench: Bench) -> None:
@@ -213,6 +221,20 @@ async def test_neither_lane_starves_the_other_at_addresses_that_are_due_in_turn(
         held += (await bench.frontier.claim(1, 1)).leases
     for seen in kinds.values():
         assert min(seen.count(Kind.PAGE), seen.count(Kind.IMAGE)) >= len(seen) // 2 - 1 > 1, kinds
+
+
+async def test_addresses_of_one_lane_and_of_both_do_not_starve_each_other(frontier: Frontier) -> None:
+    """All of them are always due, and there is room for one page at a time."""
+    for n in range(4):
+        await fill(frontier, pages(f"h{n}.example", range(20)), address=f"192.0.2.{n}", rate=100_000.0)
+    for n in range(2):
+        await fill(frontier, [(f"http://h{n}.example/i", Kind.IMAGE)], address=f"192.0.2.{n}", rate=100_000.0)
+    asked = set()
+    for _ in range(24):
+        [lease] = (await frontier.claim(1, 0)).leases
+        asked.add(lease.item.address)
+        await frontier.complete([Completion(lease, Done())])
+    assert len(asked) == 4
 
 
 # ---------------------------------------------------------------- runs

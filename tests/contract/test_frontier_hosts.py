@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
 from crawler.frontier.base import MAX_CRAWL_DELAY, Completion, Frontier, HostFacts
 from crawler.records import Done, Failed, Kind, Rekind, Retry, RunId, Skipped
 from tests.contract.conftest import Bench
-from tests.contract.steps import IMAGE, PAGES, RUN, claim, fill, urls_of
+from tests.contract.steps import IMAGE, PAGES, RUN, claim, fill, pages, urls_of
 
 Build = Callable[..., Bench]
 
@@ -161,6 +162,21 @@ async def test_a_crawl_delay_lets_out_one_url_at_a_time_on_both_lanes(bench: Ben
         claimed = await bench.frontier.claim(9, 9)
         assert claimed.leases == ()
         assert claimed.next_due == pytest.approx(0.35, abs=0.15)
+
+
+async def test_a_crawl_delay_is_kept_by_a_host_that_had_to_wait_for_its_neighbours(bench: Bench) -> None:
+    await fill(bench.frontier, pages("a.example", range(9)), robots=True, concurrency=1)
+    await opened(bench.frontier, 0.2)
+    await fill(bench.frontier, pages("b.example", range(30)), concurrency=1)
+    slots = []
+    for _ in range(16):
+        [lease] = await claim(bench.frontier)
+        if lease.item.url.startswith("http://a."):
+            slots.append(lease.not_before)
+        await bench.frontier.complete([Completion(lease, Done())])
+        await bench.sleep(0.05)
+    assert len(slots) > 1
+    assert all(after - before >= 0.2 - bench.exact for before, after in pairwise(slots))
 
 
 async def test_the_request_for_robots_txt_counts_for_its_crawl_delay(bench: Bench) -> None:

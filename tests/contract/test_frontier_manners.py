@@ -258,3 +258,21 @@ async def test_a_replaced_campaign_is_heeded_at_once(build: Build) -> None:
         first, second, *_ = sorted(lease.not_before for lease in leases)
         assert second - first == pytest.approx(spacing, abs=bench.exact)
         await bench.frontier.give_back(leases)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.001])
+async def test_a_slot_ahead_lies_behind_a_block(build: Build, delay: float) -> None:
+    """delay: that the robots.txt of the host asks for."""
+    bench = build(lookahead=5.0, lease_seconds=60.0)
+    frontier = bench.frontier
+    await fill(frontier, PAGES, robots=True)
+    await fill(frontier, [("http://b.example/", Kind.PAGE)], robots=True, address="192.0.2.2")
+    ends = [Completion(lease, Done(), robots=b"rules", delay=delay) for lease in await claim(frontier)]
+    assert await frontier.complete(ends) == [True, True]
+    await frontier.block(ADDRESS, 2.0)
+    await bench.sleep(0.01)
+    leases = await claim(frontier)
+    blocked, free = (
+        [lease.not_before for lease in leases if (lease.item.address == ADDRESS) is b] for b in (True, False)
+    )
+    assert min(blocked) - min(free) > 1.0

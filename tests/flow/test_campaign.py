@@ -61,9 +61,15 @@ def test_a_crawl_is_paused_resumed_stopped_and_taken_up_again(vangnet: Vangnet) 
             assert status["urls"]["pending"] == sum(n for name, n in status["waiting"].items() if name == "queued")
             asked = len(site.requests)
             assert vangnet.json("campaign", "resume", "test")["state"] == "running"
+            resumed = time.monotonic()
+            begun(site, asked + 1)
+            assert time.monotonic() - resumed < SEEN_BY_WORKERS
             begun(site, asked + 20)
             assert vangnet.json("campaign", "stop", "test")["state"] == "stopped"
+            time.sleep(SEEN_BY_WORKERS)
+            asked = len(site.requests)
             stopped = summary(crawl, 130)
+            assert len(site.requests) == asked
         assert stopped["urls"]["pending"] > 0
         assert vangnet.json("campaign", "status", "test")["state"] == "stopped"
         done = vangnet.json("crawl", file)

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from base64 import b64encode
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +46,16 @@ def accounted(urls: dict[str, object]) -> bool:
     return urls["discovered"] == ended + int(str(urls["pending"]))
 
 
+NO_URLS = {
+    "scheme": "gopher://example.nl/",
+    "credentials": "http://user:secret@example.nl/",
+    "control-characters": "http://example.nl/\u202egpj.exe",
+    "idna": "http://xn--/",
+    "too-long": "/" + "a" * 3_000,
+}
+"""What is no URL that a crawl asks for, by the reason."""
+
+
 def test_every_planted_image_is_found_and_every_url_accounted_for(vangnet: Vangnet) -> None:
     as_is, near, other, inline = (picture(n) for n in range(4))
     bodies = {"as-is": encoded(as_is), "other": encoded(other)}
@@ -56,6 +67,7 @@ def test_every_planted_image_is_found_and_every_url_accounted_for(vangnet: Vangn
             '<a href="two.html">two</a><a href="/moved">m</a><a href="/gone">g</a><img src="other.jpg">'
             f'<img src="{data_url}"><a href="http://127.0.0.1:1/closed">c</a><a href="http://10.1.2.3/">p</a>'
             '<a href="/secret/x.html">s</a><a href="/image-as-page">i</a><img src="/page-as-image">'
+            + "".join(f'<a href="{url}">no</a>' for url in NO_URLS.values())
         ),
         "/two.html": html('<img src="as-is.jpg"><img src="near.jpg"><img src="cut.jpg"><img src="flaky.jpg">'),
         "/robots.txt": (200, {"Content-Type": "text/plain"}, b"User-agent: *\nDisallow: /secret/\n"),
@@ -92,6 +104,12 @@ def test_every_planted_image_is_found_and_every_url_accounted_for(vangnet: Vangn
     assert summary["urls"]["failed"]["connect-refused"] == 1
     assert summary["urls"]["skipped"] == {"out-of-scope": 1, "robots": 1}
     assert sum(n for reason, n in summary["urls"]["failed"].items() if reason.startswith("undecodable")) == 1
+    (run,) = vangnet.json("campaign", "show", "test")["history"]
+    assert run["summary"]["rejected"] == {f"rejected:{reason}": 1 for reason in NO_URLS}
+    letters = Counter(letter["reason"] for letter in vangnet.json("campaign", "status", "test")["dead_letters"])
+    assert letters == summary["urls"]["failed"]
+    told = vangnet.run("campaign", "status", "test").stdout.partition("newest dead letters")[2]
+    assert all(reason in told for reason in letters)
     assert summary["hits"] == 6
     assert site.asked("/secret/x.html") == 0
     assert site.asked("/flaky.jpg") == 2

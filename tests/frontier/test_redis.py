@@ -8,7 +8,7 @@ from collections import defaultdict
 import pytest
 from redis.asyncio import Redis
 
-from crawler.frontier import redis_link
+from crawler.frontier import codec, redis_link
 from crawler.frontier.base import Admission, Completion, Find, Judged, Limits
 from crawler.frontier.codec import unpack_discovered
 from crawler.frontier.redis import FrontierSettings, RedisFrontier
@@ -63,10 +63,16 @@ async def test_a_run_whose_number_is_damaged_gets_it_back_from_a_queue_that_is_l
     assert (counts.fetched, counts.failed) == (21, {})
 
 
-async def test_a_corrupt_record_fails_alone(frontier: RedisFrontier, client: Redis) -> None:
+@pytest.mark.parametrize("version", [codec.VERSION - 1, codec.VERSION + 1, None])
+async def test_a_record_that_cannot_be_read_fails_alone(
+    frontier: RedisFrontier, client: Redis, version: int | None
+) -> None:
+    """version: of a record that is whole, but was written by another program; None: it is rubbish."""
     await fill(frontier, PAGES)
     [key] = [key async for key in client.scan_iter("t:*:q:*:p:*")]
-    await client.lset(key, 0, "\0crubbish")
+    element = await client.lindex(key, 0)
+    assert element[1] == codec.VERSION
+    await client.lset(key, 0, b"\0crubbish" if version is None else element[:1] + bytes([version]) + element[2:])
     leases = await claim(frontier)
     assert len(leases) == 2
     assert (await frontier.counts(RUN)).failed == {"corrupt-record": 1}

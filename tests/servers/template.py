@@ -23,6 +23,7 @@ from pathlib import Path
 from crawler.cli.main import entry
 from crawler.sandbox import launcher
 from crawler.sandbox.zygote import main as zygote_main
+from tests.servers.unblocked import end_process, unblocked
 from tests.servers.warm import forked_zygote
 
 MOST = 1 << 16
@@ -103,7 +104,8 @@ def crew(packet: bytes, descriptors: list[int], zygotes: str) -> None:
     assert order["arguments"][-2] == "--parent"
     sys.argv = ["vangnet", *order["arguments"][:-1], str(os.getppid())]
     launcher._start = partial(forked_zygote, zygotes)
-    entry()
+    with unblocked(end_process):
+        entry()
 
 
 def zygote(packet: bytes, descriptors: list[int]) -> None:

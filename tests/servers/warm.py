@@ -27,6 +27,7 @@ from crawler.sandbox import launcher
 from crawler.sandbox.forget import FORGETFUL
 from crawler.sandbox.kernels import kernel_cache
 from crawler.service import processes
+from tests.servers.unblocked import excused
 
 ROOT = Path(__file__).resolve().parents[2]
 AT_START = ("PYTHONPATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "TZ", "SSL_CERT_FILE", *FORGETFUL)
@@ -43,13 +44,15 @@ class Forked:
         """template: the path of its socket."""
         self.returncode: int | None = None
         self._link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._link.connect(template)
-        socket.send_fds(self._link, [json.dumps(order).encode()], descriptors)
-        self.pid = int(self._link.recv(100))
+        with excused():
+            self._link.connect(template)
+            socket.send_fds(self._link, [json.dumps(order).encode()], descriptors)
+            self.pid = int(self._link.recv(100))
 
     def poll(self) -> int | None:
         if self.returncode is None and select.select([self._link], [], [], 0.0)[0]:
-            self.returncode = os.waitstatus_to_exitcode(int(self._link.recv(100)))
+            with excused():
+                self.returncode = os.waitstatus_to_exitcode(int(self._link.recv(100)))
             self._link.close()
         return self.returncode
 
