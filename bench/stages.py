@@ -35,12 +35,15 @@ def cost(works: Sequence[Callable[[], object]]) -> float:
 
 
 def measure(site: Path, index: Path) -> dict[str, float]:
-    """fingerprint, digest: of a file.  search: of its codes, as a sandbox screens them."""
+    """digest, fingerprint, search: of a file, of what is known of it, of its codes; as a sandbox does each, the first
+    and the last with all of an order."""
     from crawler.fingerprint import compute
     from crawler.fingerprint.exact import digests
+    from crawler.fingerprint.md5 import md5_of
     from crawler.match import search
     from crawler.match.index import open_index
     from crawler.match.matcher import Matcher
+    from crawler.sandbox.waiting import MOST_TOGETHER
 
     compute.warm()
     search.warm()
@@ -49,10 +52,19 @@ def measure(site: Path, index: Path) -> dict[str, float]:
     matcher = Matcher(opened)
     files = [path.read_bytes() for path in sorted((site / "i" / "0").iterdir())[:144]]
     prints = [found for data in files if isinstance(found := compute.fingerprint(data), Fingerprint)]
+    orders = [range(first, first + MOST_TOGETHER) for first in range(0, len(prints), MOST_TOGETHER)]
+    known, codes = [each.digests for each in prints], [each.codes for each in prints]
+
+    def digest(order: range) -> None:
+        for n, md5 in zip(order, md5_of([memoryview(files[n]) for n in order]), strict=True):
+            digests(memoryview(files[n]), md5)
+
+    fingerprints = [lambda n=n: compute.fingerprint(files[n], known=known[n]) for n in range(len(files))]
     return {
-        "digest": cost([lambda data=data: digests(memoryview(data)) for data in files]),
-        "fingerprint": cost([lambda data=data: compute.fingerprint(data) for data in files]),
-        "search": cost([lambda found=found: matcher.screen(found.codes) for found in prints]),
+        "digest": cost([lambda order=order: digest(order) for order in orders]) / MOST_TOGETHER,
+        "fingerprint": cost(fingerprints),
+        "search": cost([lambda order=order: matcher.screen_many([codes[n] for n in order]) for order in orders])
+        / MOST_TOGETHER,
     }
 
 
@@ -75,9 +87,9 @@ def stage_rows(ours: Product, site: Gallery, found: Window, fetch: float) -> lis
         "fetch": fetch,
         "worker besides: frontier, hand-over, its share of a page": worker - fetch,
         "digests": alone["digest"],
-        "decode, PDQ, pHash": alone["fingerprint"] - alone["digest"],
+        "decode, PDQ, pHash": alone["fingerprint"],
         "search of its codes": alone["search"],
-        "sandbox besides: hand-over, exact matches, evidence": sandbox - alone["fingerprint"] - alone["search"],
+        "sandbox besides: hand-over, exact matches, evidence": sandbox - sum(alone.values()),
         "Redis": found.micros("redis"),
         "recorder": found.micros("recorder"),
     }

@@ -52,7 +52,7 @@ def resized(grey: Uint8s) -> Float64s:
 
 
 def rough_phash(grey: Uint8s) -> bytes:
-    """As `phash`, at a quarter of its cost for large images, and hardly ever more than two bits off on photographs.
+    """As `phash`, at a quarter to two fifths of its cost, and hardly ever more than two bits off on photographs.
 
     Blocks are averaged first; what remains different comes from Pillow's rounding of each row, which is not repeated
     here. Where so many coefficients are near the median that this could change more than two bits, `phash` decides:

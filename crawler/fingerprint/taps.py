@@ -137,7 +137,7 @@ def in_blocks(start: Int32s, length: Int32s, fixed: Int32s, block: int) -> tuple
     """The weights of blocks: each the sum of its pixels'. The kernel at the middle of a block would say something else
     where it bends, which is what most of the difference to the plain resize came from."""
     first = start // block
-    sums = np.zeros_like(fixed)
+    sums = np.zeros((SIDE, fixed.shape[1] // block + 2), dtype=np.int32)
     for output in range(SIDE):
         pixels = start[output] + np.arange(length[output])
         summed = np.bincount(pixels // block - first[output], weights=fixed[output, : length[output]])

@@ -56,8 +56,9 @@ def examine_together(
 ) -> Iterator[tuple[int, Examination]]:
     """(place, what is said of the image there), of each of `bodies` once. announce: is called with the place too.
 
-    An image that raises something is an outcome, for itself alone. What the search of several raises is let through:
-    whoever gave the order finds out which image it is by giving them one by one.
+    An image that raises something is an outcome, for itself alone. What is done to all at once, the digests and the
+    search of several, lets through what it raises: whoever gave the order finds out which image it is by giving each
+    alone.
     """
     told: dict[int, FoundImage] = {}
 

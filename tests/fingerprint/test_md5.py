@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import mmap
 
 import pytest
 from hypothesis import given, settings
@@ -50,6 +52,26 @@ def test_parts_of_a_buffer_that_stand_anywhere() -> None:
     parts = [whole[start : start + 1000 + start] for start in range(13)]
     assert md5_of(parts) == of_hashlib([bytes(part) for part in parts])
     assert md5_of([memoryview(bytearray(part)) for part in parts]) == of_hashlib([bytes(part) for part in parts])
+
+
+def test_lanes_that_have_nothing_to_do_read_nothing() -> None:
+    """Two long messages leave six lanes idle for so long that reading on would leave the process's memory."""
+    messages = [bytes([n]) * (24 << 20) for n in range(2)]
+    assert md5_of(messages) == of_hashlib(messages)
+
+
+@pytest.mark.parametrize("length", [64, 100, 4096])
+def test_nothing_is_read_before_a_message_or_beyond_it(length: int) -> None:
+    page = mmap.PAGESIZE
+    area = mmap.mmap(-1, 3 * page)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(area))
+    protect = ctypes.CDLL(None, use_errno=True).mprotect
+    area[page : 2 * page] = bytes(range(256)) * (page // 256)
+    for closed in (start, start + 2 * page):
+        assert protect(ctypes.c_void_p(closed), ctypes.c_size_t(page), 0) == 0
+    view = memoryview(area)
+    messages = [view[page : page + length], view[2 * page - length : 2 * page], b"x" * length]
+    assert md5_of(messages) == of_hashlib([bytes(message) for message in messages])
 
 
 def test_one_that_is_as_long_as_all_others_goes_the_usual_way(monkeypatch: pytest.MonkeyPatch) -> None:

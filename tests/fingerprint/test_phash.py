@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from crawler.fingerprint.lanczos import COSINES
+from crawler.fingerprint.lanczos import COSINES, average_blocks, resize_averages
 from crawler.fingerprint.phash import EXACT_PIXELS, phash, resized, rough_phash
-from crawler.fingerprint.taps import LANES, spread
+from crawler.fingerprint.taps import LANES, Spread, spread
 from tests.fingerprint.pictures import bits_apart, photographs, scene
 
 
@@ -108,18 +108,58 @@ def by_output(pixels: int) -> np.ndarray:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 3000))
 def test_weights_by_pixel_are_those_by_output(pixels):
-    table, found = spread(pixels), np.zeros((32, pixels))
-    for first, count, output, row in table.runs:
-        found[output : output + LANES, first : first + count] += table.rows[row : row + count].T
-    assert np.allclose(found / 2**22, by_output(pixels), rtol=0, atol=1e-6)
+    table = spread(pixels)
+    assert np.allclose(dense(table, pixels) / 2**22, by_output(pixels), rtol=0, atol=1e-6)
     assert not table.runs.flags.writeable
     assert not table.rows.flags.writeable
 
 
-@pytest.mark.parametrize(("size", "block"), [(1280, 16), (853, 13), (450, 7), (129, 2)])
-def test_weights_of_blocks_are_the_sums_of_their_pixels(size, block):
-    table, found = spread(size, block, 16), np.zeros((32, -(-size // block)))
+def dense(table: Spread, pixels: int) -> np.ndarray:
+    """(32, pixels) weights, as they stand in a table."""
+    found = np.zeros((32, pixels), dtype=np.int64)
     for first, count, output, row in table.runs:
         found[output : output + LANES, first : first + count] += table.rows[row : row + count].T
+    return found
+
+
+def means(grey: np.ndarray, high: int, wide: int) -> np.ndarray:
+    """Of each block, in 64ths of a grey value."""
+    down, across = np.arange(0, grey.shape[0], high), np.arange(0, grey.shape[1], wide)
+    sums = np.add.reduceat(np.add.reduceat(grey.astype(np.int64), down, axis=0), across, axis=1)
+    return 64 * sums / np.outer(np.diff([*down, grey.shape[0]]), np.diff([*across, grey.shape[1]]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 400), st.integers(1, 200), st.integers(1, 300), st.integers(0, 5))
+def test_blocks_are_averaged(seed, height, width, high, doublings):
+    grey = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
+    expected = means(grey, high, 2**doublings)
+    found = np.zeros(expected.shape, dtype=np.int32)
+    average_blocks(grey, high, 2**doublings, found)
+    assert np.abs(found - expected).max() <= 0.5 + 1e-2
+
+
+def test_high_blocks_of_white_are_white():
+    """20,000 rows are added up in sums of 16 bits, 256 at a time."""
+    found = np.zeros((2, 3), dtype=np.int32)
+    average_blocks(np.full((20_000, 9), 255, dtype=np.uint8), 10_000, 4, found)
+    assert (found == 255 * 64).all()
+
+
+def test_averages_are_resized_in_whole_numbers():
+    random = np.random.default_rng(8)
+    for height, width in ((64, 80), (72, 100), (8, 65), (200, 3)):
+        averages = (random.integers(0, 2, (height, width)) * 255 * 64).astype(np.int32)
+        across, down = spread(width, 1, 16), spread(height, 1, 16)
+        narrow = np.clip((averages @ dense(across, width).T + 2**15) >> 16, 0, 255 * 64)
+        expected = np.clip((dense(down, height) @ narrow + 2**21) >> 22, 0, 255)
+        found = np.empty((32, 32))
+        resize_averages(averages, across, down, found)
+        assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize(("size", "block"), [(1280, 16), (853, 13), (450, 7), (129, 2)])
+def test_weights_of_blocks_are_the_sums_of_their_pixels(size, block):
+    found = dense(spread(size, block, 16), -(-size // block))
     expected = np.add.reduceat(by_output(size), np.arange(0, size, block), axis=1)
-    assert np.allclose(found / 2**16, expected, rtol=0, atol=1e-4)
+    assert np.abs(found - expected * 2**16).max() <= 0.55  # rounded, and not cut off

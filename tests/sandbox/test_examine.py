@@ -380,6 +380,13 @@ def test_lack_of_memory_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> No
     assert known.examine(memoryview(JPEG)) == Examination(True)
 
 
+def test_a_rehearsal_compares_digests_with_those_of_each_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the library's, not with what the same kernels said the first time."""
+    monkeypatch.setattr(examine, "md5_of", lambda bodies: [hashlib.md5(body[:64]).digest() for body in bodies])
+    with pytest.raises(SandboxUnavailable, match="MD5 of several images"):
+        examiner(NOBODY).rehearse()
+
+
 def test_a_rehearsal_finds_out_that_a_decoder_stopped_working(monkeypatch: pytest.MonkeyPatch) -> None:
     rehearsed = examiner(NOBODY)
     rehearsed.rehearse()
