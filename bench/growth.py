@@ -124,12 +124,13 @@ def scripts(redis_url: str) -> tuple[int, int]:
 
 @dataclass(slots=True)
 class Crawl:
-    """The run, its processes, and what fills it."""
+    """The run, its processes, and what fills it. offered: pages, one for every ten images since the start."""
 
     deployment: Deployment
     filler: Filler
     account: Account
     redis_url: str
+    offered: int = 0
 
     async def look(self) -> Counts:
         tally = (await self.deployment.frontier.counts(RUN)).tally
@@ -138,14 +139,15 @@ class Crawl:
     async def work(self, seconds: float) -> Turn:
         """Let it work for so long, and keep the frontier as full as it is."""
         begun, before, start, asked = monotonic(), self.account.spent(), await self.look(), scripts(self.redis_url)
-        offered, end = 0, start
+        end = start
         while monotonic() - begun < seconds:
             await asyncio.sleep(0.1)
             end = await self.look()
-            due = (end.images - start.images) // PER_PAGE - offered
+            # Also for what was done before this window: ten thousand would be gone after some turns.
+            due = end.images // PER_PAGE - self.offered
             if due > 0:
                 await self.filler.offer_pages(due)
-                offered += due
+                self.offered += due
         taken, after = monotonic() - begun, self.account.spent()
         if end.images == start.images:
             raise TooSlow(f"no image in {taken:.0f} s")
