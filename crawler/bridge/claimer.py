@@ -24,7 +24,7 @@ _SPACING = 0.005
 """Seconds between two claims at the least."""
 _IDLE = 0.05
 """At the most, while there is room: what other workers admit or free rings no bell here."""
-_TOP_UP, _BUSY_TOP_UP = 0.02, 0.05
+_TOP_UP, _BUSY_TOP_UP = 0.02, 0.1
 """Until a lane is filled up that has less room than a batch, or of which nothing more was due: soon, or, while nearly
 all of the image lane is at work, once there is more than one image to ask for."""
 _BACKLOG_AGE = 0.25

@@ -16,7 +16,7 @@ from crawler.records import Done
 _LONGEST = 256
 _CANDIDATES = 50_000
 _PAUSE = 0.5
-_LINGER, _BUSY_LINGER, _BATCH = 0.02, 0.05, 32
+_LINGER, _BUSY_LINGER, _BATCH = 0.02, 0.1, 32
 """Seconds between two sendings, unless so many wait: the first after a rest leaves at once, those that follow gather,
 and those of a worker that has no room for more anyway for longer."""
 _log = structlog.get_logger()
