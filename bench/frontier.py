@@ -74,6 +74,10 @@ class Peer:
     def _used(self) -> int:
         return int(self._client.info("memory")["used_memory"])
 
+    def forget(self) -> None:
+        """Leave nothing in the server."""
+        self._client.delete("peer:requests", "peer:dupefilter")
+
     def work(self, operations: int) -> None:
         """Push with the duplicates filter, then pop; `rates` has the sum of all turns."""
         requests = list(self._requests(operations))[:operations]
@@ -105,6 +109,7 @@ async def measure(small: Ours, ours: Ours, peer: Peer, sizes: Sizes) -> tuple[li
     await ours.fill(sizes.middle)
     memory = await ours.memory()
     rows, limit = await against(ours, peer, sizes, memory)
+    peer.forget()  # its records would be in the way of the larger side alone
     grown, how = await growth(small, ours, sizes)
     return rows + grown, f"{limit} {how}"
 
