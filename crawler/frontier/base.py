@@ -150,6 +150,10 @@ class Admission:
         return replace(self.discovered, candidates=candidates, tries=self.discovered.tries + 1) if urls else None
 
 
+STREAK = 16
+"""URLs that one turn of a queue gives at the most."""
+STREAK_STRIDE = 1.25
+"""Slots of a streak are apart by so many times the smoothed latency, for each place that it has."""
 MAX_CRAWL_DELAY = 60.0
 """Seconds: a robots.txt that asks for more gets this."""
 SLOWEST = 16.0
@@ -171,7 +175,18 @@ class Frontier(Protocol):
     """See the module. Every method raises RedisUnavailable when the server does not answer."""
 
     async def claim(self, pages: int, images: int) -> Claimed:
-        """At most so many leases per lane of what is due, at most `concurrency` in flight per address."""
+        """At most so many leases per lane of what is due, at most `concurrency` in flight per address.
+
+        An address with a place free may give a *streak*: up to STREAK URLs of one queue, one lane and one priority in
+        the order of their slots, all of which lie within the lookahead. Of these only `Lease.places` may be under way at
+        once (those that were free), so that a streak may be longer than the address has places. All count as in flight
+        until they end, and while they fill the address's places nobody else gets anything there: requests under way
+        are never more than the leases that are out, nor than all places together.
+
+        Slots of a streak are no closer than answers of the address take to free a place for the next (STREAK_STRIDE
+        times its smoothed latency, divided by the places), so that they can be kept. There is no streak where that
+        latency is not known, at an address that is slowed down, under a Crawl-delay or of a host that is gated.
+        """
 
     async def complete(self, completions: Sequence[Completion]) -> list[bool]:
         """End leases. False where the lease was not held any more: then nothing of that completion was done."""

@@ -39,6 +39,8 @@ class Lease:
     not_before, send_by, expires: readings of this process's monotonic clock (seconds). A request is sent within
     [not_before, send_by], else the lease is given back; at `expires` a fetch in progress is aborted.
     queue: opaque; changes when the robots rules or the session of the lease's host do.
+    streak: token of the first lease of those that one claim took in a row from one queue, 0 for one by itself.
+    places: how many of a streak may be under way at once, from sending to the end of the answer.
     """
 
     item: FrontierUrl
@@ -48,6 +50,8 @@ class Lease:
     not_before: float
     send_by: float
     expires: float
+    streak: int = 0
+    places: int = 1
 
 
 @dataclass(frozen=True, slots=True)
