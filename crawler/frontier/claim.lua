@@ -1,9 +1,9 @@
 -- Hand out leases for what is due.
 -- ARGV: pages, images (how many at most), lookahead ms, send window ms, lease ms beyond send_by, robots ttl ms
--- Returns msgpack of {now, when something is next due (ms) or -1, generation, batch, then for each lease: slot, queue (its
--- number in 4 bytes), version, element}. The token of lease n (from 0) is batch * 2048 + n. One flat packed list, since
--- clients are slow to read many answers; what never changes of a queue they keep, under the generation: an emptied server
--- starts another.
+-- Returns msgpack of {now, when something is next due (ms) or -1, generation, batch, then for each streak: slot of the first,
+-- ms between slots, queue (its number in 4 bytes), version, places, {element, …}}. The token of lease n (from 0, over all
+-- streaks) is batch * 2048 + n. One flat packed list, since clients are slow to read many answers; what never changes of a
+-- queue they keep, under the generation: an emptied server starts another.
 local MOST_ROUNDS = 256
 local UNTIL = format('%.3f', horizon)
 
@@ -21,9 +21,9 @@ local function without_band(q, lane, at, pages, stays)
     .. sub(q, BANDS, at - 1) .. sub(q, at + BAND_BYTES)
 end
 
--- The first element of a plain queue, as {element, its band, run, version, whether more may be claimed}; nil where anything
--- is out of the ordinary, and then nothing was changed.
-local function plain_pop(id, q, lane)
+-- The first elements of a plain queue, at most so many and of one band, as {elements, their band, run, version, whether more
+-- may be claimed}; nil where anything is out of the ordinary, and then nothing was changed.
+local function plain_pop(id, q, lane, most)
   if sub(q, 1, 10) ~= NOTHING_ODD then return nil end
   local run, version, gated, pages = unpacked('<I4HBH', q, RUN_AT)
   local at, last = BANDS, QUEUE_BYTES + pages
@@ -31,17 +31,18 @@ local function plain_pop(id, q, lane)
   if at > last or not run_names[run] or paused[run] then return nil end
   local band, length = unpacked(BAND, q, at)
   if gated == 1 and band > 0 then return nil end
-  local element = call('LPOP', QUEUED .. id .. LIST[lane] .. sub(q, at, at + 1))
-  if not element then return nil end
-  local stays = true
-  if length > 1 then
-    q = sub(q, 1, at + 1) .. pack('<I4', length - 1) .. sub(q, at + BAND_BYTES)
+  if band == 0 then most = 1 end
+  local elements = call('LPOP', QUEUED .. id .. LIST[lane] .. sub(q, at, at + 1), format('%d', most))
+  if not elements then return nil end
+  local stays, left = true, length - #elements
+  if left > 0 then
+    q = sub(q, 1, at + 1) .. pack('<I4', left) .. sub(q, at + BAND_BYTES)
   else
     stays = gated == 0 and at + BAND_BYTES <= last
     q = without_band(q, lane, at, pages, stays)
   end
   plain_queues[id], changed[id] = q, true
-  return element, band, run, version, stays
+  return elements, band, run, version, stays
 end
 
 -- One turn of a queue at an address, on the records as they are. Whether it may have another; nil where anything is out of
@@ -49,13 +50,15 @@ end
 local function plain_turn(key, lane, id)
   local packed, q = plain[key], plain_queues[id]
   if not packed or not q then return nil end
-  local slow, inflight, stands, more_p, p, more_i, i, _, slot, blocked, hot, rate, conc =
-    unpacked('<fHBBBBBBddddH', packed, 9)
+  local latency, _, slow, inflight, stands, more_p, p, more_i, i, _, slot, blocked, hot, rate, conc =
+    unpacked(ADDRESS, packed)
   if blocked > slot then slot = blocked end
   if now > slot then slot = now end
   if hot > now or inflight >= conc or slot > horizon then return nil end
-  local element, band, run, version, stays = plain_pop(id, q, lane)
-  if not element then return nil end
+  local places = conc - inflight
+  local most, step, distance = streak_at(slot, rate, slow, latency, places)
+  local elements, band, run, version, stays = plain_pop(id, q, lane, min(most, wanted[lane]))
+  if not elements then return nil end
   local from, to, more = TURNS, TURNS + 4 * p, more_p
   if lane == 'i' then from, to, more = to, to + 4 * i, more_i end
   local last = ''
@@ -65,11 +68,12 @@ local function plain_turn(key, lane, id)
     if stays then call('RPUSH', P .. 'rot:' .. key .. ':' .. lane, (unpacked('<I4', id))) end
     if lane == 'p' then p = p - 1 else i = i - 1 end
   end
-  local after = slot_after(slot, rate, slow)
-  lease_out(id, run, version, lane, band, slot, after, key, element)
-  local place = place_of(more_p + p, more_i + i, inflight + 1, conc, hot)
+  local after = slot + (#elements - 1) * step + distance
+  lease_out(id, run, version, lane, band, slot, step, after, places, key, elements)
+  inflight = inflight + #elements
+  local place = place_of(more_p + p, more_i + i, inflight, conc, hot)
   packed = sub(packed, 1, STANDS_AT - 3)
-    .. pack('<HBBBBBBd', inflight + 1, place, more_p, p, more_i, i, LANE_TURN[lane], after)
+    .. pack('<HBBBBBBd', inflight, place, more_p, p, more_i, i, LANE_TURN[lane], after)
     .. sub(packed, STEADY_AT, from - 1) .. sub(packed, from + 4, to - 1) .. last .. sub(packed, to)
   settle_plain(key, packed, stands, place, place ~= 0 and time_of(after, blocked, place) or nil)
   return place ~= 0 and place ~= IDLE and max(after, blocked) <= horizon
@@ -103,9 +107,10 @@ local function look_at(key, lane, first)
   return false, id
 end
 
--- One turn at each address that is free; the addresses that may have another. first: the other lane comes after it.
-local function round(keys, lane, first)
-  local places, ids, found, n, going = {}, {}, {}, 0, {}
+-- One turn at each address that is free. Returns `going`, with those added that may have another. first: the other lane
+-- comes after it.
+local function round(keys, lane, first, going)
+  local places, ids, found, n = {}, {}, {}, 0
   for i = 1, #keys do
     if n == wanted[lane] then break end
     local key = keys[i]
@@ -118,11 +123,26 @@ local function round(keys, lane, first)
   end
   load_whole(plain_queues, found, 'queue', whole_queue)
   for i = 1, n do
+    if wanted[lane] == 0 then break end
     local key, id = places[i], ids[i]
     local goes
     if id then goes = plain_turn(key, lane, id) end
     if goes == nil then goes = rare().turn(key, lane) end
     if goes then going[#going + 1] = key end
+  end
+  return going
+end
+
+-- A turn at each of the addresses, as long as something is wanted; those that may have another. How many it takes is known
+-- when some had theirs, and no more are loaded than may be needed.
+local function first_round(keys, lane, first)
+  local going, at, each = {}, 1, 8
+  while at <= #keys and wanted[lane] > 0 do
+    local some = {unpack(keys, at, min(at + ceil(wanted[lane] / each) - 1, #keys))}
+    load_whole(plain, some, 'addr', whole_address)
+    local before = wanted[lane]
+    round(some, lane, first, going)
+    each, at = max((before - wanted[lane]) / #some, 1), at + #some
   end
   return going
 end
@@ -164,11 +184,11 @@ local function claim_lane(lane, heats, first)
   for _, heat in ipairs(heats) do
     if wanted[lane] == 0 then return end
     local keys = due_in(heat .. lane, heat .. 'b', wanted[lane])
-    load_whole(plain, keys, 'addr', whole_address)
+    local going = first_round(keys, lane, first)
     -- A rotation of queues that give nothing is worked off over several calls.
-    for _ = 1, MOST_ROUNDS do
-      if #keys == 0 or wanted[lane] == 0 then break end
-      keys = round(keys, lane, first)
+    for _ = 2, MOST_ROUNDS do
+      if #going == 0 or wanted[lane] == 0 then break end
+      going = round(going, lane, first, {})
     end
   end
 end

@@ -9,16 +9,16 @@
 --            u nothing was sent
 -- Returns a character for each lease, in the order given: '1', or '0' when it is not held any more, and then nothing of it
 -- was done.
--- A place in flight of a plain address is free again. latency: ms or -1.
-local function free_place(key, packed, latency)
+-- Places in flight of a plain address are free again, of leases from one to another. latencies: ms, or -1.
+local function free_places(key, packed, latencies, from, to)
   local known, floor, slow, inflight, stands, more_p, p, more_i, i, _, next_slot, blocked, hot, _, conc =
     unpacked(ADDRESS, packed)
-  if latency >= 0 then
-    local was = slow > SLOWED
-    slow, known, floor = after_answer(slow, known, floor, latency)
-    note_slowness(key, was, slow)
+  local was = slow > SLOWED
+  for n = from, to do
+    if latencies[n] >= 0 then slow, known, floor = after_answer(slow, known, floor, latencies[n]) end
   end
-  inflight = inflight > 0 and inflight - 1 or 0
+  note_slowness(key, was, slow)
+  inflight = max(inflight - (to - from + 1), 0)
   local place = place_of(more_p + p, more_i + i, inflight, conc, hot)
   packed = pack('<fffHB', known, floor, slow, inflight, place) .. sub(packed, STANDS_AT + 1)
   settle_plain(key, packed, stands, place, place ~= 0 and place ~= stands and time_of(next_slot, blocked, place) or nil)
@@ -42,7 +42,7 @@ for at = 2, #order, 4 do
     total = total + 1
     local packed, op, key, run = found[i], ops[which[i]], false, false
     if packed and #packed > LEASE_BYTES then
-      local number, lane, band, length = unpacked('<I4BHB', packed, 5)
+      local number, lane, band, length = unpacked(LEASE_OF_RUN, packed, 5)
       if lane == PAGES or lane == IMAGES then
         key = sub(packed, LEASE_BYTES + 1, LEASE_BYTES + length)
         if needs_queue(band, op) then
@@ -58,21 +58,22 @@ for at = 2, #order, 4 do
 end
 load_whole(plain, keys, 'addr', whole_address)
 load_whole(plain_queues, ids, 'queue', whole_queue)
-local done = {}
-for i = 1, total do
-  local lease, held = leases[i], '0'
-  if lease then
-    local key, run, op = keys[i], runs[i], refs[i]
-    local packed = run and plain[key]
-    if packed then
-      free_place(key, packed, latencies[i])
-      plain_end(lease, key, run, op)
-      held = '1'
-    elseif rare().finish(lease, op, latencies[i]) then
-      held = '1'
+local done, i = {}, 1
+while i <= total do
+  local key, run, last = keys[i], runs[i], i
+  local packed = run and plain[key]
+  if packed then
+    -- Those of a streak mostly end together.
+    while runs[last + 1] and keys[last + 1] == key do last = last + 1 end
+    free_places(key, packed, latencies, i, last)
+    for n = i, last do
+      plain_end(leases[n], key, runs[n], refs[n])
+      done[n] = '1'
     end
+  else
+    done[i] = leases[i] and rare().finish(leases[i], refs[i], latencies[i]) and '1' or '0'
   end
-  done[i] = held
+  i = last + 1
 end
 count_tallies(times)
 count_tallies(ends)

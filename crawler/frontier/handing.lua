@@ -6,37 +6,52 @@ local LANE_BYTE, LIST = {p = string.byte('p'), i = string.byte('i')}, {p = ':p:'
 
 local known = call('MGET', P .. 'batch', P .. 'generation')
 local out, records, leased, batch = {now, -1, known[2] or '', 0}, {}, 0, nil
-local last_expiry, urls, robots = 0, {}, {}
+local last_slot, urls, robots = 0, {}, {}
 
 -- What an address notes of the lane that it served last, beside the hot queue's bit.
 local LANE_TURN = {p = 0, i = 2}
 
--- id: the queue's number in 4 bytes.
-local function lease_out(id, run, version, lane, band, slot, after, key, element)
+-- As in base.py.
+local STREAK, STRIDE = 16, 1.25
+
+-- How many slots of a streak lie within the lookahead, how far they are apart, and how far at least slots of the address are
+-- (ms). latency: its smoothed one (s).
+--
+-- Requests leave within `window` of their slot, so slots are stretched by it: in any w >= 1 s at the server at most
+-- (w + window) / distance + 1 <= rate * w + 1 arrive.
+local function streak_at(slot, rate, slow, latency, places)
+  local distance = (1000 + window) / rate * slow
+  if latency == 0 or slow > SLOWED then return 1, distance, distance end
+  local step = max(distance, STRIDE * 1000 * latency / places)
+  return min(STREAK, 1 + math.floor((horizon - slot) / step)), step, distance
+end
+
+-- Leases of elements of one queue that were taken in a row, at slots that are `step` apart; after: the address's next slot.
+-- id: the queue's number in 4 bytes.  places: how many may be under way at once.
+local function lease_out(id, run, version, lane, band, slot, step, after, places, key, elements)
   if not batch then
     batch = batch_after(known[1])
     call('SET', P .. 'batch', format('%d', batch))
   end
-  records[2 * leased + 1] = pack('<H', leased)
-  records[2 * leased + 2] = id .. pack(REST_OF_LEASE, run, LANE_BYTE[lane], band, #key, slot, after) .. key .. element
-  leased = leased + 1
-  if slot > last_expiry then last_expiry = slot end
-  local n = 4 * leased
-  out[n + 1], out[n + 2], out[n + 3], out[n + 4] = slot, id, version, element
+  local n, row, at = #elements, #out, slot
+  out[row + 1], out[row + 2], out[row + 3] = slot, step, id
+  out[row + 4], out[row + 5], out[row + 6] = version, places, elements
+  local head = id .. pack(LEASE_OF_RUN, run, LANE_BYTE[lane], band, #key)
+  for i = 1, n do
+    local place, following = 2 * leased, i < n and at + step or after
+    records[place + 1], records[place + 2] = pack('<H', leased), head .. pack('<dd', at, following) .. key .. elements[i]
+    leased, last_slot, at = leased + 1, max(last_slot, at), following
+  end
   local kind = band == 0 and robots or urls
-  kind[run] = (kind[run] or 0) + 1
-  wanted[lane] = wanted[lane] - 1
+  kind[run] = (kind[run] or 0) + n
+  wanted[lane] = wanted[lane] - n
 end
-
--- Requests leave within `window` of their slot, so slots are stretched by it: in any w >= 1 s at the server at most
--- (w + window) / spacing + 1 <= rate * w + 1 arrive.
-local function slot_after(slot, rate, slow) return slot + (1000 + window) / rate * slow end
 
 -- What the leases of this claim leave behind.
 local function write_leases()
   if leased == 0 then return end
   in_parts(records, 'HSET', P .. 'lease:' .. format('%d', batch))
-  call('ZADD', P .. 'expiry', format('%d', ceil(last_expiry + window + life)), format('%d', batch))
+  call('ZADD', P .. 'expiry', format('%d', ceil(last_slot + window + life)), format('%d', batch))
   for number, n in pairs(urls) do
     count(run_names[number], 'queued', -n)
     count(run_names[number], 'leased', n)

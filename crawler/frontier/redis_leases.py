@@ -20,6 +20,8 @@ from crawler.records import FrontierUrl, Lease, RunId
 
 _PER_BATCH = len(INDEXES)
 """As in claim.lua: the token of a lease is its batch times this, and its index."""
+_NEWEST = 2**63
+"""Above every token."""
 _QUEUES_KEPT = 65_536
 _ENDED = ord("1")
 """What `complete.lua` answers for a lease that it ended."""
@@ -63,22 +65,24 @@ class Leases:
         reply = await self._link.run("claim", partition, pages, images, *self._milliseconds)
         now, soonest, generation, batch, *rows = msgpack.unpackb(reply, raw=True)
         earliest, latest = self._clocks[partition].told(before, now / 1000, time.monotonic())
-        numbers = set(rows[1::4])
-        queues = await self._known(partition, generation, numbers)
+        queues = await self._known(partition, generation, set(rows[2::6]))
         window, life = self._times.send_window, self._times.life
-        name, first = generation.hex(), batch * _PER_BATCH
-        columns = rows[::4], rows[1::4], rows[2::4], rows[3::4]
-        for token, (slot, number, version, element) in enumerate(zip(*columns, strict=True), first):
-            delay = (slot - now) / 1000
-            send_by = earliest + delay + window
-            try:
-                queue = queues[number]
-                item = unpack_url(element, queue.run, queue.origin, queue.address)
-            except (RecordCorrupt, UnicodeDecodeError, KeyError):
-                await self._corrupt(partition, token)
-                continue
+        name, token = generation.hex(), batch * _PER_BATCH
+        for slot, step, number, version, places, elements in zip(*(rows[n::6] for n in range(6)), strict=True):
             place = f"{name}:{_number(number)}:{version}"
-            leases.append(Lease(item, partition, token, place, latest + delay, send_by, send_by + life))
+            streak = token if len(elements) > 1 else 0
+            delay = (slot - now) / 1000
+            for element in elements:
+                send_by = earliest + delay + window
+                try:
+                    queue = queues[number]
+                    item = unpack_url(element, queue.run, queue.origin, queue.address)
+                    times = latest + delay, send_by, send_by + life
+                    leases.append(Lease(item, partition, token, place, *times, streak, places))
+                except (RecordCorrupt, UnicodeDecodeError, KeyError):
+                    await self._corrupt(partition, token)
+                token += 1
+                delay += step / 1000
         return (soonest - now) / 1000 if soonest >= 0 else None
 
     async def _known(self, partition: int, generation: bytes, numbers: set[bytes]) -> dict[bytes, _Queue]:
@@ -119,8 +123,7 @@ class Leases:
                 taken.add(key)
                 by_partition[key[0]].append(position)
         for partition, positions in by_partition.items():
-            # The script answers batch by batch.
-            positions.sort(key=lambda position: completions[position].lease.token // _PER_BATCH)
+            positions.sort(key=lambda position: _order(completions[position]))
             reply = await self._send(partition, _packed([completions[position] for position in positions]))
             for position, answer in zip(positions, reply, strict=True):
                 held[position] = answer == _ENDED
@@ -162,6 +165,12 @@ class Leases:
         not_before, send_by = self._within(partition, before, reply)
         token = int(reply[2]) * _PER_BATCH
         return Lease(item, partition, token, VISIT, not_before, send_by, send_by + life)
+
+
+def _order(completion: Completion) -> tuple[int, int]:
+    """The script answers batch by batch. Slots that were not used are free again from the last one of a streak on."""
+    unsent = completion.unsent or completion.outcome is None
+    return completion.lease.token // _PER_BATCH, -completion.lease.token if unsent else -_NEWEST
 
 
 def _packed(completions: Sequence[Completion]) -> bytes:
