@@ -178,10 +178,10 @@ class Frontier(Protocol):
         """At most so many leases per lane of what is due, at most `concurrency` in flight per address.
 
         An address with a place free may give a *streak*: up to STREAK URLs of one queue, one lane and one priority in
-        the order of their slots, all of which lie within the lookahead. Of these only `Lease.places` may be under way at
-        once (those that were free), so that a streak may be longer than the address has places. All count as in flight
-        until they end, and while they fill the address's places nobody else gets anything there: requests under way
-        are never more than the leases that are out, nor than all places together.
+        the order of their slots, all of which lie within the lookahead. Of these only `Lease.places` may be under way
+        at once (those that were free), so that a streak may be longer than the address has places. All count as in
+        flight until they end, and while they fill the address's places nobody else gets anything there: requests under
+        way are never more than the leases that are out, nor than all places together.
 
         Slots of a streak are no closer than answers of the address take to free a place for the next (STREAK_STRIDE
         times its smoothed latency, divided by the places), so that they can be kept. There is no streak where that
