@@ -55,9 +55,10 @@ def pack_candidate(candidate: Candidate, found: Discovered, origin: str, context
 
 def unpack_url(element: bytes, run: RunId, origin: str, address: str) -> FrontierUrl:
     """The URL of a queued element (attempts byte and record). Raises RecordCorrupt."""
-    suffix, code, depth, priority, referrer, *rest = _unpack(element[1:], 5, 7)
-    via, context = rest or ((), 0)
+    fields = _unpack(element[1:], 5, 7)
+    suffix, code, depth, priority, referrer = fields[:5]
     try:
+        via, context = ((), 0) if len(fields) == 5 else (tuple(map(_text, fields[5])), int(fields[6]))
         return FrontierUrl(
             origin + suffix if suffix.startswith("/") else _whole(suffix),
             run,
@@ -66,8 +67,8 @@ def unpack_url(element: bytes, run: RunId, origin: str, address: str) -> Frontie
             int(depth),
             int(priority),
             origin + referrer if referrer is not None and referrer.startswith("/") else referrer,
-            tuple(map(_text, via)),
-            int(context),
+            via,
+            context,
             element[0],
         )
     except (TypeError, ValueError, IndexError, AttributeError, OverflowError, InvalidInput) as error:

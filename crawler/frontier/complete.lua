@@ -58,7 +58,7 @@ for at = 2, #order, 4 do
 end
 load_whole(plain, keys, 'addr', whole_address)
 load_whole(plain_queues, ids, 'queue', whole_queue)
-local done, i = {}, 1
+local done, unsent, i = {}, {}, 1
 while i <= total do
   local key, run, last = keys[i], runs[i], i
   local packed = run and plain[key]
@@ -70,10 +70,19 @@ while i <= total do
       plain_end(leases[n], key, runs[n], refs[n])
       done[n] = '1'
     end
+  elseif key and (refs[i].u or refs[i].o == 'back') then
+    unsent[#unsent + 1] = i
   else
     done[i] = leases[i] and rare().finish(leases[i], refs[i], latencies[i]) and '1' or '0'
   end
   i = last + 1
+end
+if #unsent > 0 then
+  -- From the last slot on, so that those of a streak are free again one by one, and what returns is in the order it had.
+  local slots = {}
+  for _, n in ipairs(unsent) do slots[n] = unpacked('<d', leases[n], SLOT_AT) end
+  table.sort(unsent, function(one, other) return slots[one] > slots[other] end)
+  for _, n in ipairs(unsent) do done[n] = rare().finish(leases[n], refs[n], latencies[n]) and '1' or '0' end
 end
 count_tallies(times)
 count_tallies(ends)

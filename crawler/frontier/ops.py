@@ -54,15 +54,11 @@ def completion_op(completion: Completion) -> dict[str, Any]:
 def packed_op(completion: Completion) -> bytes:
     """The operation, packed. Most leases end with nothing but a tally, of which there are few."""
     outcome = completion.outcome
-    if type(outcome) is Done and outcome.discovered is None and not outcome.results and _is_plain(completion):
-        return _done_op(tuple(outcome.tally.items()))
+    if type(outcome) is Done and outcome.discovered is None and not outcome.results:
+        c = completion
+        if c.robots is None and c.session is None and not (c.block or c.park or c.unsent):
+            return _done_op(tuple(outcome.tally.items()))
     return packed_raw(completion_op(completion))
-
-
-def _is_plain(completion: Completion) -> bool:
-    """Whether an operation says nothing beside its outcome."""
-    c = completion
-    return c.robots is None and c.session is None and not (c.block or c.park or c.unsent)
 
 
 @lru_cache(256)
@@ -70,29 +66,26 @@ def _done_op(tally: tuple[tuple[str, int], ...]) -> bytes:
     return packed_raw({"o": "done"} | ({"c": dict(tally)} if tally else {}))
 
 
-def packed_completions(rows: Sequence[tuple[int, int, bytes, int]]) -> bytes:
-    """What `complete.lua` expects for rows of (batch, index, packed operation, latency in ms or -1), sorted by batch.
+def packed_ends(batches: Iterable[tuple[int, Iterable[int], Sequence[bytes], Sequence[int]]]) -> bytes:
+    """What `complete.lua` expects for batches of leases: number, indexes, packed operations, latencies (ms or -1).
 
     Equal operations travel once: most images end the same way.
     """
     numbers: dict[bytes, int] = {}
-    batches: dict[int, tuple[list[bytes], list[int], list[int]]] = {}
-    for batch, index, op, latency in rows:
-        indexes, refs, latencies = batches.setdefault(batch, ([], [], []))
-        indexes.append(INDEXES[index])
-        refs.append(numbers.setdefault(op, len(numbers) + 1))
-        latencies.append(latency)
     packer = msgpack.Packer(use_bin_type=False, autoreset=False, buf_size=4_096)
-    packer.pack_array_header(1 + 4 * len(batches))
-    packer.pack_array_header(len(numbers))
-    ops: bytes = packer.bytes() + b"".join(numbers)
-    packer.reset()
-    for batch, columns in batches.items():
+    rows = 0
+    for batch, indexes, ops, latencies in batches:
+        rows += 1
         packer.pack(str(batch))
-        for column in columns:
-            packer.pack(column)
-    ops += packer.bytes()
-    return ops
+        packer.pack([INDEXES[index] for index in indexes])
+        packer.pack([numbers.setdefault(op, len(numbers) + 1) for op in ops])
+        packer.pack(latencies)
+    packed_rows: bytes = packer.bytes()
+    packer.reset()
+    packer.pack_array_header(1 + 4 * rows)
+    packer.pack_array_header(len(numbers))
+    head: bytes = packer.bytes()
+    return head + b"".join(numbers) + packed_rows
 
 
 def _beside(completion: Completion) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import msgpack
 
@@ -13,16 +14,16 @@ from crawler.errors import RecordCorrupt
 from crawler.frontier.base import VISIT, Completion, Limits
 from crawler.frontier.clock import ServerClock
 from crawler.frontier.codec import parse_run, unpack_url
-from crawler.frontier.ops import INDEXES, packed_completions, packed_op
+from crawler.frontier.ops import INDEXES, packed_ends, packed_op
 from crawler.frontier.redis_link import RedisLink
 from crawler.packing import packed_raw
 from crawler.records import FrontierUrl, Lease, RunId
 
 _PER_BATCH = len(INDEXES)
 """As in claim.lua: the token of a lease is its batch times this, and its index."""
-_NEWEST = 2**63
-"""Above every token."""
 _QUEUES_KEPT = 65_536
+_Batches = defaultdict[int, dict[int, int]]
+"""Of leases that end: by batch and index, the position in a call."""
 _ENDED = ord("1")
 """What `complete.lua` answers for a lease that it ended."""
 
@@ -109,22 +110,21 @@ class Leases:
     async def _corrupt(self, partition: int, token: int) -> None:
         """A record that cannot be read goes to the dead letters, and stops nobody."""
         failed = packed_raw({"o": "failed", "n": "corrupt-record"})
-        await self._send(partition, packed_completions([(*divmod(token, _PER_BATCH), failed, -1)]))
+        batch, index = divmod(token, _PER_BATCH)
+        await self._send(partition, packed_ends([(batch, [index], [failed], [-1])]))
 
     async def complete(self, completions: Sequence[Completion]) -> list[bool]:
         """As in `Frontier.complete`."""
-        by_partition: dict[int, list[int]] = defaultdict(list)
         held = [False] * len(completions)
-        taken: set[tuple[int, int]] = set()
+        partitions: defaultdict[int, _Batches] = defaultdict(lambda: defaultdict(dict))
         for position, completion in enumerate(completions):
-            key = completion.lease.partition, completion.lease.token
+            lease = completion.lease
+            batch, index = divmod(lease.token, _PER_BATCH)
             # A lease ends once: whatever else a call says of it comes too late.
-            if key not in taken:
-                taken.add(key)
-                by_partition[key[0]].append(position)
-        for partition, positions in by_partition.items():
-            positions.sort(key=lambda position: _order(completions[position]))
-            reply = await self._send(partition, _packed([completions[position] for position in positions]))
+            partitions[lease.partition][batch].setdefault(index, position)
+        for partition, batches in partitions.items():
+            reply = await self._send(partition, _packed(batches, completions))
+            positions = chain.from_iterable(rows.values() for rows in batches.values())
             for position, answer in zip(positions, reply, strict=True):
                 held[position] = answer == _ENDED
         return held
@@ -167,19 +167,13 @@ class Leases:
         return Lease(item, partition, token, VISIT, not_before, send_by, send_by + life)
 
 
-def _order(completion: Completion) -> tuple[int, int]:
-    """The script answers batch by batch. Slots that were not used are free again from the last one of a streak on."""
-    unsent = completion.unsent or completion.outcome is None
-    return completion.lease.token // _PER_BATCH, -completion.lease.token if unsent else -_NEWEST
-
-
-def _packed(completions: Sequence[Completion]) -> bytes:
+def _packed(batches: _Batches, completions: Sequence[Completion]) -> bytes:
     rows = []
-    for completion in completions:
-        batch, index = divmod(completion.lease.token, _PER_BATCH)
-        latency = -1 if completion.latency is None else round(1000 * completion.latency)
-        rows.append((batch, index, packed_op(completion), latency))
-    return packed_completions(rows)
+    for batch, places in batches.items():
+        ended = [completions[position] for position in places.values()]
+        latencies = [-1 if end.latency is None else round(1000 * end.latency) for end in ended]
+        rows.append((batch, places, [packed_op(end) for end in ended], latencies))
+    return packed_ends(rows)
 
 
 def _queue(fact: bytes | None) -> _Queue | None:
