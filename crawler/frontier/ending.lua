@@ -13,13 +13,13 @@ end
 -- What operations carry is counted once for all leases that end with the same one: how often each came, by run, where leases
 -- ended on plain records and where on tables.
 local ends, times = {}, {}
-local function tally(times_of, op, run)
+local function tally(times_of, op, run, n)
   local runs = times_of[op]
   if not runs then
     runs = {}
     times_of[op] = runs
   end
-  runs[run] = (runs[run] or 0) + 1
+  runs[run] = (runs[run] or 0) + n
 end
 
 local function emit(run, op)

@@ -24,7 +24,7 @@ end
 
 local function ended(lease, q, a, run, op)
   emit(run, op)
-  tally(times, op, run)
+  tally(times, op, run, 1)
   if lease.band == 0 then return open_gate(lease, q, a, op) end
   if op.o == 'retry' then
     -- Its attempts are used up.
