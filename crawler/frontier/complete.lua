@@ -19,9 +19,7 @@ local function free_places(group, packed)
   local known, floor, slow, inflight, stands, more_p, p, more_i, i, _, next_slot, blocked, hot, _, conc =
     unpacked(ADDRESS, packed)
   local key, took, from, to, was = group[KEY], group[TOOK], group[FROM], group[TO], slow > SLOWED
-  for n = from, to do
-    if took[n] >= 0 then slow, known, floor = after_answer(slow, known, floor, took[n]) end
-  end
+  slow, known, floor = after_answers(slow, known, floor, took, from, to)
   note_slowness(key, was, slow)
   inflight = max(inflight - (to - from + 1), 0)
   local place = place_of(more_p + p, more_i + i, inflight, conc, hot)
@@ -32,6 +30,8 @@ end
 -- Leases whose URLs have their outcome, and nothing goes back to their queues.
 local function plain_ends(group)
   local op, run = group[OP], group[RUN]
+  tally(ends, op, run, group[TO] - group[FROM] + 1)
+  if op.o == 'done' and not op.d and not op.r then return end
   for n = group[FROM], group[TO] do
     if op.d or op.r then emit(run, op) end
     if op.o ~= 'done' then
@@ -39,7 +39,6 @@ local function plain_ends(group)
       outcome(run, op, (unpacked('<I4', packed)), sub(packed, LEASE_BYTES + 1 + #group[KEY]))
     end
   end
-  tally(ends, op, run, group[TO] - group[FROM] + 1)
 end
 
 -- Read everything first: leases, then their addresses, then the queues that something goes back to.
