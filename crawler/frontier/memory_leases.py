@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import count, pairwise
 
 from crawler.frontier.base import HOT_SECONDS, VISIT, Claimed, Completion, Find, HostFacts, Limits
 from crawler.frontier.codec import pack_discovered, pack_moved
@@ -97,29 +98,41 @@ class MemoryLeases:
         leases: list[Lease] = []
         for place in sorted(places, key=lambda place: (place.hot <= now, place.due)):
             while len(leases) < wanted and place.free and place.due <= now + self._lookahead:
-                taken = place.take(images, now - self._robots_ttl, now, next(self._numbers))
-                if taken is None:
+                queue = place.take(images, now - self._robots_ttl, now, next(self._numbers))
+                if queue is None:
                     break
                 place.images_last = images
-                leases.append(self._lease(*taken, now))
+                leases += self._turn(queue, images, wanted - len(leases), now)
         return leases
 
-    def _lease(self, queue: Queue, band: int, item: FrontierUrl, now: float) -> Lease:
+    def _turn(self, queue: Queue, images: bool, wanted: int, now: float) -> list[Lease]:
+        """One URL of a queue, or a streak."""
+        places = queue.place.free
+        most = min(wanted, queue.in_a_row(images))
+        slots = queue.place.slots(now, self._window, most, now + self._lookahead)
+        leases = [self._lease(queue, *queue.pop(images), *pair) for pair in pairwise(slots)]
+        if len(leases) == 1:
+            return leases
+        return [replace(lease, streak=leases[0].token, places=places) for lease in leases]
+
+    def _lease(self, queue: Queue, band: int, item: FrontierUrl, slot: float, following: float) -> Lease:
         token = next(self._numbers)
         queue.place.inflight.add(token)
-        return self._slotted(Lease(item, 0, token, queue.name, 0.0, 0.0, 0.0), queue, band, now)
+        return self._slotted(Lease(item, 0, token, queue.name, 0.0, 0.0, 0.0), queue, band, slot, following)
 
-    def _slotted(self, lease: Lease, queue: Queue, band: int, soonest: float) -> Lease:
-        slot = queue.place.slot(soonest, self._window)
+    def _slotted(self, lease: Lease, queue: Queue, band: int, slot: float, following: float) -> Lease:
         queue.leased(slot)
         send_by = slot + self._window
         expires = send_by + self._lease_seconds
-        self._leases[lease.token] = Held(queue, band, lease.item, expires, slot, queue.place.next_slot)
+        self._leases[lease.token] = Held(queue, band, lease.item, expires, slot, following)
         return replace(lease, not_before=slot, send_by=send_by, expires=expires)
 
     async def reslot(self, lease: Lease, ahead: float = 0.0) -> Lease | None:
         held = self._leases.get(lease.token)
-        return None if held is None else self._slotted(lease, held.queue, held.band, self._clock() + ahead)
+        if held is None:
+            return None
+        slots = held.queue.place.slots(self._clock() + ahead, self._window)
+        return self._slotted(lease, held.queue, held.band, *slots)
 
     async def visit(self, item: FrontierUrl, politeness: str, limits: Limits, within: float) -> Lease | None:
         now, place = self._clock(), self._places.get(politeness) or Place()
@@ -129,7 +142,7 @@ class MemoryLeases:
         self._places[politeness] = place
         # Of a run that nobody knows, so that its end is nothing to anybody.
         queue = Queue(0, Run(item.run), VISIT, item.address, place)
-        lease = replace(self._lease(queue, 1, item, now), queue=VISIT)
+        lease = replace(self._lease(queue, 1, item, *place.slots(now, self._window)), queue=VISIT)
         place.spare(self._leases[lease.token].slot, self._window, limits.requests_per_second)
         self._leases[lease.token] = replace(self._leases[lease.token], next_slot=place.next_slot)
         return lease
@@ -159,7 +172,18 @@ class MemoryLeases:
     # ------------------------------------------------------------ ends
 
     async def complete(self, completions: Sequence[Completion]) -> list[bool]:
-        return [self._complete(completion) for completion in completions]
+        # A lease that stands there twice ends once, as the first of the two says.
+        firsts: dict[int, int] = {}
+        for i, completion in enumerate(completions):
+            firsts.setdefault(completion.lease.token, i)
+        order = sorted(firsts.values(), key=lambda i: self._when_to_end(completions[i]))
+        ended = {i for i in order if self._complete(completions[i])}
+        return [i in ended for i in range(len(completions))]
+
+    def _when_to_end(self, completion: Completion) -> float:
+        """Those that were not sent go last-first, so that a whole tail leaves its slots, and its URLs are in order."""
+        held = self._leases.get(completion.lease.token)
+        return -held.slot if held is not None and _unsent(completion) else -math.inf
 
     async def give_back(self, leases: Sequence[Lease]) -> list[bool]:
         return await self.complete([Completion(lease, None) for lease in leases])
@@ -172,7 +196,7 @@ class MemoryLeases:
         if self._known(held.queue.run):
             self._finish(held, completion, now)
             self._learn(held.queue, completion, now)
-        if completion.unsent or completion.outcome is None:
+        if _unsent(completion):
             place.unslot(held)
         place.adjust(completion.latency, completion.block > 0)
         if completion.block > 0:
@@ -250,3 +274,7 @@ class MemoryLeases:
             else:
                 held.queue.run.end(held.item, Failed("lease-expired"))
         return len(over)
+
+
+def _unsent(completion: Completion) -> bool:
+    return completion.unsent or completion.outcome is None

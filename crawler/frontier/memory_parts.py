@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from crawler.frontier.base import MAX_CRAWL_DELAY, Find, HostFacts, Limits
+from crawler.frontier.base import MAX_CRAWL_DELAY, STREAK, STREAK_STRIDE, Find, HostFacts, Limits
 from crawler.frontier.codec import ROBOTS_BAND, band_of
 from crawler.frontier.manners import Pace, adjusted
 from crawler.frontier.memory_runs import Run, urls_of
@@ -47,8 +47,9 @@ class Place:
         return max(self.next_slot, self.blocked)
 
     @property
-    def free(self) -> bool:
-        return len(self.inflight) < self.concurrency
+    def free(self) -> int:
+        """Places in flight that nothing has; none while streaks have more out than there are places."""
+        return max(self.concurrency - len(self.inflight), 0)
 
     @property
     def pages_next(self) -> bool:
@@ -59,8 +60,8 @@ class Place:
         """The queues that only time, or the places in flight, keep from being claimed."""
         return [queue for lane in lanes for queue in self.rotation[lane] if queue.ready(lane)]
 
-    def take(self, images: bool, old: float, now: float, order: int) -> tuple[Queue, int, FrontierUrl] | None:
-        """What the next queue in the rotation gives. One whose rules date from before `old` is gated anew."""
+    def take(self, images: bool, old: float, now: float, order: int) -> Queue | None:
+        """The queue whose turn it is. One whose rules date from before `old` is gated anew."""
         able = [queue for queue in self.rotation[images] if queue.host.parked <= now]
         # In every second turn those with hits come first; but for that, whoever was served longest ago.
         for queue in sorted(able, key=lambda queue: (queue.hot > now) is not self._hot_turn[images]):
@@ -70,18 +71,27 @@ class Place:
                 self._hot_turn[images] = not self._hot_turn[images]
                 self.rotation[images].remove(queue)
                 self.rotation[images].append(queue)
-                return queue, *queue.pop(images)
+                return queue
         return None
 
-    def slot(self, now: float, window: float) -> float:
-        """When one more request may leave. Slots are stretched by the window: see docs/adr/0003."""
-        slot = max(self.due, now)
-        self.next_slot = slot + (1 + window) / self.rate * self.pace.slow
-        return slot
+    def slots(self, now: float, window: float, most: int = 1, horizon: float = 0.0) -> list[float]:
+        """When one more request may leave, or a streak of at most so many up to the horizon; last, when another may."""
+        slot, step = max(self.due, now), self._distance(window, self.rate)
+        slots = [slot]
+        if most > 1 and self.pace.lat and self.pace.slow <= 1:
+            stride = max(step, STREAK_STRIDE * self.pace.lat / self.free)
+            n = min(most, STREAK, 1 + math.floor((horizon - slot) / stride))
+            slots = [slot + i * stride for i in range(n)]
+        self.next_slot = slots[-1] + step
+        return [*slots, self.next_slot]
+
+    def _distance(self, window: float, rate: float) -> float:
+        """Seconds between slots, stretched by the window: see docs/adr/0003."""
+        return (1 + window) / rate * self.pace.slow
 
     def spare(self, slot: float, window: float, rate: float) -> None:
         """Let the next request after `slot` leave no sooner than at this rate."""
-        self.next_slot = max(self.next_slot, slot + (1 + window) / rate * self.pace.slow)
+        self.next_slot = max(self.next_slot, slot + self._distance(window, rate))
 
     def unslot(self, held: Held) -> None:
         """Let another request have a slot that was not used, unless one after it was given already."""
@@ -199,6 +209,12 @@ class Queue:
         focused = self.hot > now and any(item in near for near in self.near)
         return band_of(0, 0) if focused else band_of(item.priority, item.depth)
 
+    def in_a_row(self, images: bool) -> int:
+        """URLs that one turn may give: those of the first band; one of a host with a Crawl-delay, and of robots.txt."""
+        first, *_ = self._heaps[images][0]
+        alone = self.delay > 0 or first == ROBOTS_BAND
+        return 1 if alone else sum(band == first for band, _, _ in self._heaps[images])
+
     def pop(self, images: bool) -> tuple[int, FrontierUrl]:
         """The next URL, and its band."""
         band, _, item = heapq.heappop(self._heaps[images])
@@ -256,7 +272,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A lease that is out. expires: when it may be reaped.  next_slot: of the address, as its slot left it."""
+    """A lease that is out. expires: when it may be reaped.  next_slot: what follows its slot at the address."""
 
     queue: Queue
     band: int
