@@ -56,7 +56,7 @@ def unanswered(lease: Lease, sent: NotAnswered) -> Completion:
         case Failed() | Skipped():
             return Completion(lease, sent, unsent=True)
         case FetchFailed():
-            return replace(failed_fetch(lease, sent), unsent=sent.reason in _NOTHING_SENT)
+            return failed_fetch(lease, sent)._replace(unsent=sent.reason in _NOTHING_SENT)
 
 
 def concluded(completion: Completion, answered: Answered) -> Completion:
@@ -75,8 +75,7 @@ def concluded(completion: Completion, answered: Answered) -> Completion:
             outcome = _tallied(outcome, "robots:disallowed")
         if answered.cloaked:
             outcome = _tallied(outcome, "cloaked?")
-    return replace(
-        completion,
+    return completion._replace(
         outcome=outcome,
         session=answered.session,
         latency=None if timings is None else timings.header,

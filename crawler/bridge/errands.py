@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import time
 from typing import Final
 from weakref import WeakValueDictionary
@@ -210,11 +210,11 @@ class Errands:
         if slot.not_before >= tenure.ends:
             return Rejected("render-no-slot")
         page = tenure.lease.item
-        item = replace(page, url=errand.url, kind=errand.kind, address=errand.address, referrer=page.url, via=())
-        lease = replace(slot, item=item)
+        item = page._replace(url=errand.url, kind=errand.kind, address=errand.address, referrer=page.url, via=())
+        lease = slot._replace(item=item)
         if errand.rules is not None:
             # Of another host than the lease's: what is known of it is known here.
-            lease = replace(lease, queue=f"render {served.run} {parts(errand.url).origin}")
+            lease = lease._replace(queue=f"render {served.run} {parts(errand.url).origin}")
             self._courier.hosts.introduce(lease, HostFacts(errand.rules))
         return await self._courier.send(lease, tenure.hold)
 
@@ -222,7 +222,7 @@ class Errands:
         """A lease at another address, as soon as there is one; None when the rendering is over before that."""
         key = politeness_key(errand.address)
         rate, concurrency = served.campaign.limits_for(key)
-        item = replace(tenure.lease.item, url=errand.url, kind=errand.kind, address=errand.address)
+        item = tenure.lease.item._replace(url=errand.url, kind=errand.kind, address=errand.address)
         loop = asyncio.get_running_loop()
         while (left := tenure.ends - loop.time()) > 0:
             lease = await self._frontier.visit(item, key, Limits(rate, concurrency), left)
@@ -266,4 +266,4 @@ def _ended(lease: Lease, sent: Sent | Rejected) -> Completion:
     if isinstance(sent, Answered):
         timings = sent.fetched.timings
         return Completion(lease, Done(), latency=None if timings is None else timings.header)
-    return replace(Completion(lease, Done()), unsent=not isinstance(sent, FetchFailed))
+    return Completion(lease, Done())._replace(unsent=not isinstance(sent, FetchFailed))

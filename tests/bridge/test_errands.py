@@ -6,7 +6,7 @@ import asyncio
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -369,7 +369,7 @@ async def test_a_lost_lease_asks_for_nothing() -> None:
 
 async def test_a_page_keeps_its_lease_alive_while_it_waits() -> None:
     bench = Bench()
-    bench.tenure.lease = replace(bench.tenure.lease, expires=asyncio.get_running_loop().time() + 5.0)
+    bench.tenure.lease = bench.tenure.lease._replace(expires=asyncio.get_running_loop().time() + 5.0)
     assert await bench.tenure.lasts(bench.frontier, 30.0)
     assert bench.frontier.calls["reslot"] == 1
 
