@@ -39,9 +39,11 @@ class Unsent:
     """The request did not leave in time, was stopped, or its run is not served here: the lease is given back.
 
     park: seconds for which the host is not claimed; 0: it may be at once.
+    missed: others of its streak had all places until its slot was over, or the streak was closed.
     """
 
     park: float = 0.0
+    missed: bool = False
 
 
 NotAnswered = FetchFailed | Failed | Skipped | Unsent
