@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from crawler.bridge.answers import Answered, Sent, Unsent
 from crawler.bridge.courier import Courier
 from crawler.bridge.hostmemory import MAX_BYTES
-from crawler.bridge.outcomes import unusable
+from crawler.bridge.outcomes import pause
 from crawler.bridge.places import OUT_OF_SCOPE, Places
 from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable, unpack_rules
 from crawler.bridge.runs import ServedRun
@@ -33,6 +33,7 @@ ROBOTS_HOPS: Final = 5
 """Redirects of one robots.txt that are followed (RFC 9309, 2.3.1.2)."""
 _ROBOTS_LIFE: Final = 3_600.0
 _BUSY_PAUSE: Final = 0.1
+_SLOTS: Final = 5
 _SPARE: Final = 10.0
 """Seconds of a lease that are kept for what comes after the rendering."""
 _Key = tuple[RunId, str]
@@ -188,9 +189,7 @@ class Errands:
         if politeness_key(errand.address) == tenure.politeness:
             # One at a time: the page's lease has one place in flight.
             async with tenure.lock:
-                if not await tenure.renew(self._frontier):
-                    return Rejected("render-lease-lost")
-                sent = await self._through(served, tenure, errand, tenure.lease)
+                sent = await self._in_tenure(served, tenure, errand)
                 await self._rest(tenure, errand, sent)
                 return sent
         lease = await self._visit(served, tenure, errand)
@@ -205,6 +204,17 @@ class Errands:
             await self._frontier.complete([ended])
         await self._rest(tenure, errand, outcome)
         return outcome
+
+    async def _in_tenure(self, served: ServedRun, tenure: Tenure, errand: _Errand) -> Sent | Rejected:
+        """In a slot of the page's lease, and in another one where others of its streak had all places until then."""
+        sent: Sent | Rejected = Rejected("render-busy")
+        for _ in range(_SLOTS):
+            if not await tenure.renew(self._frontier):
+                return Rejected("render-lease-lost")
+            sent = await self._through(served, tenure, errand, tenure.lease)
+            if not (isinstance(sent, Unsent) and sent.missed):
+                break
+        return sent
 
     async def _through(self, served: ServedRun, tenure: Tenure, errand: _Errand, slot: Lease) -> Sent | Rejected:
         if slot.not_before >= tenure.ends:
@@ -233,13 +243,10 @@ class Errands:
 
     async def _rest(self, tenure: Tenure, errand: _Errand, sent: Sent | Rejected) -> None:
         """An address that is in trouble is left alone, by everybody as long as it says and by this page for good."""
-        if not isinstance(sent, Answered):
-            return
-        ended = unusable(tenure.lease, sent.fetched, time())
-        if ended is not None and ended.block > 0:
+        if isinstance(sent, Answered) and (seconds := pause(tenure.lease, sent.fetched, time())) > 0:
             key = politeness_key(errand.address)
             tenure.resting.add(key)
-            await self._frontier.block(key, ended.block)
+            await self._frontier.block(key, seconds)
 
 
 def _moved(url: str, sent: Sent | Rejected) -> str | None:
