@@ -6,131 +6,21 @@ Time is the loop's own, which leaps over every rest: what is measured here is ex
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from crawler.bridge.answers import Answered, Sent, Unsent, unanswered
-from crawler.bridge.courier import STOPPED_PAUSE, Courier
+from crawler.bridge.answers import Answered, Unsent, unanswered
+from crawler.bridge.courier import STOPPED_PAUSE
 from crawler.bridge.outcomes import backoff
-from crawler.bridge.rules import pack_rules
 from crawler.bridge.turns import Turns
 from crawler.bus.stops import Stop, StopKind, Stops
-from crawler.fetch.failures import failure
-from crawler.fetch.robots import parse_robots
 from crawler.frontier.base import Completion
-from crawler.records import Fetched, FetchFailed, FetchOrder, Kind, Lease, Skipped
+from crawler.records import Fetched, FetchOrder, Skipped
 from tests.bridge.leaping import leaping
-from tests.bridge.parts import HOST, Frontier, Runs, Web, answer, lease, places_in, served
-
-WINDOW, LIFE = 0.1, 90.0
-FIRST = 100
-MISSED = Unsent(missed=True)
-NO = pack_rules(parse_robots(b"User-agent: *\nDisallow: /no/", 200))
-
-
-def streak(count: int, places: int, step: float = 0.0, *, first: int = FIRST, path: str = "") -> list[Lease]:
-    """Leases as one claim gives them now. path: of all of their URLs, before each one's number."""
-    now = asyncio.get_running_loop().time()
-    leases = []
-    for n in range(count):
-        slot = now + n * step
-        one = lease(f"{HOST}/{path}{n}", Kind.IMAGE, token=first + n)
-        times = {"not_before": slot, "send_by": slot + WINDOW, "expires": slot + WINDOW + LIFE}
-        leases.append(one._replace(**times, streak=first, places=places))
-    return leases
-
-
-@dataclass
-class Server(Web):
-    """Notes when each request left, for which URL, and how many were under way: from the beginning of an order, that
-    is with the connection which is made for it.
-
-    connects, serves: seconds, by the number at the end of a URL; 0 where nothing is said.
-    """
-
-    connects: dict[int, float] = field(default_factory=dict)
-    serves: dict[int, float] = field(default_factory=dict)
-    under_way: int = 0
-    most: int = 0
-    left: list[tuple[float, int]] = field(default_factory=list)
-    ended: list[float] = field(default_factory=list)
-
-    async def fetch(self, order: FetchOrder, hold: object = None) -> Fetched | FetchFailed:
-        loop, number = asyncio.get_running_loop(), int(order.url.rpartition("/")[2])
-        self.orders.append(order)
-        self.under_way += 1
-        self.most = max(self.most, self.under_way)
-        try:
-            await asyncio.sleep(self.connects.get(number, 0.0))
-            assert order.ready is not None
-            if not await order.ready():
-                return failure("late")
-            self.left.append((loop.time(), number))
-            self.sent.append(order)
-            await asyncio.sleep(self.serves.get(number, 0.0))
-            self.ended.append(loop.time())
-            return self.answer(order)
-        finally:
-            self.under_way -= 1
-
-    @property
-    def numbers(self) -> list[int]:
-        return [number for _, number in self.left]
-
-
-def found(order: FetchOrder) -> Fetched:
-    return answer(200, url=order.url, body=bytes(5_000), kind="image")
-
-
-class Slots(Frontier):
-    """Gives another slot after so many seconds; None: leases are not held any more."""
-
-    def __init__(self, after: float | None = None) -> None:
-        super().__init__()
-        self.after = after
-
-    async def reslot(self, lease: Lease, ahead: float = 0.0) -> Lease | None:
-        self.calls["reslot"] += 1
-        if self.after is None:
-            return None
-        slot = asyncio.get_running_loop().time() + self.after
-        return lease._replace(not_before=slot, send_by=slot + WINDOW, expires=slot + WINDOW + LIFE)
-
-
-class Bench:
-    def __init__(
-        self,
-        reply: Callable[[FetchOrder], Fetched | FetchFailed] = found,
-        *,
-        connects: dict[int, float] | None = None,
-        serves: dict[int, float] | None = None,
-        reslots: float | None = None,
-    ) -> None:
-        self.web = Server(reply, connects=connects or {}, serves=serves or {})
-        self.frontier: Any = Slots(reslots)
-        run = served("", self.web)
-        identity = replace(run.campaign.identity, second_user_agent="Second/1.0")
-        self.runs: Any = Runs(replace(run, campaign=replace(run.campaign, identity=identity)))
-        self.courier = Courier(self.frontier, self.runs, places_in(self.frontier), 1_000_000)
-        self.turns: Turns = self.courier._turns
-
-    def start(self, leases: Sequence[Lease]) -> list[asyncio.Task[Sent]]:
-        return [asyncio.create_task(self.courier.send(each)) for each in leases]
-
-    async def send(self, leases: Sequence[Lease]) -> list[Sent]:
-        return await asyncio.gather(*self.start(leases))
-
-    async def is_clear(self) -> bool:
-        """Whether nothing is kept of any streak, once no lease of it can be left."""
-        if self.turns._streaks:
-            return False
-        await asyncio.sleep(2 * LIFE)
-        return not self.turns._closed
+from tests.bridge.parts import HOST, answer
+from tests.bridge.streaks import DENIES, FIRST, LIFE, MISSED, WINDOW, Bench, found, streak
 
 
 @leaping
@@ -220,7 +110,7 @@ async def test_streaks_do_not_wait_for_each_other_and_leases_by_themselves_for_n
 @leaping
 async def test_what_is_not_sent_takes_no_turn() -> None:
     bench = Bench(serves=dict.fromkeys(range(2), 0.05))
-    bench.frontier.facts = replace(bench.frontier.facts, robots=NO)
+    bench.frontier.facts = replace(bench.frontier.facts, robots=DENIES)
     denied = streak(2, places=1, path="no/")
     assert await bench.send([*denied, *streak(2, places=1)]) == [Skipped("robots")] * 2 + [
         Answered(found(order)) for order in bench.web.orders
@@ -366,102 +256,4 @@ async def test_a_second_look_keeps_its_turn() -> None:
     assert (bench.web.numbers, bench.web.most) == ([0, 0, 1], 1)
     began = bench.web.left[0][0]
     assert [at - began for at, _ in bench.web.left] == pytest.approx([0.0, 0.04, 0.05])
-    assert await bench.is_clear()
-
-
-@dataclass(frozen=True)
-class Course:
-    """What befalls one lease; seconds. cancelled: after the start, by whoever waits for it; stopped: by a stop."""
-
-    arrives: float
-    connects: float
-    serves: float
-    status: int
-    cancelled: float | None
-    stopped: float | None
-
-
-def seconds(most: int) -> st.SearchStrategy[float]:
-    """Thousandths, of which many come at the same moment."""
-    return st.integers(0, most).map(lambda n: n / 1000)
-
-
-COURSES = st.lists(
-    st.builds(
-        Course,
-        arrives=st.just(0.0) | seconds(150),
-        connects=st.just(0.0) | seconds(30),
-        serves=seconds(60),
-        status=st.sampled_from([200] * 12 + [404, 403, 500, 429, 503]),
-        cancelled=st.none() | st.none() | seconds(200),
-        stopped=st.none() | st.none() | st.none() | seconds(200),
-    ),
-    min_size=2,
-    max_size=16,
-)
-
-
-@given(COURSES, st.integers(1, 4), seconds(30), st.none() | seconds(150))
-def test_whatever_happens_places_hold_and_nothing_is_left(
-    courses: list[Course], places: int, step: float, reslots: float | None
-) -> None:
-    @leaping
-    async def check() -> None:
-        await befall(courses, places, step, reslots)
-
-    check()
-
-
-async def befall(courses: list[Course], places: int, step: float, reslots: float | None) -> None:
-    loop, statuses = asyncio.get_running_loop(), {n: course.status for n, course in enumerate(courses)}
-    asked_for_rest: list[float] = []
-
-    def reply(order: FetchOrder) -> Fetched:
-        status = statuses[int(order.url.rpartition("/")[2])]
-        if status in (429, 503):
-            asked_for_rest.append(loop.time())
-        return found(order) if status == 200 else answer(status, url=order.url)
-
-    bench = Bench(
-        reply,
-        connects={n: course.connects for n, course in enumerate(courses)},
-        serves={n: course.serves for n, course in enumerate(courses)},
-        reslots=reslots,
-    )
-    leases = streak(len(courses), places, step)
-
-    async def work(each: Lease, course: Course) -> Sent:
-        await asyncio.sleep(course.arrives)
-        return await bench.courier.send(each)
-
-    def stop(flying: Lease) -> None:
-        for task, flight in bench.courier._flights.items():
-            if flight.lease.token == flying.token and not flight.aborted:
-                flight.aborted = True
-                task.cancel()
-
-    tasks = [asyncio.create_task(work(*pair)) for pair in zip(leases, courses, strict=True)]
-    for each, course, task in zip(leases, courses, tasks, strict=True):
-        if course.cancelled is not None:
-            loop.call_later(course.cancelled, task.cancel)
-        if course.stopped is not None:
-            loop.call_later(course.stopped, stop, each)
-    ended = await asyncio.gather(*tasks, return_exceptions=True)
-
-    assert bench.web.most <= places
-    assert bench.web.under_way == 0
-    for outcome, course in zip(ended, courses, strict=True):
-        assert isinstance(outcome, Answered | Unsent) or (
-            isinstance(outcome, asyncio.CancelledError) and course.cancelled is not None
-        )
-    for at, number in bench.web.left:
-        assert leases[number].not_before <= at
-        assert reslots is not None or at <= leases[number].send_by
-    for number, outcome in enumerate(ended):
-        assert outcome != MISSED or number not in bench.web.numbers
-    if asked_for_rest and reslots is None:
-        assert all(at <= min(asked_for_rest) for at, _ in bench.web.left)
-    if reslots is None and not any(course.arrives or course.connects for course in courses):
-        assert bench.web.numbers == sorted(bench.web.numbers)
-    assert not bench.courier._flights
     assert await bench.is_clear()
