@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from random import uniform
 from time import time
 from typing import Final
 from weakref import WeakValueDictionary
@@ -32,8 +33,11 @@ _ROBOTS_KEPT: Final = 1_000
 ROBOTS_HOPS: Final = 5
 """Redirects of one robots.txt that are followed (RFC 9309, 2.3.1.2)."""
 _ROBOTS_LIFE: Final = 3_600.0
-_BUSY_PAUSE: Final = 0.1
+_BUSY_PAUSE: Final = (0.05, 0.15)
+"""Seconds between two questions for a place, by chance: a busy address gives its places away at even intervals, and who
+asks at even intervals as well may never meet a moment between them."""
 _SLOTS: Final = 5
+"""Of the page's lease for one request, where others of its streak have its places."""
 _SPARE: Final = 10.0
 """Seconds of a lease that are kept for what comes after the rendering."""
 _Key = tuple[RunId, str]
@@ -238,7 +242,7 @@ class Errands:
             lease = await self._frontier.visit(item, key, Limits(rate, concurrency), left)
             if lease is not None:
                 return lease
-            await asyncio.sleep(_BUSY_PAUSE)
+            await asyncio.sleep(uniform(*_BUSY_PAUSE))
         return None
 
     async def _rest(self, tenure: Tenure, errand: _Errand, sent: Sent | Rejected) -> None:
