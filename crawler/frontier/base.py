@@ -155,6 +155,8 @@ class Admission:
 
 STREAK = 16
 """URLs that one turn of a queue gives at the most."""
+WAITED = 2.0
+"""Seconds without streaks at an address where a visit found no place."""
 STREAK_STRIDE = 1.25
 """Slots of a streak are apart by so many times the smoothed latency, for each place that it has."""
 MAX_CRAWL_DELAY = 60.0
@@ -177,7 +179,7 @@ HOT_SECONDS = 1800.0
 class Frontier(Protocol):
     """See the module. Every method raises RedisUnavailable when the server does not answer."""
 
-    async def claim(self, pages: int, images: int) -> Claimed:
+    async def claim(self, pages: int, images: int, page_streaks: bool = True) -> Claimed:
         """At most so many leases per lane of what is due, at most `concurrency` in flight per address.
 
         An address with a place free may give a *streak*: up to STREAK URLs of one queue, one lane and one priority in
@@ -188,7 +190,9 @@ class Frontier(Protocol):
 
         Slots of a streak are no closer than answers of the address take to free a place for the next (STREAK_STRIDE
         times its smoothed latency, divided by the places), so that they can be kept. There is no streak where that
-        latency is not known, at an address that is slowed down, under a Crawl-delay or of a host that is gated.
+        latency is not known, at an address that is slowed down, under a Crawl-delay or of a host that is gated,
+        nor for WAITED seconds where a visit found no place. page_streaks: False: none of pages, which may keep their
+        places for long where a browser shows them.
         """
 
     async def complete(self, completions: Sequence[Completion]) -> list[bool]:

@@ -1,5 +1,6 @@
 -- Hand out leases for what is due.
--- ARGV: pages, images (how many at most), lookahead ms, send window ms, lease ms beyond send_by, robots ttl ms
+-- ARGV: pages, images (how many at most), lookahead ms, send window ms, lease ms beyond send_by, robots ttl ms, pages of a
+-- streak at most
 -- Returns msgpack of {now, when something is next due (ms) or -1, generation, batch, then for each streak: slot of the first,
 -- ms between slots, queue (its number in 4 bytes), version, places, {element, …}}. The token of lease n (from 0, over all
 -- streaks) is batch * 2048 + n. One flat packed list, since clients are slow to read many answers; what never changes of a
@@ -50,14 +51,14 @@ end
 local function plain_turn(key, lane, id)
   local packed, q = plain[key], plain_queues[id]
   if not packed or not q then return nil end
-  local latency, _, slow, inflight, stands, more_p, p, more_i, i, _, slot, blocked, hot, rate, conc =
+  local latency, _, slow, inflight, stands, more_p, p, more_i, i, _, slot, blocked, hot, rate, conc, single =
     unpacked(ADDRESS, packed)
   if blocked > slot then slot = blocked end
   if now > slot then slot = now end
   if hot > now or inflight >= conc or slot > horizon then return nil end
   local places = conc - inflight
-  local most, step, distance = streak_at(slot, rate, slow, latency, places)
-  local elements, band, run, version, stays = plain_pop(id, q, lane, min(most, wanted[lane]))
+  local most, step, distance = streak_at(slot, rate, slow, single > now and 0 or latency, places, lane)
+  local elements, band, run, version, stays = plain_pop(id, q, lane, most)
   if not elements then return nil end
   local from, to, more = TURNS, TURNS + 4 * p, more_p
   if lane == 'i' then from, to, more = to, to + 4 * i, more_i end

@@ -13,17 +13,18 @@ local LANE_TURN = {p = 0, i = 2}
 
 -- As in base.py.
 local STREAK, STRIDE = 16, 1.25
+local longest = {p = tonumber(ARGV[7]), i = STREAK}
 
--- How many slots of a streak lie within the lookahead, how far they are apart, and how far at least slots of the address are
+-- How many slots of a streak lie within the lookahead, as far as they are wanted, how far they are apart, and how far at least slots of the address are
 -- (ms). latency: its smoothed one (s).
 --
 -- Requests leave within `window` of their slot, so slots are stretched by it: in any w >= 1 s at the server at most
 -- (w + window) / distance + 1 <= rate * w + 1 arrive.
-local function streak_at(slot, rate, slow, latency, places)
+local function streak_at(slot, rate, slow, latency, places, lane)
   local distance = (1000 + window) / rate * slow
   if latency == 0 or slow > SLOWED then return 1, distance, distance end
   local step = max(distance, STRIDE * 1000 * latency / places)
-  return min(STREAK, 1 + math.floor((horizon - slot) / step)), step, distance
+  return min(longest[lane], wanted[lane], 1 + math.floor((horizon - slot) / step)), step, distance
 end
 
 -- Leases of elements of one queue that were taken in a row, at slots that are `step` apart; after: the address's next slot.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import count, pairwise
 
-from crawler.frontier.base import HOT_SECONDS, VISIT, Claimed, Completion, Find, HostFacts, Limits
+from crawler.frontier.base import HOT_SECONDS, STREAK, VISIT, WAITED, Claimed, Completion, Find, HostFacts, Limits
 from crawler.frontier.codec import pack_discovered, pack_moved
 from crawler.frontier.memory_parts import LANES, Delayed, Held, Near, Place, Queue, rules_of
 from crawler.frontier.memory_runs import Carry, Run
@@ -57,18 +57,19 @@ class MemoryLeases:
 
     # ------------------------------------------------------------ claims
 
-    async def claim(self, pages: int, images: int) -> Claimed:
+    async def claim(self, pages: int, images: int, page_streaks: bool = True) -> Claimed:
         now = self._clock()
         self._wake(now)
         leases: list[Lease] = []
+        row = STREAK if page_streaks else 1
         if pages and images:
             # Where both lanes wait at one address they take turns, so that neither starves.
             leases += self._claim_lane(
-                False, pages, now, [place for place in self._places.values() if place.pages_next]
+                False, pages, now, [place for place in self._places.values() if place.pages_next], row
             )
-        leases += self._claim_lane(True, images, now, self._places.values())
+        leases += self._claim_lane(True, images, now, self._places.values(), STREAK)
         left = pages - sum(not lease.item.kind.on_image_lane for lease in leases)
-        leases += self._claim_lane(False, left, now, self._places.values())
+        leases += self._claim_lane(False, left, now, self._places.values(), row)
         asked = [lane for lane in LANES if (images if lane else pages) > 0]
         dues = [delayed.at for delayed in self._delayed]
         for place in self._places.values():
@@ -94,7 +95,7 @@ class MemoryLeases:
         if item.kind is not Kind.ROBOTS:
             self._discoveries.append(queue.run.id, pack_moved(item, queue.origin))
 
-    def _claim_lane(self, images: bool, wanted: int, now: float, places: Iterable[Place]) -> list[Lease]:
+    def _claim_lane(self, images: bool, wanted: int, now: float, places: Iterable[Place], longest: int) -> list[Lease]:
         leases: list[Lease] = []
         for place in sorted(places, key=lambda place: (place.hot <= now, place.due)):
             while len(leases) < wanted and place.free and place.due <= now + self._lookahead:
@@ -102,13 +103,13 @@ class MemoryLeases:
                 if queue is None:
                     break
                 place.images_last = images
-                leases += self._turn(queue, images, wanted - len(leases), now)
+                leases += self._turn(queue, images, min(wanted - len(leases), longest), now)
         return leases
 
-    def _turn(self, queue: Queue, images: bool, wanted: int, now: float) -> list[Lease]:
+    def _turn(self, queue: Queue, images: bool, most: int, now: float) -> list[Lease]:
         """One URL of a queue, or a streak."""
         places = queue.place.free
-        most = min(wanted, queue.in_a_row(images))
+        most = 1 if queue.place.single > now else min(most, queue.in_a_row(images))
         slots = queue.place.slots(now, self._window, most, now + self._lookahead)
         leases = [self._lease(queue, *queue.pop(images), *pair) for pair in pairwise(slots)]
         if len(leases) == 1:
@@ -136,8 +137,11 @@ class MemoryLeases:
 
     async def visit(self, item: FrontierUrl, politeness: str, limits: Limits, within: float) -> Lease | None:
         now, place = self._clock(), self._places.get(politeness) or Place()
-        free = len(place.inflight) < min(place.concurrency, limits.concurrency)
-        if not free or place.due > now + within:
+        if place.due > now + within:
+            return None
+        if len(place.inflight) >= min(place.concurrency, limits.concurrency):
+            # Streaks would have its places nearly always.
+            place.single = now + WAITED
             return None
         self._places[politeness] = place
         # Of a run that nobody knows, so that its end is nothing to anybody.

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from crawler.frontier.base import MAX_CRAWL_DELAY, STREAK, STREAK_STRIDE, Find, HostFacts, Limits
+from crawler.frontier.base import MAX_CRAWL_DELAY, STREAK_STRIDE, Find, HostFacts, Limits
 from crawler.frontier.codec import ROBOTS_BAND, band_of
 from crawler.frontier.manners import Pace, adjusted
 from crawler.frontier.memory_runs import Run, urls_of
@@ -26,7 +26,8 @@ class Place:
     """One politeness key, shared by all runs. next_slot, blocked: when the next request may leave, whichever is later.
 
     rate, concurrency: the strictest of `limits`; those of the last run stay when none is left.  hot: until when it
-    comes before others.  hosts: by origin.  images_last: which lane was served last.
+    comes before others.  hosts: by origin.  images_last: which lane was served last.  single: until when there are no
+    streaks.
     """
 
     rate: float = 1.0
@@ -40,6 +41,7 @@ class Place:
     hosts: dict[str, Host] = field(default_factory=dict)
     rotation: dict[bool, deque[Queue]] = field(default_factory=lambda: {lane: deque() for lane in LANES})
     images_last: bool = False
+    single: float = -math.inf
     _hot_turn: dict[bool, bool] = field(default_factory=lambda: dict.fromkeys(LANES, True))
 
     @property
@@ -80,7 +82,7 @@ class Place:
         slots = [slot]
         if most > 1 and self.pace.lat and self.pace.slow <= 1:
             stride = max(step, STREAK_STRIDE * self.pace.lat / self.free)
-            n = min(most, STREAK, 1 + math.floor((horizon - slot) / stride))
+            n = min(most, 1 + math.floor((horizon - slot) / stride))
             slots = [slot + i * stride for i in range(n)]
         self.next_slot = slots[-1] + step
         return [*slots, self.next_slot]

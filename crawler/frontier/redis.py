@@ -60,7 +60,7 @@ class RedisFrontier:
 
     # ------------------------------------------------------------ leases
 
-    async def claim(self, pages: int, images: int) -> Claimed:
+    async def claim(self, pages: int, images: int, page_streaks: bool = True) -> Claimed:
         leases: list[Lease] = []
         due: list[float] = []
         order = list(self._partitions)
@@ -71,7 +71,7 @@ class RedisFrontier:
             if wanted == (0, 0):
                 break
             try:
-                next_due = await self._leases.claim(partition, *wanted, leases)
+                next_due = await self._leases.claim(partition, *wanted, leases, page_streaks)
             except RedisUnavailable:
                 if not leases:
                     raise

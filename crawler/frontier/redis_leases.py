@@ -11,7 +11,7 @@ from itertools import chain
 import msgpack
 
 from crawler.errors import RecordCorrupt
-from crawler.frontier.base import VISIT, Completion, Limits
+from crawler.frontier.base import STREAK, VISIT, Completion, Limits
 from crawler.frontier.clock import ServerClock
 from crawler.frontier.codec import parse_run, unpack_url
 from crawler.frontier.ops import INDEXES, packed_ends, packed_op
@@ -60,10 +60,13 @@ class Leases:
         # Partitions may lie on different servers.
         self._clocks: defaultdict[int, ServerClock] = defaultdict(ServerClock)
 
-    async def claim(self, partition: int, pages: int, images: int, leases: list[Lease]) -> float | None:
+    async def claim(
+        self, partition: int, pages: int, images: int, leases: list[Lease], page_streaks: bool
+    ) -> float | None:
         """Add leases to a list; seconds until something is due there, None when nothing waits."""
+        longest = STREAK if page_streaks else 1
         before = time.monotonic()
-        reply = await self._link.run("claim", partition, pages, images, *self._milliseconds)
+        reply = await self._link.run("claim", partition, pages, images, *self._milliseconds, longest)
         now, soonest, generation, batch, *rows = msgpack.unpackb(reply, raw=True)
         earliest, latest = self._clocks[partition].told(before, now / 1000, time.monotonic())
         queues = await self._known(partition, generation, set(rows[2::6]))

@@ -32,22 +32,22 @@ end
 -- ---------------------------------------------------------------- addresses
 
 local function unpacked_address(key, packed)
-  local latency, floor, slow, inflight, stands, more_p, p, more_i, _, turn, next_slot, blocked, hot, rate, conc, at =
-    unpacked(ADDRESS, packed)
+  local latency, floor, slow, inflight, stands, more_p, p, more_i, _, turn, next_slot, blocked, hot, rate, conc, single,
+    at = unpacked(ADDRESS, packed)
   return {
     key = key, next = next_slot, blocked = blocked, hot = hot, rate = rate, slow = slow, latency = latency, floor = floor,
-    conc = conc, inflight = inflight, turn = turn, slowed = slow > SLOWED, stands = stands, more_p = more_p,
+    conc = conc, inflight = inflight, turn = turn, slowed = slow > SLOWED, single = single, stands = stands, more_p = more_p,
     p = sub(packed, at, at + 4 * p - 1), more_i = more_i, i = sub(packed, at + 4 * p), dirty = false,
   }
 end
 
 local function packed_address(a)
   return pack(ADDRESS, a.latency, a.floor, a.slow, a.inflight, a.stands, a.more_p, #a.p / 4, a.more_i, #a.i / 4, a.turn,
-    a.next, a.blocked, a.hot, a.rate, a.conc) .. a.p .. a.i
+    a.next, a.blocked, a.hot, a.rate, a.conc, a.single) .. a.p .. a.i
 end
 
 -- What an address is before a run says more: one request a second, one at a time.
-local function blank_address() return pack(ADDRESS, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1) end
+local function blank_address() return pack(ADDRESS, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0) end
 
 -- The strictest of all runs that have something for an address holds there.
 local function tighten(a)

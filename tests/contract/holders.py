@@ -103,7 +103,7 @@ class World:
             self._rows.append(row)
             for lease in turn:
                 self._plan(row, lease)
-        if self._chance(0.2):
+        if self._chance(0.02):
             await self._visit(holder)
         self._at(self._clock.now + self._random.uniform(0.001, self._temper.lazy), self._claim, holder)
 

@@ -169,7 +169,6 @@ async def test_nobody_else_gets_anything_while_as_many_leases_are_out_as_there_a
     ends: list[Outcome | None] = [Done(), None, Skipped("robots"), Retry("reset", 60.0), Failed("reset")]
     for lease, end in zip(leases, ends, strict=False):
         assert await claim(bench.frontier) == []
-        assert not await visited(bench.frontier)
         await bench.frontier.complete([Completion(lease, end)])
     assert await claim(bench.frontier) == []
     await bench.frontier.complete([Completion(leases[5], Done())])
@@ -177,6 +176,30 @@ async def test_nobody_else_gets_anything_while_as_many_leases_are_out_as_there_a
     turn = by_turn(await claim(bench.frontier))[0]
     assert len(turn) > 1
     assert {lease.places for lease in turn} == {1}
+
+
+async def test_where_a_visit_found_no_place_urls_come_one_by_one_for_a_while(build: Build) -> None:
+    bench = build(**AHEAD)
+    await answered(bench, 0.001, concurrency=1)
+    await fill(bench.frontier, pages("a.example", range(8)), concurrency=1)
+    [lease] = (await bench.frontier.claim(1, 0)).leases
+    assert not await visited(bench.frontier)
+    await bench.frontier.complete([Completion(lease, Done(), latency=0.001)])
+    await bench.sleep(0.01)
+    [lease] = await claim(bench.frontier)
+    await bench.sleep(WAITED)
+    await bench.frontier.complete([Completion(lease, Done(), latency=0.001)])
+    assert sizes(await claim(bench.frontier)) == [6]
+
+
+async def test_pages_come_one_by_one_where_that_is_asked_for(build: Build) -> None:
+    bench = build(**AHEAD)
+    await answered(bench, 0.001, concurrency=1)
+    await answered(bench, 0.001, concurrency=1, address="192.0.2.2")
+    await fill(bench.frontier, pages("a.example", range(4)), concurrency=1)
+    await fill(bench.frontier, images("b.example", range(4)), concurrency=1, address="192.0.2.2")
+    leases = (await bench.frontier.claim(9, 9, page_streaks=False)).leases
+    assert sorted((len(turn), turn[0].item.kind) for turn in by_turn(leases)) == [(1, Kind.PAGE), (4, Kind.IMAGE)]
 
 
 # ---------------------------------------------------------------- turns
