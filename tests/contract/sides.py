@@ -139,6 +139,8 @@ class Sides:
         return list(zip(*rows, strict=True))
 
     def read(self) -> None:
+        # Redis looks for what waited long enough whenever discoveries are read, the reference at claims only.
+        self._wait(self.reference.claim(0, 0))
         self.entries += [Entry(*pair) for pair in self._read("discoveries", ALL)]
 
     def admit(self, entries: Sequence[Entry], judge: Callable[[StreamEntry], Admission]) -> None:
