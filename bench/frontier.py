@@ -5,8 +5,10 @@ of the form and size that it writes itself. Then one client process each works a
 but where said otherwise:
 
     admit            `Frontier.admit` of judged candidates, acknowledgement included; against request_seen() and push()
-    claim+complete   `Frontier.claim` and `Frontier.complete`, one lease per address and time; against pop()
+    claim+complete   `Frontier.claim` and `Frontier.complete`, against pop(). Addresses answer within 5 ms, so that a
+                     claim takes up to 16 URLs of one in a row, as far as its queue has them in one band
     … two at a time  the same by two tasks of the process, as a worker's claimer and completer run beside each other
+    … one by one     one URL of an address in a claim, as of those that may be asked a few times a second
 
 Candidates and Requests are made before the clock starts. At the end the growth is measured: see `frontier_growth.py`.
 """
@@ -18,6 +20,7 @@ import hashlib
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import uvloop
 from redis import Redis
@@ -26,7 +29,7 @@ from scrapy import Request, Spider
 from scrapy_redis import picklecompat
 
 from bench.frontier_growth import growth
-from bench.preloaded import FULL, LINKS, QUICK, RUN, Ours, Sizes, Web, own_server
+from bench.preloaded import ANSWER, FULL, LINKS, QUICK, RUN, Ours, Sizes, Web, own_server
 from bench.report import Result, Row, main, progress, row
 
 with warnings.catch_warnings():
@@ -121,19 +124,23 @@ async def against(ours: Ours, peer: Peer, sizes: Sizes, memory: tuple[float, flo
     what = f"at {sizes.middle:,} URLs on {sizes.hosts:,} hosts, {length:.0f} bytes each"
     rates: list[tuple[str, float, bool, float | None]] = []
     costs: dict[str, str] = {}
+    # Before anything is known of the addresses.
+    singles = await ours.pairs(256, sizes.operations), await ours.overlapped(256, sizes.operations)
     for batch in BATCHES:
         progress(f"batches of {batch}")
         goal = 10.0 if batch == max(BATCHES) else None
         operations = sizes.operations if batch > 1 else sizes.operations // 10
         peer.work(sizes.peer // len(BATCHES))
-        for name, work in (("admit", ours.admits), ("claim+complete", ours.pairs)):
+        for name, work in (("admit", ours.admits), ("claim+complete", partial(ours.pairs, latency=ANSWER))):
             busy = await ours.busy()
             rate = await work(batch, operations)
             server = (await ours.busy() - busy) * 1e6 / operations
             costs[name] = f"{name} takes {1e6 / rate:.0f} us a URL, the server's processor {server:.0f} us of it"
             rates.append((f"{name}, batches of {batch}, {what}", rate, name == "admit", goal))
-    rate = await ours.overlapped(256, sizes.operations)
+    rate = await ours.overlapped(256, sizes.operations, ANSWER)
     rates.append((f"claim+complete, batches of 256, two at a time, {what}", rate, False, 10.0))
+    for rate, how in zip(singles, ("one by one", "one by one, two at a time"), strict=True):
+        rates.append((f"claim+complete, batches of 256, {how}, {what}", rate, False, None))
     rate = await ours.admits(256, sizes.operations, spread=True)
     rates.append((f"admit, batches of 256, every link at another host, {what}", rate, True, None))
     pushes, pops = peer.rates

@@ -7,7 +7,8 @@ one is followed by the same call to the other, some 20 ms later, and the first o
 The ratio is the median of those of all such pairs: what the machine does meets both, or spoils one pair of hundred.
 
 As much is admitted as is claimed and completed. The queues so stay as long as they were; of seen URLs the small side
-gains a sixth in all.
+gains a sixth in all. Addresses answer slowly here, so that a claim takes one URL of each: streaks would be as long as
+queues let them, and those of the small side are short.
 """
 
 from __future__ import annotations
@@ -24,11 +25,14 @@ from redis.asyncio import Redis
 
 from bench.preloaded import FULL, LINKS, QUICK, RUN, Ours, Sizes, own_server
 from bench.report import Result, Row, main, progress, row
-from crawler.frontier.base import Admission
+from crawler.frontier.base import Admission, Completion
+from crawler.records import Done
 
 BATCH = 256
 PAGES, CALLS = BATCH // LINKS, 8
 """Pages of a call, and calls of a round."""
+SLOW = 0.4
+"""Seconds until an answer."""
 ROUNDS = 9
 """The first of them warms up: what a client asks of a host that it meets, and scripts that the server compiles."""
 
@@ -53,19 +57,30 @@ async def growth(small: Ours, large: Ours, sizes: Sizes) -> tuple[list[Row], str
     """Fill both and measure them; the rows, and what they say beside their median."""
     await small.fill(sizes.small)
     await large.fill(sizes.large)
+    for side in (small, large):
+        await slow_down(side)
     progress("calls to either side in turn")
     admits: list[Pair] = []
     pairs: list[Pair] = []
     for _ in range(ROUNDS):
         waiting = {side: await side.offered(PAGES * CALLS, LINKS) for side in (small, large)}
         admits += [await both(small, large, partial(admit, waiting), n) for n in range(CALLS)]
-        pairs += [await both(small, large, lambda side: side.pairs(BATCH, BATCH), n) for n in range(CALLS)]
+        pairs += [await both(small, large, lambda side: side.pairs(BATCH, BATCH, SLOW), n) for n in range(CALLS)]
     progress(f"the small side has {(await small.frontier.counts(RUN)).discovered:,} now")
     rows, said = [], []
     for what, found in (("admit", admits[CALLS:]), ("claim+complete", pairs[CALLS:])):
         rows.append(row_of(f"{what}, batches of {BATCH}", found, sizes))
         said.append(f"{what} {share(found)}")
     return rows, f"The server's processor for a URL at both sizes: {', '.join(said)}."
+
+
+async def slow_down(side: Ours) -> None:
+    """Let the addresses answer slowly from now on; returns when that is known of most, and claims give no streaks."""
+    streaks = BATCH
+    while streaks > BATCH // 20:
+        claimed = await side.frontier.claim(BATCH // 2, BATCH // 2)
+        streaks = sum(lease.streak > 0 for lease in claimed.leases)
+        await side.frontier.complete([Completion(lease, Done(), latency=SLOW) for lease in claimed.leases])
 
 
 async def admit(waiting: Mapping[Ours, list[Admission]], side: Ours) -> None:

@@ -39,9 +39,11 @@ class Unsent:
     """The request did not leave in time, was stopped, or its run is not served here: the lease is given back.
 
     park: seconds for which the host is not claimed; 0: it may be at once.
+    missed: others of its streak had all places until its slot was over, or the streak was closed.
     """
 
     park: float = 0.0
+    missed: bool = False
 
 
 NotAnswered = FetchFailed | Failed | Skipped | Unsent
@@ -56,7 +58,7 @@ def unanswered(lease: Lease, sent: NotAnswered) -> Completion:
         case Failed() | Skipped():
             return Completion(lease, sent, unsent=True)
         case FetchFailed():
-            return replace(failed_fetch(lease, sent), unsent=sent.reason in _NOTHING_SENT)
+            return failed_fetch(lease, sent)._replace(unsent=sent.reason in _NOTHING_SENT)
 
 
 def concluded(completion: Completion, answered: Answered) -> Completion:
@@ -75,8 +77,7 @@ def concluded(completion: Completion, answered: Answered) -> Completion:
             outcome = _tallied(outcome, "robots:disallowed")
         if answered.cloaked:
             outcome = _tallied(outcome, "cloaked?")
-    return replace(
-        completion,
+    return completion._replace(
         outcome=outcome,
         session=answered.session,
         latency=None if timings is None else timings.header,

@@ -11,6 +11,7 @@ from crawler.bridge.answers import Answered, Sent, Unsent
 from crawler.bridge.cloaking import looks_refused, shows_more
 from crawler.bridge.gate import Flight, Gate, Renewals, until
 from crawler.bridge.hostmemory import Host, HostMemory
+from crawler.bridge.outcomes import pause
 from crawler.bridge.places import NOBODY_THERE, Places
 from crawler.bridge.pointers import READABLE
 from crawler.bridge.recheck import asked_as
@@ -18,6 +19,7 @@ from crawler.bridge.revisiting import Revisiting
 from crawler.bridge.rules import product_token
 from crawler.bridge.runs import RunBook, ServedRun
 from crawler.bridge.swept import CONNECT_SECONDS, is_swept
+from crawler.bridge.turns import Turns
 from crawler.bus.stops import StopKind
 from crawler.errors import RedisUnavailable
 from crawler.fetch.budget import Hold
@@ -63,6 +65,7 @@ class Courier:
         self._revisiting = revisiting
         self._frontier = frontier
         self._renewals = Renewals(frontier)
+        self._turns = Turns()
         self._runs = runs
         self._places = places
         self._max_page_bytes = max_page_bytes
@@ -135,9 +138,25 @@ class Courier:
         if objection is not None and (pointer or served.campaign.limits.robots == "obey"):
             return objection
         known = NOTHING if self._revisiting is None else await self._revisiting.validators(served, lease)
+        asking = _Asking(served.campaign.identity.user_agent, known)
+        if not await self._turns.take(lease):
+            return Unsent(missed=True)
+        try:
+            sent = await self._in_turn(flight, served, host, asking, hold)
+        finally:
+            self._turns.leave(lease)
+        disallowed = isinstance(objection, Failed | Skipped)
+        return replace(sent, disallowed=disallowed) if isinstance(sent, Answered) else sent
+
+    async def _in_turn(
+        self, flight: Flight, served: ServedRun, host: Host | None, asking: _Asking, hold: Hold | None
+    ) -> Sent:
+        lease = flight.lease
         await until(lease.not_before)
-        gate = Gate(self._renewals, self._runs, flight)
-        order = self._order(lease, served, gate, host, _Asking(served.campaign.identity.user_agent, known))
+        if self._turns.is_closed(lease):
+            return Unsent(missed=True)  # without a connection either
+        order = self._order(lease, served, self._gate(flight), host, asking)
+        url, pointer = parts(lease.item.url), served.is_pointer(lease.item)
         if pointer:
             order = replace(order, accept_bodies=READABLE, digest_bodies=frozenset())
             answer = await served.pointers.fetch(order, lease.item.kind, hold)
@@ -147,8 +166,9 @@ class Courier:
             if answer.reason in NOBODY_THERE and not url.is_address:
                 await self._places.doubt(served, url.host, lease.item.address)
             return Unsent() if answer.reason == "late" else answer
-        disallowed = isinstance(objection, Failed | Skipped)
-        sent = Answered(answer, _learned(served, host, answer), disallowed, conditional=known != NOTHING)
+        if (seconds := pause(lease, answer, time())) > 0:
+            self._turns.close(lease, seconds)
+        sent = Answered(answer, _learned(served, host, answer), conditional=asking.validators != NOTHING)
         if host is None or pointer or not _has_second_look(served, host, lease, answer):
             return sent
         return await self._second_look(flight, served, host, sent, hold)
@@ -164,14 +184,17 @@ class Courier:
                 return first
             flight.lease = again
             await until(again.not_before)
-            gate = Gate(self._renewals, self._runs, flight)
-            order = self._order(again, served, gate, host, _Asking(served.campaign.identity.second_user_agent))
+            asking = _Asking(served.campaign.identity.second_user_agent)
+            order = self._order(again, served, self._gate(flight), host, asking)
             second = await served.fetcher.fetch(replace(order, deadline=ends), hold)
         except RedisUnavailable:
             return first  # which was sent and answered, so that it counts
         if isinstance(second, FetchFailed) or not shows_more(first.fetched, second):
             return first
         return replace(first, fetched=second, session=_learned(served, host, second) or first.session, cloaked=True)
+
+    def _gate(self, flight: Flight) -> Gate:
+        return Gate(self._renewals, self._runs, self._turns, flight)
 
     async def _served(self, lease: Lease) -> ServedRun | Failed | Unsent:
         served = self._runs.get(lease.item.run)

@@ -156,7 +156,7 @@ class PageDoor:
     async def _examined(self, fetched: Fetched, body: bytes, image_url: str) -> Findings:
         lease = self._tenure.lease
         # A hit is at the address that handed the image out.
-        shown = replace(lease, item=replace(lease.item, address=fetched.address, via=()))
+        shown = lease._replace(item=lease.item._replace(address=fetched.address, via=()))
         if self._tenure.hold is not None:
             self._tenure.hold.take(len(body))
         return await examine(self._served, shown, body, image_url, lease.item.url)

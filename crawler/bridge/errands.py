@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from random import uniform
 from time import time
 from typing import Final
 from weakref import WeakValueDictionary
@@ -17,7 +18,7 @@ from weakref import WeakValueDictionary
 from crawler.bridge.answers import Answered, Sent, Unsent
 from crawler.bridge.courier import Courier
 from crawler.bridge.hostmemory import MAX_BYTES
-from crawler.bridge.outcomes import unusable
+from crawler.bridge.outcomes import pause
 from crawler.bridge.places import OUT_OF_SCOPE, Places
 from crawler.bridge.rules import crawl_delay, pack_rules, pack_unreachable, unpack_rules
 from crawler.bridge.runs import ServedRun
@@ -32,7 +33,11 @@ _ROBOTS_KEPT: Final = 1_000
 ROBOTS_HOPS: Final = 5
 """Redirects of one robots.txt that are followed (RFC 9309, 2.3.1.2)."""
 _ROBOTS_LIFE: Final = 3_600.0
-_BUSY_PAUSE: Final = 0.1
+_BUSY_PAUSE: Final = (0.05, 0.15)
+"""Seconds between two questions for a place, by chance: a busy address gives its places away at even intervals, and who
+asks at even intervals as well may never meet a moment between them."""
+_SLOTS: Final = 5
+"""Of the page's lease for one request, where others of its streak have its places."""
 _SPARE: Final = 10.0
 """Seconds of a lease that are kept for what comes after the rendering."""
 _Key = tuple[RunId, str]
@@ -188,9 +193,7 @@ class Errands:
         if politeness_key(errand.address) == tenure.politeness:
             # One at a time: the page's lease has one place in flight.
             async with tenure.lock:
-                if not await tenure.renew(self._frontier):
-                    return Rejected("render-lease-lost")
-                sent = await self._through(served, tenure, errand, tenure.lease)
+                sent = await self._in_tenure(served, tenure, errand)
                 await self._rest(tenure, errand, sent)
                 return sent
         lease = await self._visit(served, tenure, errand)
@@ -206,15 +209,26 @@ class Errands:
         await self._rest(tenure, errand, outcome)
         return outcome
 
+    async def _in_tenure(self, served: ServedRun, tenure: Tenure, errand: _Errand) -> Sent | Rejected:
+        """In a slot of the page's lease, and in another one where others of its streak had all places until then."""
+        sent: Sent | Rejected = Rejected("render-busy")
+        for _ in range(_SLOTS):
+            if not await tenure.renew(self._frontier):
+                return Rejected("render-lease-lost")
+            sent = await self._through(served, tenure, errand, tenure.lease)
+            if not (isinstance(sent, Unsent) and sent.missed):
+                break
+        return sent
+
     async def _through(self, served: ServedRun, tenure: Tenure, errand: _Errand, slot: Lease) -> Sent | Rejected:
         if slot.not_before >= tenure.ends:
             return Rejected("render-no-slot")
         page = tenure.lease.item
-        item = replace(page, url=errand.url, kind=errand.kind, address=errand.address, referrer=page.url, via=())
-        lease = replace(slot, item=item)
+        item = page._replace(url=errand.url, kind=errand.kind, address=errand.address, referrer=page.url, via=())
+        lease = slot._replace(item=item)
         if errand.rules is not None:
             # Of another host than the lease's: what is known of it is known here.
-            lease = replace(lease, queue=f"render {served.run} {parts(errand.url).origin}")
+            lease = lease._replace(queue=f"render {served.run} {parts(errand.url).origin}")
             self._courier.hosts.introduce(lease, HostFacts(errand.rules))
         return await self._courier.send(lease, tenure.hold)
 
@@ -222,24 +236,21 @@ class Errands:
         """A lease at another address, as soon as there is one; None when the rendering is over before that."""
         key = politeness_key(errand.address)
         rate, concurrency = served.campaign.limits_for(key)
-        item = replace(tenure.lease.item, url=errand.url, kind=errand.kind, address=errand.address)
+        item = tenure.lease.item._replace(url=errand.url, kind=errand.kind, address=errand.address)
         loop = asyncio.get_running_loop()
         while (left := tenure.ends - loop.time()) > 0:
             lease = await self._frontier.visit(item, key, Limits(rate, concurrency), left)
             if lease is not None:
                 return lease
-            await asyncio.sleep(_BUSY_PAUSE)
+            await asyncio.sleep(uniform(*_BUSY_PAUSE))
         return None
 
     async def _rest(self, tenure: Tenure, errand: _Errand, sent: Sent | Rejected) -> None:
         """An address that is in trouble is left alone, by everybody as long as it says and by this page for good."""
-        if not isinstance(sent, Answered):
-            return
-        ended = unusable(tenure.lease, sent.fetched, time())
-        if ended is not None and ended.block > 0:
+        if isinstance(sent, Answered) and (seconds := pause(tenure.lease, sent.fetched, time())) > 0:
             key = politeness_key(errand.address)
             tenure.resting.add(key)
-            await self._frontier.block(key, ended.block)
+            await self._frontier.block(key, seconds)
 
 
 def _moved(url: str, sent: Sent | Rejected) -> str | None:
@@ -266,4 +277,4 @@ def _ended(lease: Lease, sent: Sent | Rejected) -> Completion:
     if isinstance(sent, Answered):
         timings = sent.fetched.timings
         return Completion(lease, Done(), latency=None if timings is None else timings.header)
-    return replace(Completion(lease, Done()), unsent=not isinstance(sent, FetchFailed))
+    return Completion(lease, Done())._replace(unsent=not isinstance(sent, FetchFailed))

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from crawler.bridge.runs import RunBook
+from crawler.bridge.turns import Turns
 from crawler.frontier.base import Frontier
 from crawler.records import Lease
 
@@ -48,9 +49,10 @@ class Renewals:
 class Gate:
     """Asked when the connection stands: sends within the lease's slot, or takes another one and waits for it."""
 
-    def __init__(self, renewals: Renewals, runs: RunBook, flight: Flight) -> None:
+    def __init__(self, renewals: Renewals, runs: RunBook, turns: Turns, flight: Flight) -> None:
         self._renewals = renewals
         self._runs = runs
+        self._turns = turns
         self._flight = flight
         self._lease: Lease | None = flight.lease
 
@@ -62,7 +64,7 @@ class Gate:
             if self._lease is None or self._lease.not_before > self._flight.lease.expires:
                 return False
             await until(self._lease.not_before)
-            if not self._runs.is_running(self._lease.item.run):
+            if not self._runs.is_running(self._lease.item.run) or self._turns.is_closed(self._lease):
                 return False
             if loop.time() <= self._lease.send_by:
                 self._flight.sent = True

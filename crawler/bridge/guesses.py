@@ -31,7 +31,7 @@ def is_guess(item: FrontierUrl) -> bool:
 
 def no_sitemap(completion: Completion) -> Completion:
     """That a guess was wrong is no failure of the host: counted as "no-sitemap"."""
-    return replace(completion, outcome=Skipped("no-sitemap")) if _is_nothing(completion.outcome) else completion
+    return completion._replace(outcome=Skipped("no-sitemap")) if _is_nothing(completion.outcome) else completion
 
 
 def is_guessed_image(item: FrontierUrl) -> bool:
@@ -46,9 +46,9 @@ def of_guessed_image(completion: Completion) -> Completion:
     """
     outcome = completion.outcome
     if _is_nothing(outcome):
-        return replace(completion, outcome=Skipped("no-original"))
+        return completion._replace(outcome=Skipped("no-original"))
     if isinstance(outcome, Done | Failed):
-        return replace(completion, outcome=replace(outcome, tally={**outcome.tally, "guesses": 1}))
+        return completion._replace(outcome=replace(outcome, tally={**outcome.tally, "guesses": 1}))
     return completion
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -49,6 +50,7 @@ class HostMemory:
     def __init__(self, frontier: Frontier) -> None:
         self._frontier = frontier
         self._hosts: OrderedDict[tuple[int, str], Host] = OrderedDict()
+        self._asking: dict[tuple[int, str], asyncio.Task[Host]] = {}
         self._bytes = 0
         self._parsed: WeakValueDictionary[bytes, RobotsRules] = WeakValueDictionary()
 
@@ -56,12 +58,20 @@ class HostMemory:
         """The host of a lease. Raises RedisUnavailable."""
         key = lease.partition, lease.queue
         host = self._hosts.get(key)
-        if host is None:
-            facts = await self._frontier.host_facts(lease)
-            # Another lease of the host may have asked at the same time; all of them share one jar.
-            return self._hosts.get(key) or self._kept(key, facts)
-        self._hosts.move_to_end(key)
-        return host
+        if host is not None:
+            self._hosts.move_to_end(key)
+            return host
+        asking = self._asking.get(key)
+        if asking is None:
+            # Leases of a streak come all at once. They ask once, and not as part of one that may be broken off.
+            asking = self._asking[key] = asyncio.create_task(self._asked(key, lease))
+            asking.add_done_callback(lambda _: self._asking.pop(key))
+        return await asyncio.shield(asking)
+
+    async def _asked(self, key: tuple[int, str], lease: Lease) -> Host:
+        facts = await self._frontier.host_facts(lease)
+        # It may have been introduced meanwhile; all of its leases share one jar.
+        return self._hosts.get(key) or self._kept(key, facts)
 
     def introduce(self, lease: Lease, facts: HostFacts) -> None:
         """Make a host known whose leases come from no queue of its own; what it set since then stays."""

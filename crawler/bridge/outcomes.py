@@ -58,13 +58,15 @@ def unusable(lease: Lease, fetched: Fetched, now: float) -> Completion | None:
         case Disposition.CLOSED:
             return Completion(lease, Failed("closed"))
         case Disposition.RETRY:
-            wait = retry_after(fetched.header("Retry-After"), now, LONGEST_BLOCK) or 0.0
-            after = max(wait, backoff(lease.item.attempts))
-            # Without a Retry-After the address rests as long as this URL does, which grows with its tries.
-            block = after if fetched.status in (429, 503) else 0.0
-            return Completion(lease, Retry(outcome.name, after), block=block)
+            return Completion(lease, Retry(outcome.name, _wait(lease, fetched, now)), block=pause(lease, fetched, now))
         case Disposition.FAILED:
             return Completion(lease, Failed(outcome.name))
+
+
+def pause(lease: Lease, fetched: Fetched, now: float) -> float:
+    """Seconds for which an answer asks that its address is left alone; 0: it does not. now: epoch seconds."""
+    # Without a Retry-After the address rests as long as this URL does, which grows with its tries.
+    return _wait(lease, fetched, now) if fetched.status in (429, 503) else 0.0
 
 
 def broken_off(lease: Lease, fetched: Fetched) -> Completion | None:
@@ -82,6 +84,11 @@ def unsupported(lease: Lease, fetched: Fetched) -> Completion | None:
         # Digests of a part say nothing of the whole.
         return None if fetched.truncated is None else Completion(lease, Failed(fetched.truncated))
     return Completion(lease, Skipped(f"unsupported({fetched.skipped_body})"))
+
+
+def _wait(lease: Lease, fetched: Fetched, now: float) -> float:
+    wait = retry_after(fetched.header("Retry-After"), now, LONGEST_BLOCK) or 0.0
+    return max(wait, backoff(lease.item.attempts))
 
 
 def _redirected(lease: Lease, fetched: Fetched) -> Outcome:

@@ -86,7 +86,7 @@ class PageJudge:
             served = self._runs.get(lease.item.run)
             if served is not None and swept.is_swept(served, lease):
                 completion = await swept.unreachable(served, lease, sent) or completion
-            completion = replace(completion, robots=pack_unreachable(sent.reason))
+            completion = completion._replace(robots=pack_unreachable(sent.reason))
         served = self._runs.get(lease.item.run)
         if lease.item.kind is Kind.RECHECK and served is not None:
             completion = unreached(served, completion)
@@ -224,7 +224,7 @@ def of_pointer(completion: Completion) -> Completion:
     tally = {f"pointer:{name}": n for name, n in outcome.tally.items() if n}
     if not isinstance(outcome, Done):
         tally[f"pointer:{'failed' if isinstance(outcome, Failed) else 'skipped'}"] = 1
-    return replace(completion, outcome=replace(outcome, tally=tally))
+    return completion._replace(outcome=replace(outcome, tally=tally))
 
 
 def _bare(lease: Lease, ended: Completion) -> Completion:

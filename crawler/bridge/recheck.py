@@ -123,17 +123,17 @@ def _reported(served: ServedRun, completion: Completion) -> Completion:
     """The same end with the report of it; a redirect that goes on has none yet."""
     lease, outcome = completion.lease, completion.outcome
     if isinstance(outcome, Done) and outcome.discovered is not None:
-        return replace(completion, outcome=replace(outcome, discovered=_traceable(lease.item, outcome.discovered)))
+        return completion._replace(outcome=replace(outcome, discovered=_traceable(lease.item, outcome.discovered)))
     name = _name(outcome)
     if lease.item.depth > PAGE_DEPTH:
-        return replace(completion, outcome=Failed(name, (), {"looks": 1}))
+        return completion._replace(outcome=Failed(name, (), {"looks": 1}))
     results = (_seal(served, lease, name, ()),)
     if lease.item.depth == PAGE_DEPTH:
-        return replace(completion, outcome=Failed(name, results, {"looks": 1}))
+        return completion._replace(outcome=Failed(name, results, {"looks": 1}))
     elsewhere = _elsewhere(lease.item, name)
     # The frontier follows up what was done; that the URL failed is in the report.
     done = Done(elsewhere, results, {"rechecks": 1}) if elsewhere else Failed(name, results, {"rechecks": 1})
-    return replace(completion, outcome=done)
+    return completion._replace(outcome=done)
 
 
 def _visited(

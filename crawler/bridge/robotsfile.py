@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from time import time
 
 from crawler.bridge.answers import Answered, Sent, Unsent
@@ -39,7 +38,7 @@ class RobotsJudge:
         if fetched.status >= 500 or fetched.status == 429:
             ended = unusable(lease, fetched, time())
             assert ended is not None
-            return replace(ended, robots=pack_unreachable(f"robots-http-{fetched.status}"))
+            return ended._replace(robots=pack_unreachable(f"robots-http-{fetched.status}"))
         if 300 <= fetched.status < 400:
             return await self._moved(served, lease, fetched)
         return self._read(served, lease, fetched)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -76,7 +75,7 @@ class LeaseSpider(Spider):
         _log.error("request failed", error=type(error).__name__)
         outcome = await self._worker.judge.unanswered(request.lease, failure("local-resources"))
         # Nobody knows how far it came, so it counts as sent.
-        return PageOutcome(replace(outcome.completion, unsent=False))
+        return PageOutcome(outcome.completion._replace(unsent=False))
 
     @property
     def _worker(self) -> Worker:

@@ -61,8 +61,8 @@ async def with_names(served: ServedRun, lease: Lease, fetched: Fetched, completi
     found = (*known, *await _names(served, lease, fetched.tls), *twin)
     # Sitemaps are a link away from their robots.txt; names are beginnings, but one depth holds for all of an entry.
     discovered = Discovered(found, 0) if found else None
-    return replace(
-        completion, outcome=replace(outcome, discovered=discovered, tally={**outcome.tally, "swept:open": 1})
+    return completion._replace(
+        outcome=replace(outcome, discovered=discovered, tally={**outcome.tally, "swept:open": 1})
     )
 
 
@@ -87,9 +87,9 @@ def ended(completion: Completion) -> Completion:
     if not isinstance(outcome, Failed):
         return completion
     if outcome.reason in FAILURES and outcome.reason not in _OURS:
-        return replace(completion, outcome=Skipped(f"no-service({outcome.reason})"))
+        return completion._replace(outcome=Skipped(f"no-service({outcome.reason})"))
     if outcome.reason == "closed" or outcome.reason.startswith("http-"):
-        return replace(completion, outcome=Skipped(f"no-page({outcome.reason})"))
+        return completion._replace(outcome=Skipped(f"no-page({outcome.reason})"))
     return completion
 
 

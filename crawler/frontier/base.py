@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from crawler.frontier.figures import Coverage, DeadLetter, FrontierState, RunCounts
 from crawler.records import Candidate, Discovered, FrontierUrl, Kind, Lease, Outcome, RunId
@@ -26,8 +26,7 @@ class Claimed:
     next_due: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NamedTuple):
     """The end of one lease.
 
     An outcome of None: the request was not sent; the URL goes back to the front of its queue and no attempt is counted.
@@ -48,9 +47,13 @@ class Completion:
     block: float = 0.0
     delay: float = 0.0
     park: float = 0.0
-    session: bytes | None = field(default=None, repr=False)
+    session: bytes | None = None
     latency: float | None = None
     unsent: bool = False
+
+    def __repr__(self) -> str:
+        # Without what a session or a robots.txt holds.
+        return f"Completion({self.lease!r}, {self.outcome!r}, block={self.block}, unsent={self.unsent})"
 
 
 @dataclass(frozen=True, slots=True)

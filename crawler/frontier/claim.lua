@@ -107,8 +107,8 @@ local function look_at(key, lane, first)
   return false, id
 end
 
--- One turn at each address that is free. Returns `going`, with those added that may have another. first: the other lane
--- comes after it.
+-- One turn at each address that is free. Returns `going`, with those added that may have another, and how many had one.
+-- first: the other lane comes after it.
 local function round(keys, lane, first, going)
   local places, ids, found, n = {}, {}, {}, 0
   for i = 1, #keys do
@@ -130,7 +130,7 @@ local function round(keys, lane, first, going)
     if goes == nil then goes = rare().turn(key, lane) end
     if goes then going[#going + 1] = key end
   end
-  return going
+  return going, n
 end
 
 -- A turn at each of the addresses, as long as something is wanted; those that may have another. How many it takes is known
@@ -141,8 +141,9 @@ local function first_round(keys, lane, first)
     local some = {unpack(keys, at, min(at + ceil(wanted[lane] / each) - 1, #keys))}
     load_whole(plain, some, 'addr', whole_address)
     local before = wanted[lane]
-    round(some, lane, first, going)
-    each, at = max((before - wanted[lane]) / #some, 1), at + #some
+    local _, turns = round(some, lane, first, going)
+    if turns > 0 then each = max((before - wanted[lane]) / turns, 1) end
+    at = at + #some
   end
   return going
 end

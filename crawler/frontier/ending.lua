@@ -13,13 +13,13 @@ end
 -- What operations carry is counted once for all leases that end with the same one: how often each came, by run, where leases
 -- ended on plain records and where on tables.
 local ends, times = {}, {}
-local function tally(times_of, op, run)
+local function tally(times_of, op, run, n)
   local runs = times_of[op]
   if not runs then
     runs = {}
     times_of[op] = runs
   end
-  runs[run] = (runs[run] or 0) + 1
+  runs[run] = (runs[run] or 0) + n
 end
 
 local function emit(run, op)
@@ -41,15 +41,20 @@ local function count_tallies(times_of)
   end
 end
 
--- How fast an address may be asked after an answer: see manners.py. Returns its slowness, latency (s) and floor (s).
-local function after_answer(slow, known, floor, latency)
-  local took = latency / 1000
-  known = known > 0 and 0.7 * known + 0.3 * took or took
-  if floor == 0 or known < floor then floor = known else floor = floor + 0.01 * (known - floor) end
-  if known > 0.5 and known > 3 * floor then
-    slow = min(slow * 1.5, SLOWEST)
-  elseif slow > 1 then
-    slow = max(slow * 0.8, 1)
+-- How fast an address may be asked after answers, from one to another, whose latencies (ms, -1 for none) are listed: see
+-- manners.py. Returns its slowness, latency (s) and floor (s).
+local function after_answers(slow, known, floor, latencies, from, to)
+  for n = from, to do
+    local took = latencies[n] / 1000
+    if took >= 0 then
+      known = known > 0 and 0.7 * known + 0.3 * took or took
+      if floor == 0 or known < floor then floor = known else floor = floor + 0.01 * (known - floor) end
+      if known > 0.5 and known > 3 * floor then
+        slow = min(slow * 1.5, SLOWEST)
+      elseif slow > 1 then
+        slow = max(slow * 0.8, 1)
+      end
+    end
   end
   return slow, known, floor
 end

@@ -24,7 +24,7 @@ end
 
 local function ended(lease, q, a, run, op)
   emit(run, op)
-  tally(times, op, run)
+  tally(times, op, run, 1)
   if lease.band == 0 then return open_gate(lease, q, a, op) end
   if op.o == 'retry' then
     -- Its attempts are used up.
@@ -38,8 +38,8 @@ local function adjust(a, op, latency)
   if op.w then
     a.slow = min(a.slow * 2, SLOWEST)
     a.blocked = max(a.blocked, now + op.w)
-  elseif latency >= 0 then
-    a.slow, a.latency, a.floor = after_answer(a.slow, a.latency, a.floor, latency)
+  else
+    a.slow, a.latency, a.floor = after_answers(a.slow, a.latency, a.floor, {latency}, 1, 1)
   end
 end
 

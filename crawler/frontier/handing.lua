@@ -33,15 +33,17 @@ local function lease_out(id, run, version, lane, band, slot, step, after, places
     batch = batch_after(known[1])
     call('SET', P .. 'batch', format('%d', batch))
   end
-  local n, row, at = #elements, #out, slot
+  local n, row = #elements, #out
   out[row + 1], out[row + 2], out[row + 3] = slot, step, id
   out[row + 4], out[row + 5], out[row + 6] = version, places, elements
   local head = id .. pack(LEASE_OF_RUN, run, LANE_BYTE[lane], band, #key)
+  local last, from = slot + (n - 1) * step, pack('<d', slot)
   for i = 1, n do
-    local place, following = 2 * leased, i < n and at + step or after
-    records[place + 1], records[place + 2] = pack('<H', leased), head .. pack('<dd', at, following) .. key .. elements[i]
-    leased, last_slot, at = leased + 1, max(last_slot, at), following
+    local place, to = 2 * leased, pack('<d', i < n and slot + i * step or after)
+    records[place + 1], records[place + 2] = pack('<H', leased), head .. from .. to .. key .. elements[i]
+    leased, from = leased + 1, to
   end
+  if last > last_slot then last_slot = last end
   local kind = band == 0 and robots or urls
   kind[run] = (kind[run] or 0) + n
   wanted[lane] = wanted[lane] - n

@@ -113,7 +113,7 @@ class MemoryLeases:
         leases = [self._lease(queue, *queue.pop(images), *pair) for pair in pairwise(slots)]
         if len(leases) == 1:
             return leases
-        return [replace(lease, streak=leases[0].token, places=places) for lease in leases]
+        return [lease._replace(streak=leases[0].token, places=places) for lease in leases]
 
     def _lease(self, queue: Queue, band: int, item: FrontierUrl, slot: float, following: float) -> Lease:
         token = next(self._numbers)
@@ -125,7 +125,7 @@ class MemoryLeases:
         send_by = slot + self._window
         expires = send_by + self._lease_seconds
         self._leases[lease.token] = Held(queue, band, lease.item, expires, slot, following)
-        return replace(lease, not_before=slot, send_by=send_by, expires=expires)
+        return lease._replace(not_before=slot, send_by=send_by, expires=expires)
 
     async def reslot(self, lease: Lease, ahead: float = 0.0) -> Lease | None:
         held = self._leases.get(lease.token)
@@ -142,7 +142,7 @@ class MemoryLeases:
         self._places[politeness] = place
         # Of a run that nobody knows, so that its end is nothing to anybody.
         queue = Queue(0, Run(item.run), VISIT, item.address, place)
-        lease = replace(self._lease(queue, 1, item, *place.slots(now, self._window)), queue=VISIT)
+        lease = self._lease(queue, 1, item, *place.slots(now, self._window))._replace(queue=VISIT)
         place.spare(self._leases[lease.token].slot, self._window, limits.requests_per_second)
         self._leases[lease.token] = replace(self._leases[lease.token], next_slot=place.next_slot)
         return lease
@@ -218,9 +218,9 @@ class MemoryLeases:
         if outcome is None:
             self._put_back(queue, held.band, item, -next(self._numbers))
         elif isinstance(outcome, Rekind):
-            moved = replace(item, kind=outcome.kind)
+            moved = item._replace(kind=outcome.kind)
             if outcome.url is not None:
-                moved = replace(moved, url=outcome.url, via=(*item.via, item.url))
+                moved = moved._replace(url=outcome.url, via=(*item.via, item.url))
             self._put_back(queue, queue.band(moved, now), moved, next(self._numbers))
         elif isinstance(outcome, Retry) and item.attempts + 1 < self._attempts:
             self._again(held, outcome.reason, now + outcome.after)
@@ -246,7 +246,7 @@ class MemoryLeases:
             queue.host.park(now + completion.park)
 
     def _again(self, held: Held, reason: str, at: float) -> None:
-        later = replace(held.item, attempts=held.item.attempts + 1)
+        later = held.item._replace(attempts=held.item.attempts + 1)
         self._delayed.append(Delayed(at, held.queue, held.band, later))
         held.queue.run.retried[reason] += 1
 

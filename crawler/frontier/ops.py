@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -117,9 +116,9 @@ def _carried(outcome: Done | Failed) -> dict[str, Any]:
 
 
 def _rekinded(item: FrontierUrl, outcome: Rekind) -> dict[str, Any]:
-    moved = replace(item, kind=outcome.kind)
+    moved = item._replace(kind=outcome.kind)
     if outcome.url is not None:
-        moved = replace(moved, url=outcome.url, via=(*item.via, item.url))
+        moved = moved._replace(url=outcome.url, via=(*item.via, item.url))
     band = ROBOTS_BAND if outcome.kind is Kind.ROBOTS else band_of(item.priority, item.depth)
     # The queue is that of the lease, whose origin a redirected robots.txt need not share.
     origin = parts(item.via[0] if item.via and outcome.kind is Kind.ROBOTS else item.url).origin

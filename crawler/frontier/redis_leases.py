@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 
 import msgpack
@@ -143,7 +143,7 @@ class Leases:
         if not reply:
             return None
         not_before, send_by = self._within(lease.partition, before, reply)
-        return replace(lease, not_before=not_before, send_by=send_by, expires=send_by + life)
+        return lease._replace(not_before=not_before, send_by=send_by, expires=send_by + life)
 
     def _within(self, partition: int, before: float, reply: list[bytes]) -> tuple[float, float]:
         """When the request of a slot may leave, and until when. reply: the server's time and the slot."""

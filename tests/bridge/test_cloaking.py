@@ -101,7 +101,7 @@ class Slots(Frontier):
 
 def soon(lease: Lease) -> Lease:
     """Another slot, long before the lease ends."""
-    return replace(lease, send_by=lease.expires / 2)
+    return lease._replace(send_by=lease.expires / 2)
 
 
 async def send(web: TwoFaces, frontier: Frontier, limits: str = "", name: str = SECOND, **item: Any) -> Sent:
@@ -153,7 +153,7 @@ def unavailable(lease: Lease) -> Lease:
     raise RedisUnavailable("gone")
 
 
-@pytest.mark.parametrize("change", [lambda _: None, unavailable, lambda given: replace(given, send_by=given.expires)])
+@pytest.mark.parametrize("change", [lambda _: None, unavailable, lambda given: given._replace(send_by=given.expires)])
 async def test_without_a_slot_in_time_the_first_answer_stands(change: Callable[[Lease], Lease | None]) -> None:
     web = TwoFaces(answer(403), PICTURE)
     sent = await send(web, Slots(change))

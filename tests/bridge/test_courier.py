@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -66,7 +65,7 @@ async def test_a_host_gets_its_cookies_back() -> None:
     first = await bench.courier.send(YES)
     assert isinstance(first, Answered)
     assert first.session == pack_jar((Cookie("sid", "1"),))
-    second = await bench.courier.send(replace(YES, item=replace(YES.item, kind=Kind.IMAGE)))
+    second = await bench.courier.send(YES._replace(item=YES.item._replace(kind=Kind.IMAGE)))
     assert isinstance(second, Answered)
     assert second.session is None
     assert bench.web.cookies() == [None, "sid=1"]
@@ -106,7 +105,7 @@ async def test_what_left_the_scope_is_skipped(url: str) -> None:
 async def test_failures_come_through_and_a_missed_slot_goes_back() -> None:
     bench = Bench(web=Web(lambda order: failure("reset")))
     assert await bench.courier.send(YES) == failure("reset")
-    assert await bench.courier.send(replace(YES, send_by=0.0)) == Unsent()
+    assert await bench.courier.send(YES._replace(send_by=0.0)) == Unsent()
     assert bench.frontier.calls["reslot"] == 1
 
 
@@ -177,7 +176,7 @@ async def test_images_that_wait_for_a_silent_server_are_counted() -> None:
             return await asyncio.get_running_loop().create_future()
 
     bench = Bench(web=Silent(page))
-    image = replace(YES, item=replace(YES.item, kind=Kind.IMAGE))
+    image = YES._replace(item=YES.item._replace(kind=Kind.IMAGE))
     waiting = [asyncio.create_task(bench.courier.send(each)) for each in (YES, image, image)]
     await asyncio.sleep(0.01)
     assert (bench.courier.stalled(0.0), bench.courier.stalled(60.0)) == (2, 0)

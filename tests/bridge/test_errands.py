@@ -6,7 +6,7 @@ import asyncio
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from crawler.frontier.base import HostFacts, Limits
 from crawler.records import Discovered, Fetched, FetchFailed, FetchOrder, FrontierUrl, Kind, Lease, Rejected, RunId
 from crawler.render.blank import DEFAULT
 from crawler.render.page import For, Part
+from tests.bridge.leaping import leaping
 from tests.bridge.parts import ADDRESS, HOST, Frontier, Names, Runs, Web, answer, lease, places_in, served
 
 OTHER, BESIDE = "http://b.example.nl", "http://c.example.nl"
@@ -38,17 +39,22 @@ ROBOTS = b"User-agent: *\nDisallow: /no/\n"
 
 @dataclass
 class Slots(Frontier):
-    """A frontier that gives slots, and notes for what. full: visits that find no place."""
+    """A frontier that gives slots, and notes for what. full: visits that find no place.  window: seconds of the slots
+    that leases get anew, from now; None: they keep theirs, in which there is always time."""
 
     visits: list[tuple[FrontierUrl, str, Limits]] = field(default_factory=list)
     offered: list[Discovered] = field(default_factory=list)
     full: int = 0
     out: int = 0
     most: int = 0
+    window: float | None = None
 
     async def reslot(self, held: Lease, ahead: float = 0.0) -> Lease | None:
         self.calls["reslot"] += 1
-        return held
+        if self.window is None:
+            return held
+        now = asyncio.get_running_loop().time()
+        return held._replace(not_before=now, send_by=now + self.window, expires=now + 90.0)
 
     async def visit(self, item: FrontierUrl, politeness: str, limits: Limits, within: float) -> Lease | None:
         self.visits.append((item, politeness, limits))
@@ -124,6 +130,46 @@ async def test_at_the_pages_own_host_each_request_takes_a_slot_of_its_lease() ->
     assert headers["User-Agent"] == "Vangnet/1.0 (test)"
     assert headers["From"] == "lab@lab.example"
     assert bench.web.sent[0].address == ADDRESS
+
+
+def beside(bench: Bench, serves: float) -> list[Tenure]:
+    """Two pages that one claim took in a row, for one place."""
+    inner = bench.web.fetch
+
+    async def fetch(order: FetchOrder, hold: object = None) -> Fetched | FetchFailed:
+        bench.frontier.out += 1
+        bench.frontier.most = max(bench.frontier.most, bench.frontier.out)
+        await asyncio.sleep(serves)
+        bench.frontier.out -= 1
+        return await inner(order, hold)
+
+    bench.web.fetch = fetch  # type: ignore[method-assign]
+    bench.frontier.window = 0.1
+    ends = asyncio.get_running_loop().time() + 30.0
+    return [Tenure(lease(f"{HOST}/{n}", token=n)._replace(streak=7, places=1), ends) for n in (7, 8)]
+
+
+@leaping
+async def test_pages_of_one_streak_share_its_places_and_their_parts_get_through() -> None:
+    """A page has no place between its requests, so neither waits for the other; who misses a slot takes another."""
+    bench = Bench()
+    tenures = beside(bench, serves=0.15)
+    parts = [bench.errands.get(bench.served, tenure, f"{HOST}/api", Kind.PART) for tenure in tenures for _ in range(2)]
+    got = await asyncio.gather(*parts)
+    assert all(isinstance(each, Fetched) for each in got)
+    assert (bench.frontier.most, len(bench.asked)) == (1, 4)
+    assert bench.frontier.calls["reslot"] > 4
+
+
+@leaping
+async def test_a_part_takes_no_slots_without_end_while_another_page_has_the_place() -> None:
+    bench = Bench()
+    one, other = beside(bench, serves=60.0)
+    first = asyncio.create_task(bench.errands.get(bench.served, one, f"{HOST}/api", Kind.PART))
+    await asyncio.sleep(0.01)
+    assert await bench.errands.get(bench.served, other, f"{HOST}/api", Kind.PART) == Rejected("render-unsent")
+    assert bench.frontier.calls["reslot"] == 1 + errands._SLOTS
+    assert isinstance(await first, Fetched)
 
 
 async def test_requests_of_a_page_at_one_address_never_overlap() -> None:
@@ -369,7 +415,7 @@ async def test_a_lost_lease_asks_for_nothing() -> None:
 
 async def test_a_page_keeps_its_lease_alive_while_it_waits() -> None:
     bench = Bench()
-    bench.tenure.lease = replace(bench.tenure.lease, expires=asyncio.get_running_loop().time() + 5.0)
+    bench.tenure.lease = bench.tenure.lease._replace(expires=asyncio.get_running_loop().time() + 5.0)
     assert await bench.tenure.lasts(bench.frontier, 30.0)
     assert bench.frontier.calls["reslot"] == 1
 

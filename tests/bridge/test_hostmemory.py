@@ -10,10 +10,11 @@ import pytest
 from crawler.bridge import hostmemory
 from crawler.bridge.hostmemory import HostMemory
 from crawler.bridge.rules import pack_rules, pack_unreachable
+from crawler.errors import RedisUnavailable
 from crawler.fetch.cookies import Cookie, pack_jar
 from crawler.fetch.robots import RobotsRules, parse_robots
 from crawler.frontier.base import HostFacts
-from crawler.records import Failed
+from crawler.records import Failed, Lease
 from tests.bridge.parts import HOST, Frontier, answer, lease
 
 NOW = 1_700_000_000.0
@@ -27,8 +28,48 @@ async def test_a_hosts_leases_share_what_was_asked_for_once() -> None:
     assert first is second
     assert await memory.host(lease(f"{HOST}/other")) is first
     assert isinstance(first.rules, RobotsRules)
-    assert frontier.calls["host_facts"] <= 2
+    assert frontier.calls["host_facts"] == 1
     assert await memory.host(lease(queue="2:1")) is not first
+
+
+class Slow(Frontier):
+    """Answers when it is told to, and fails the first time if it is to."""
+
+    def __init__(self, fails: bool = False) -> None:
+        super().__init__(HostFacts(RULES))
+        self.fails = fails
+        self.told = asyncio.Event()
+
+    async def host_facts(self, lease: Lease) -> HostFacts:
+        facts = await super().host_facts(lease)
+        await self.told.wait()
+        if self.fails and self.calls["host_facts"] == 1:
+            raise RedisUnavailable("away")
+        return facts
+
+
+async def test_who_asked_first_may_be_broken_off_without_the_others() -> None:
+    frontier = Slow()
+    memory = HostMemory(frontier)
+    first, second = [asyncio.create_task(memory.host(lease())) for _ in range(2)]
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    frontier.told.set()
+    assert isinstance((await second).rules, RobotsRules)
+    assert (first.cancelled(), frontier.calls["host_facts"], memory._asking) == (True, 1, {})
+
+
+async def test_a_frontier_that_is_away_is_away_for_all_who_wait_and_is_asked_again() -> None:
+    frontier = Slow(fails=True)
+    memory = HostMemory(frontier)
+    waiting = [asyncio.create_task(memory.host(lease())) for _ in range(3)]
+    await asyncio.sleep(0)
+    frontier.told.set()
+    told = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(each) for each in told] == [RedisUnavailable] * 3
+    assert isinstance((await memory.host(lease())).rules, RobotsRules)
+    assert frontier.calls["host_facts"] == 2
 
 
 async def test_a_cookie_is_there_for_the_next_request_and_for_the_frontier() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
 from collections import Counter
 from collections.abc import Sequence
 
@@ -18,32 +17,12 @@ from crawler.fetch.budget import ByteBudget
 from crawler.frontier.base import Claimed, Completion
 from crawler.frontier.memory import MemoryFrontier
 from crawler.records import Kind, Lease
+from tests.bridge.leaping import Leaping
 from tests.bridge.parts import Runs, Web, answer, places_in, served
 from tests.contract.steps import RUN, fill
 
 WINDOW = 0.1
 HOSTS, EACH, PLACES = 100, 2, 64
-
-
-class Leaping(asyncio.SelectorEventLoop):
-    """A loop whose clock leaps over every rest, so that only what the code waits for takes time."""
-
-    def __init__(self) -> None:
-        super().__init__(Leaps(self))
-        self.now = 1000.0
-
-    def time(self) -> float:
-        return self.now
-
-
-class Leaps(selectors.DefaultSelector):
-    def __init__(self, loop: Leaping) -> None:
-        super().__init__()
-        self.loop = loop
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        self.loop.now += timeout or 0.0
-        return super().select(0 if timeout is not None else None)
 
 
 class Far(MemoryFrontier):

@@ -127,7 +127,7 @@ async def test_robots_txt_holds_there_whatever_the_campaign_says_of_its_own_grou
 
 def at(url: str, kind: Kind = Kind.PAGE) -> Any:
     given = lease(url, kind)
-    return replace(given, item=replace(given.item, address=ABROAD))
+    return given._replace(item=given.item._replace(address=ABROAD))
 
 
 async def test_a_page_there_is_asked_for_by_the_fetcher_of_its_own_and_images_are_not_read() -> None:

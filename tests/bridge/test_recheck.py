@@ -174,7 +174,7 @@ class Renders:
         self.asked += 1
         candidates = (Candidate(f"{HOST}/by-script.jpg", Kind.IMAGE, "rendered"),)
         shown = PageContent(candidates, (DataImage(0, b"listed"),))
-        return self.answer or Rendered(replace(lease, expires=77.0), shown, (), Counter(self.tally))
+        return self.answer or Rendered(lease._replace(expires=77.0), shown, (), Counter(self.tally))
 
 
 @pytest.mark.parametrize(

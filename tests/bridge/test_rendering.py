@@ -46,7 +46,7 @@ class Browsers:
 class Slots(Frontier):
     async def reslot(self, held: Lease, ahead: float = 0.0) -> Lease | None:
         self.calls["reslot"] += 1
-        return replace(held, expires=asyncio.get_running_loop().time() + 90.0)
+        return held._replace(expires=asyncio.get_running_loop().time() + 90.0)
 
 
 class Bench:
@@ -166,7 +166,7 @@ async def test_whoever_waits_for_a_browser_keeps_the_lease_and_is_put_off_when_t
     pool = Browsers(shows)
     bench = Bench(pool)
     await pool.turns.acquire()
-    soon = replace(lease(f"{HOST}/page"), expires=asyncio.get_running_loop().time() + 1.0)
+    soon = lease(f"{HOST}/page")._replace(expires=asyncio.get_running_loop().time() + 1.0)
     waiting = asyncio.create_task(bench.render(held=soon))
     await asyncio.sleep(0.05)
     assert bench.frontier.calls["reslot"] == 1
@@ -197,7 +197,7 @@ async def test_a_page_completes_with_its_renewed_lease_and_all_that_was_found() 
     bench.served = replace(bench.served, sandbox=Clean())
     bench.runs.served = bench.served
     judge = PageJudge(bench.runs, 100, None, bench.renderer)
-    soon = replace(lease(f"{HOST}/page"), expires=asyncio.get_running_loop().time() + 1.0)
+    soon = lease(f"{HOST}/page")._replace(expires=asyncio.get_running_loop().time() + 1.0)
     outcome = await judge.answered(soon, Answered(page(SHELL)))
     assert outcome.completion.lease.expires > soon.expires
     assert outcome.completion.lease.token == soon.token

@@ -37,7 +37,7 @@ class Book:
 
 def night(number: int, url: str = f"{HOST}/a.jpg", kind: Kind = Kind.IMAGE, context: int = 0) -> Lease:
     made = lease(url, kind, context=context)
-    return replace(made, item=replace(made.item, run=RunId("c", number)))
+    return made._replace(item=made.item._replace(run=RunId("c", number)))
 
 
 class Desk:

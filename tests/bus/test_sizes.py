@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from crawler.bridge.sizes import AWAITED, PATIENCE, SizeBoard
 from crawler.bus.client import Client
@@ -37,7 +36,7 @@ async def test_another_worker_hears_of_a_size_and_no_url_stands_in_redis(client:
 
 async def test_only_sizes_that_a_browser_waits_for_are_told(client: Client) -> None:
     board = SizeBoard(book(client))
-    usual = replace(AWAITED_IMAGE, item=replace(AWAITED_IMAGE.item, priority=1))
+    usual = AWAITED_IMAGE._replace(item=AWAITED_IMAGE.item._replace(priority=1))
     await board.told(usual, encoded(picture(1)))
     await board.told(AWAITED_IMAGE, b"no image")
     assert await client.keys("vangnet:size:*") == []

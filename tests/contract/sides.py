@@ -242,7 +242,7 @@ class Sides:
         """
         for place, side in enumerate((self.reference, self.other)):
             rows = [Completion(self.held[key][place], outcome, **facts) for key, outcome in endings]
-            twice = [each for row in rows for each in (row, replace(row, outcome=Done(), session=b"twice"))]
+            twice = [each for row in rows for each in (row, row._replace(outcome=Done(), session=b"twice"))]
             assert self._wait(side.complete(twice)) == [True, False] * len(rows)
         for key, outcome in endings:
             pair = self.held.pop(key)

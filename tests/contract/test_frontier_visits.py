@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -109,7 +108,7 @@ async def test_a_block_and_another_slot_hold_as_for_any_lease(frontier: Frontier
     assert visited is not None
     again = await frontier.reslot(visited)
     assert again is not None
-    assert replace(again, not_before=0, send_by=0, expires=0) == replace(visited, not_before=0, send_by=0, expires=0)
+    assert again._replace(not_before=0, send_by=0, expires=0) == visited._replace(not_before=0, send_by=0, expires=0)
     assert again.not_before - visited.not_before == pytest.approx(0.3125, abs=0.1)
     await frontier.complete([Completion(again, Failed("http-503"), block=60.0)])
     assert await claim(frontier) == []
