@@ -212,10 +212,9 @@ class Queue:
         return band_of(0, 0) if focused else band_of(item.priority, item.depth)
 
     def in_a_row(self, images: bool) -> int:
-        """URLs that one turn may give: those of the first band; one of a host with a Crawl-delay, and of robots.txt."""
+        """URLs that one turn may give: those of the first band, where robots.txt is alone; one under a Crawl-delay."""
         first, *_ = self._heaps[images][0]
-        alone = self.delay > 0 or first == ROBOTS_BAND
-        return 1 if alone else sum(band == first for band, _, _ in self._heaps[images])
+        return 1 if self.delay > 0 else sum(band == first for band, _, _ in self._heaps[images])
 
     def pop(self, images: bool) -> tuple[int, FrontierUrl]:
         """The next URL, and its band."""

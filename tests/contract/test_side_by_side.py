@@ -25,7 +25,7 @@ from crawler.frontier.base import Admission, Find, Judged, Limits, StreamEntry
 from crawler.frontier.codec import unpack_discovered
 from crawler.frontier.redis import FrontierSettings, RedisFrontier
 from crawler.records import Candidate, Discovered, Done, Failed, Kind, Outcome, Rekind, Retry, RunId, Skipped
-from tests.contract.sides import ALL, ATTEMPTS, FOREVER, RATE, RUNS, WINDOW, Key, Sides
+from tests.contract.sides import ALL, ATTEMPTS, FOREVER, LOOKAHEAD, RATE, RUNS, WINDOW, Key, Sides
 from tests.contract.steps import number_of
 
 HOSTS = {"a.ab.example": "192.0.2.1", "b.ab.example": "192.0.2.1", "c.example": "192.0.2.2", "d.example": "192.0.2.3"}
@@ -40,9 +40,16 @@ candidates = st.builds(
     st.sampled_from(KINDS),
     st.integers(0, 9),
 )
+rows = st.builds(
+    lambda host, first, kind: [Candidate(f"http://{host}/{n // 4}/{n}", kind, "a") for n in range(first, first + 8)],
+    st.sampled_from(sorted(HOSTS)),
+    st.integers(0, 8),
+    st.sampled_from(KINDS),
+)
+"""What may be taken in one streak."""
 discovered = st.builds(
     Discovered,
-    st.lists(candidates, min_size=1, max_size=12).map(tuple),
+    st.one_of(st.lists(candidates, min_size=1, max_size=12), rows).map(tuple),
     st.integers(0, 3),
     st.none() | st.just("http://r.example/"),
 )
@@ -60,13 +67,14 @@ outcomes = st.one_of(
     st.builds(Retry, st.just("reset"), st.sampled_from([0.0, 0.0, 0.0, FOREVER])),
     st.builds(Rekind, st.sampled_from(KINDS)),
 )
+lanes = st.sampled_from([(ALL, ALL), (ALL, 0), (0, ALL)])
 waits = st.sampled_from([None, None, None, 0.0, FOREVER])
 facts = st.fixed_dictionaries(
     {
         "block": st.sampled_from([0.0] * 19 + [FOREVER]),
         "park": st.sampled_from([0.0] * 9 + [FOREVER]),
         "session": st.none() | st.sampled_from([b"one", b"two"]),
-        "latency": st.none() | st.sampled_from([0.1, 0.1, 9.0]),
+        "latency": st.sampled_from([None, *[0.001] * 12, 0.1, 9.0]),
         "unsent": st.booleans(),
     }
 )
@@ -80,6 +88,7 @@ class SideBySide(RuleBasedStateMachine):
     """The acts of admitters, workers, recorder and staff, on both sides."""
 
     client: Redis
+    streaks: list[int]
     run: Callable[[Coroutine[Any, Any, Any]], Any]
     sides: Sides
 
@@ -88,17 +97,29 @@ class SideBySide(RuleBasedStateMachine):
         concurrency=st.sampled_from([1, 3, ALL]),
         lasting=st.booleans(),
         found=st.lists(discovered, min_size=2, max_size=4),
+        answered=st.booleans(),
     )
-    def begin(self, partitions: int, concurrency: int, lasting: bool, found: list[Discovered]) -> None:
+    def begin(self, partitions: int, concurrency: int, lasting: bool, found: list[Discovered], answered: bool) -> None:
+        """answered: addresses gave an answer or two before all else, so that they may give streaks."""
         self.run(self._empty())
         chosen = FrontierSettings(
-            "t", partitions, "one", Sides.lease_seconds(lasting), WINDOW, attempts=ATTEMPTS, robots_ttl=FOREVER
+            "t", partitions, "one", Sides.lease_seconds(lasting), WINDOW, LOOKAHEAD, ATTEMPTS, FOREVER
         )
         self.sides = Sides(RedisFrontier(self.client, chosen), self.run, concurrency, lasting)
         self.limits = Limits(RATE, concurrency)
         self.postponed: dict[str, float | None] = {}
+        if answered:
+            for kind in (Kind.PAGE, Kind.IMAGE):
+                first = tuple(Candidate(f"http://{host}/99/99", kind, "a", int(kind is Kind.IMAGE)) for host in HOSTS)
+                self.feed(RUNS[1], [Discovered(first)], None)
+                self.sides.claim(ALL, ALL)
+                self.sides.complete([(key, Done()) for key in sorted(self.sides.held)], latency=0.001)
         for run in RUNS:
             self.feed(run, found, None)
+
+    def teardown(self) -> None:
+        for place, n in enumerate(self.sides.streaks):
+            self.streaks[place] += n
 
     async def _empty(self) -> None:
         await self.client.flushall()
@@ -179,16 +200,23 @@ class SideBySide(RuleBasedStateMachine):
     # ------------------------------------------------------------ workers
 
     @precondition(can_claim)
-    @rule()
-    def claim_all(self) -> None:
-        self.sides.claim(ALL, ALL)
+    @rule(wanted=lanes)
+    def claim_all(self, wanted: tuple[int, int]) -> None:
+        self.sides.claim(*wanted)
 
     @precondition(can_claim)
-    @rule(chosen=st.lists(outcomes, min_size=1, max_size=8), said=facts, rounds=st.integers(1, 3), dies=st.booleans())
-    def work(self, chosen: list[Outcome | None], said: dict[str, Any], rounds: int, dies: bool) -> None:
+    @rule(
+        chosen=st.lists(outcomes, min_size=1, max_size=8),
+        said=facts,
+        rounds=st.lists(lanes, min_size=1, max_size=3),
+        dies=st.booleans(),
+    )
+    def work(
+        self, chosen: list[Outcome | None], said: dict[str, Any], rounds: list[tuple[int, int]], dies: bool
+    ) -> None:
         """The whole way of some leases at once: Hypothesis leaves rules out of most of its examples."""
-        for _ in range(rounds):
-            self.sides.claim(ALL, ALL)
+        for wanted in rounds:
+            self.sides.claim(*wanted)
             keys = sorted(self.sides.held)[: 2 * len(chosen)]
             ends = [(key, self._outcome(key, end)) for key, end in zip(keys, cycle(chosen), strict=False)]
             self.sides.complete(ends, robots=b"rules", **said)
@@ -305,11 +333,12 @@ def runner() -> Any:
 def test_redis_does_what_the_reference_does(server: str, runner: asyncio.Runner, pytestconfig: pytest.Config) -> None:
     """The same examples each time; others with --hypothesis-seed."""
     client: Redis = Redis.from_url(server)
+    streaks = [0, 0]
 
     class Machine(SideBySide):
         def __init__(self) -> None:
             super().__init__()
-            self.client, self.run = client, runner.run
+            self.client, self.run, self.streaks = client, runner.run, streaks
 
     chosen = settings(
         derandomize=pytestconfig.getoption("--hypothesis-seed") is None,
@@ -325,3 +354,5 @@ def test_redis_does_what_the_reference_does(server: str, runner: asyncio.Runner,
         run_state_machine_as_test(Machine, settings=chosen)
     finally:
         runner.run(client.aclose())
+    # That both sides took some; other examples may have few.
+    assert min(streaks) >= (20 if chosen.derandomize else 1), streaks
