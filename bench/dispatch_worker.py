@@ -21,8 +21,8 @@ slots: list[tuple[str, float, float]] = []
 
 
 class NotedFrontier(RedisFrontier):
-    async def claim(self, pages: int, images: int) -> Claimed:
-        claimed = await super().claim(pages, images)
+    async def claim(self, pages: int, images: int, page_streaks: bool = True) -> Claimed:
+        claimed = await super().claim(pages, images, page_streaks)
         now = time.monotonic()
         slots.extend((lease.item.url, lease.not_before, now) for lease in claimed.leases)
         return claimed

@@ -76,8 +76,8 @@ async def test_a_crawl_stops_after_so_many_requests_and_keeps_to_the_limits_of_a
     rounds: list[Counter[str]] = []
 
     class Watched(MemoryFrontier):
-        async def claim(self, pages: int, images: int) -> Claimed:
-            claimed = await super().claim(pages, images)
+        async def claim(self, pages: int, images: int, page_streaks: bool = True) -> Claimed:
+            claimed = await super().claim(pages, images, page_streaks)
             rounds.append(Counter(lease.item.address for lease in claimed.leases))
             assert sum(lease.item.kind.on_image_lane for lease in claimed.leases) <= images
             return claimed

@@ -118,7 +118,7 @@ class Claimer:
         if not self._is_worth_it() and now < self._claimed_at + self._top_up:
             return self._claimed_at + self._top_up - now
         self._claimed_at = now
-        claimed = await self._frontier.claim(max(pages, 0), max(images, 0))
+        claimed = await self._frontier.claim(max(pages, 0), max(images, 0), not self._runs.renders)
         found = sum(lease.item.kind.on_image_lane for lease in claimed.leases)
         self._sated = (len(claimed.leases) - found < pages, found < images)
         for lease in claimed.leases:

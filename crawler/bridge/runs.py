@@ -86,6 +86,11 @@ class RunBook:
         return any(self.is_running(run) for run in self._runs)
 
     @property
+    def renders(self) -> bool:
+        """Whether pages of any run may be shown by a browser."""
+        return any(served.campaign.limits.render != "never" for served in self._runs.values())
+
+    @property
     def any(self) -> bool:
         """Whether there is any run that may go on, paused ones included."""
         return any(state is not RunState.STOPPED for state in self._states.values())

@@ -77,7 +77,9 @@ local function plain_turn(key, lane, id)
     .. pack('<HBBBBBBd', inflight, place, more_p, p, more_i, i, LANE_TURN[lane], after)
     .. sub(packed, STEADY_AT, from - 1) .. sub(packed, from + 4, to - 1) .. last .. sub(packed, to)
   settle_plain(key, packed, stands, place, place ~= 0 and time_of(after, blocked, place) or nil)
-  return place ~= 0 and place ~= IDLE and max(after, blocked) <= horizon
+  -- Where a lane has nothing left, only the other one may go on.
+  local left = lane == 'p' and more_p + p or more_i + i
+  return left > 0 and place ~= 0 and max(after, blocked) <= horizon
 end
 
 -- Where a lane finds an address with so many turns taken and queues waiting, in the order of STANDS_AT: whether it left it

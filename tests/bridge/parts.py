@@ -155,6 +155,7 @@ class Runs:
         self.stops = Stops()
         self.known = True
         self.running = True
+        self.renders = False
 
     def get(self, run: RunId) -> ServedRun | None:
         return self.served if run == RUN else None

@@ -26,12 +26,14 @@ class Source:
     def __init__(self, *gives: Claimed | RedisUnavailable) -> None:
         self.gives = list(gives)
         self.asked: list[tuple[int, int]] = []
+        self.streaks: list[bool] = []
         self.counted = 0
         self.behind = 0
         self.claimed = asyncio.Event()
 
-    async def claim(self, pages: int, images: int) -> Claimed:
+    async def claim(self, pages: int, images: int, page_streaks: bool = True) -> Claimed:
         self.asked.append((pages, images))
+        self.streaks.append(page_streaks)
         self.claimed.set()
         given = self.gives.pop(0) if self.gives else Claimed((), None)
         if isinstance(given, RedisUnavailable):
@@ -62,6 +64,7 @@ class Lane:
 
 class Running:
     running = True
+    renders = False
 
 
 @dataclass
@@ -106,6 +109,14 @@ async def test_leases_go_to_their_lanes() -> None:
         assert bench.source.asked == [(10, 10)]
         assert [taken.token for taken in bench.pages.taken] == [1, 3]
         assert [taken.token for taken in bench.images.taken] == [2]
+
+
+async def test_pages_that_a_browser_may_show_are_claimed_one_by_one() -> None:
+    async with claiming() as bench:
+        bench.runs.renders = True
+        bench.bell.set()
+        await bench.source.another()
+        assert bench.source.streaks == [True, False]
 
 
 async def test_it_rests_until_the_bell_rings() -> None:

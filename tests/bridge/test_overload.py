@@ -37,9 +37,9 @@ class Far(MemoryFrontier):
         self.calls[name] += 1
         await asyncio.sleep(self.way)
 
-    async def claim(self, pages: int, images: int) -> Claimed:
+    async def claim(self, pages: int, images: int, page_streaks: bool = True) -> Claimed:
         await self._travel("claim")
-        claimed = await super().claim(pages, images)
+        claimed = await super().claim(pages, images, page_streaks)
         await asyncio.sleep(self.way)
         return claimed
 

@@ -35,8 +35,8 @@ class Watched(MemoryFrontier):
         super().__init__(asyncio.get_running_loop().time)
         self.streaks: Counter[int] = Counter()
 
-    async def claim(self, pages: int, images: int) -> Claimed:
-        claimed = await super().claim(pages, images)
+    async def claim(self, pages: int, images: int, page_streaks: bool = True) -> Claimed:
+        claimed = await super().claim(pages, images, page_streaks)
         self.streaks.update(lease.streak for lease in claimed.leases if lease.streak)
         return claimed
 

@@ -37,9 +37,9 @@ class Waited(RedisFrontier):
         super().__init__(client, FrontierSettings("t", 1, "one", lease_seconds=60.0))
         self.claims, self.completions = 0.0, 0.0
 
-    async def claim(self, pages: int, images: int) -> Claimed:
+    async def claim(self, pages: int, images: int, page_streaks: bool = True) -> Claimed:
         begun = time.monotonic()
-        claimed = await super().claim(pages, images)
+        claimed = await super().claim(pages, images, page_streaks)
         self.claims = max(self.claims, time.monotonic() - begun)
         return claimed
 

@@ -29,7 +29,7 @@ class Temper:
 
     service: seconds of an answer, on average.  lazy: seconds between two claims at the most.  The rest are
     probabilities: that an answer takes 20 times as long, that a lease is not sent, that it leaves late or too late,
-    that a holder dies at a claim, that an answer asks for a pause.
+    that a holder dies at a claim, that an answer asks for a pause, that a holder wants a visit after a claim.
     """
 
     service: float
@@ -39,6 +39,7 @@ class Temper:
     late: float = 0.0
     dies: float = 0.0
     blocks: float = 0.0
+    visits: float = 0.0
 
 
 @dataclass(eq=False)
@@ -103,7 +104,7 @@ class World:
             self._rows.append(row)
             for lease in turn:
                 self._plan(row, lease)
-        if self._chance(0.02):
+        if self._chance(self._temper.visits):
             await self._visit(holder)
         self._at(self._clock.now + self._random.uniform(0.001, self._temper.lazy), self._claim, holder)
 

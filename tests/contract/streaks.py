@@ -42,9 +42,9 @@ def images(host: str, numbers: range) -> list[tuple[str, Kind]]:
     return [(f"http://{host}/{n}.png", Kind.IMAGE) for n in numbers]
 
 
-async def answered(bench: Bench, latency: float | None, **judgement: Any) -> None:
-    """An address that answered once, and whose next slot is now."""
-    await fill(bench.frontier, [("http://first.example/", Kind.PAGE)], **judgement)
+async def answered(bench: Bench, latency: float | None, host: str = "first.example", **judgement: Any) -> None:
+    """An address that answered once, for a URL of its own, and whose next slot is now."""
+    await fill(bench.frontier, [(f"http://{host}/", Kind.PAGE)], **judgement)
     [lease] = await claim(bench.frontier)
     await bench.frontier.complete([Completion(lease, Done(), latency=latency)])
     await bench.sleep(1.3 * 1.25 / judgement.get("rate", 1000.0))

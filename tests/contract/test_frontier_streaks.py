@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from crawler.frontier.base import STREAK, Completion, Find, Frontier, Limits
+from crawler.frontier.base import STREAK, WAITED, Completion, Find, Frontier, Limits
 from crawler.records import Done, Failed, FrontierUrl, Kind, Lease, Outcome, Retry, RunId, Skipped
 from tests.contract.conftest import Bench
 from tests.contract.steps import ADDRESS, RUN, claim, fill, pages, urls_of
@@ -195,7 +195,7 @@ async def test_where_a_visit_found_no_place_urls_come_one_by_one_for_a_while(bui
 async def test_pages_come_one_by_one_where_that_is_asked_for(build: Build) -> None:
     bench = build(**AHEAD)
     await answered(bench, 0.001, concurrency=1)
-    await answered(bench, 0.001, concurrency=1, address="192.0.2.2")
+    await answered(bench, 0.001, "second.example", concurrency=1, address="192.0.2.2")
     await fill(bench.frontier, pages("a.example", range(4)), concurrency=1)
     await fill(bench.frontier, images("b.example", range(4)), concurrency=1, address="192.0.2.2")
     leases = (await bench.frontier.claim(9, 9, page_streaks=False)).leases

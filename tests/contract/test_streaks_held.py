@@ -21,14 +21,15 @@ tempers = st.builds(
     unsent=often,
     late=often,
     dies=st.sampled_from([0.0, 0.0, 0.02]),
-    blocks=st.sampled_from([0.0, 0.0, 0.0, 0.05]),
+    blocks=st.sampled_from([0.0, 0.0, 0.05]),
+    visits=st.sampled_from([0.0, 0.0, 0.0, 0.2]),
 )
 
 
 def test_rate_and_places_hold_at_the_server() -> None:
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=150, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=200, deadline=None, derandomize=True, database=None)
     @given(
         seed=st.integers(0, 2**32),
         rate=st.sampled_from([5.0, 30.0, 120.0]),
@@ -45,5 +46,5 @@ def test_rate_and_places_hold_at_the_server() -> None:
 
     holds()
     # That all of it happened, and often enough to be seen.
-    assert seen["streaks"] > seen["singles"] / 4
+    assert seen["streaks"] > 500, seen
     assert min(seen[name] for name in ("streaks", "unsent", "again", "visits", "died", "reaped", "blocks")) > 50, seen
