@@ -1,11 +1,10 @@
 -- Decide, in the partition of the hosts, which URLs are new; count them, and hold them against the host's budget.
--- ARGV[1]: msgpack list of entries {m marker, r run, c campaign, n {{host, domain}, …}, for each URL u number, h which of
--- those, s skip reason, '' or 'later', l URLs of the budgets that it may not use; b and d budgets per host and per domain,
--- k URLs of a host kept above its budget, p place, v 1 when they are known already and only judged for a new place};
--- ARGV[2]: seconds that seen numbers and markers are kept.
+-- ARGV[1]: msgpack list of entries {m marker, r run, c campaign, n {{host, domain}, …}, for each URL u number, w its last 15
+-- bits, h which of those, s skip reason, '' or 'later', l URLs of the budgets that it may not use; b and d budgets per host and
+-- per domain, k URLs of a host kept above its budget, p place, v 1 when they are known already and only judged for a new
+-- place}; ARGV[2]: seconds that seen numbers and markers are kept.
 -- Returns msgpack of {flags, place} per entry; flags has a character per URL: '0' seen before, '1' admitted, '2' counted as
--- skipped, '3' counted as skipped and to be kept for the next run,
--- '4' to come back later.
+-- skipped, '3' counted as skipped and to be kept for the next run, '4' to come back later.
 -- Flags and place (where the hosts lie, opaque here) stand under the entry's marker, so that a second delivery gets those of
 -- the first, whatever has become of names and scope meanwhile.
 local entries = cmsgpack.unpack(ARGV[1])
@@ -19,10 +18,11 @@ local function grow(run, base, meta)
   local from, to, moving, damage = base .. meta.split, base .. meta.split + meta.size, {}, {}
   for _, number in ipairs(call('SMEMBERS', from)) do
     local low = tonumber(sub(number, -15))
-    if not low or low % meta.size ~= meta.split then
-      damage[#damage + 1] = number
-    elseif low % (2 * meta.size) ~= meta.split then
+    local place = low and low % (2 * meta.size)
+    if place == meta.split + meta.size then
       moving[#moving + 1] = number
+    elseif place ~= meta.split then
+      damage[#damage + 1] = number
     end
   end
   in_parts(moving, 'SREM', from)
@@ -36,8 +36,7 @@ local function grow(run, base, meta)
 end
 
 -- A bucket's life is prolonged at every sixteenth number or so: it is of weeks, and one command less for the others.
-local function remember(run, base, meta, number)
-  local low = tonumber(sub(number, -15))
+local function remember(run, base, meta, number, low)
   local bucket = base .. format('%d', bucket_of(low, meta))
   if call('SADD', bucket, number) == 0 then return false end
   if meta.n == 0 or low % 16 == 0 then call('EXPIRE', bucket, keep) end
@@ -76,10 +75,8 @@ local function read_counts(run, counts, entry)
   end
 end
 
--- Whether a budget is used up; hits lift it.
-local function used_up(run, name, n, budget)
-  return n >= budget and n >= budget + (tonumber(call('HGET', P .. 'lift:' .. run, name)) or 0)
-end
+-- By how much hits have lifted a budget.
+local function lifted(run, name) return tonumber(call('HGET', P .. 'lift:' .. run, name)) or 0 end
 
 -- Note that something of a host is left out; where its numbers are kept. With nothing left of the last round a new one begins.
 local function left_out(entry, host, over)
@@ -105,8 +102,9 @@ end
 
 -- Which budget one more URL of a host is above, or ''; then it counts against neither.
 local function budget_reason(entry, counts, host, all, held_back)
-  if used_up(entry.r, host, counts[host] + held_back, entry.b) then return 'host-budget' end
-  if used_up(entry.r, all, counts[all] + held_back, entry.d) then return 'domain-budget' end
+  local of_host, of_all = counts[host] + held_back, counts[all] + held_back
+  if of_host >= entry.b and of_host >= entry.b + lifted(entry.r, host) then return 'host-budget' end
+  if of_all >= entry.d and of_all >= entry.d + lifted(entry.r, all) then return 'domain-budget' end
   counts[host], counts[all] = counts[host] + 1, counts[all] + 1
   return ''
 end
@@ -144,7 +142,7 @@ local function judge(entry)
     local skip, flag = entry.s[i], '1'
     if skip == 'later' then
       flags[i] = '4'
-    elseif not remember(entry.r, base, meta, number) then
+    elseif not remember(entry.r, base, meta, number, entry.w[i]) then
       flags[i] = '0'
     else
       fresh = fresh + 1
