@@ -7,7 +7,8 @@ but where said otherwise:
     admit            `Frontier.admit` of judged candidates, acknowledgement included; against request_seen() and push()
     claim+complete   `Frontier.claim` and `Frontier.complete`, against pop(). Addresses answer within 5 ms, so that a
                      claim takes up to 16 URLs of one in a row, as far as its queue has them in one band
-    … two at a time  the same by two tasks of the process, as a worker's claimer and completer run beside each other
+    … two at a time  the same by two tasks of the process, as a worker's claimer and completer run beside each other, and
+                     as its admitter judges one batch while another is written
     … one by one     one URL of an address in a claim, as of those that may be asked a few times a second
 
 Candidates and Requests are made before the clock starts. At the end the growth is measured: see `frontier_growth.py`.
@@ -141,6 +142,8 @@ async def against(ours: Ours, peer: Peer, sizes: Sizes, memory: tuple[float, flo
     rates.append((f"claim+complete, batches of 256, two at a time, {what}", rate, False, 10.0))
     for rate, how in zip(singles, ("one by one", "one by one, two at a time"), strict=True):
         rates.append((f"claim+complete, batches of 256, {how}, {what}", rate, False, None))
+    rate = await ours.admits(256, sizes.operations, at_once=2)
+    rates.append((f"admit, batches of 256, two at a time, {what}", rate, True, 10.0))
     rate = await ours.admits(256, sizes.operations, spread=True)
     rates.append((f"admit, batches of 256, every link at another host, {what}", rate, True, None))
     pushes, pops = peer.rates

@@ -122,19 +122,22 @@ class Ours:
             await self.frontier.admit(await self.offered(pages, links))
             have += links * pages
 
-    async def admits(self, batch: int, operations: int, spread: bool = False) -> float:
-        """Admitted URLs per second."""
+    async def admits(self, batch: int, operations: int, spread: bool = False, at_once: int = 1) -> float:
+        """Admitted URLs per second. at_once: batches; a worker's admitter judges the next while one is written."""
         links = min(batch, LINKS)
         taken, done = 0.0, 0
         while done < operations:
             admissions = await self.offered(2048 // links, links, spread)
             per_call = batch // links
             started = time.perf_counter()
-            for first in range(0, len(admissions), per_call):
-                await self.frontier.admit(admissions[first : first + per_call])
+            await asyncio.gather(*(self._admit(admissions[n::at_once], per_call) for n in range(at_once)))
             taken += time.perf_counter() - started
             done += 2048
         return done / taken
+
+    async def _admit(self, admissions: list[Admission], per_call: int) -> None:
+        for first in range(0, len(admissions), per_call):
+            await self.frontier.admit(admissions[first : first + per_call])
 
     async def pairs(self, batch: int, operations: int, latency: float | None = None) -> float:
         """Leases claimed and completed per second. latency: that is told of each answer, in seconds; None: of none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -67,38 +67,58 @@ class Admitter:
         self._traps = traps
         self._delays = tuple(share * patience for share in _AGAIN)
         self.admitted = asyncio.Event()
+        self._writing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Admit until cancelled."""
         # The first question loads the suffix list, for longer than the event loop should wait.
         await asyncio.to_thread(registered_domains, "vangnet.example")
         idle = 0.002
-        while True:
-            try:
-                worked = await self.step()
-            except (RedisUnavailable, RecordCorrupt) as error:
-                _log.warning("admission delayed", error=str(error))
-                await asyncio.sleep(_PAUSE)
-                continue
-            idle = 0.002 if worked else min(idle * 2, _BUSY if self._busy() else _LONGEST)
-            if not worked:
-                await asyncio.sleep(idle)
+        try:
+            while True:
+                try:
+                    worked = await self._step()
+                except (RedisUnavailable, RecordCorrupt) as error:
+                    _log.warning("admission delayed", error=str(error))
+                    await asyncio.sleep(_PAUSE)
+                    continue
+                idle = 0.002 if worked else min(idle * 2, _BUSY if self._busy() else _LONGEST)
+                if not worked:
+                    await asyncio.sleep(idle)
+        finally:
+            if self._writing is not None:
+                self._writing.cancel()
+                await asyncio.gather(self._writing, return_exceptions=True)
 
-    async def step(self) -> int:
-        """Admit one batch; how many entries it had."""
+    async def _step(self) -> int:
+        """Judge one batch while the last one is written; how many entries it had."""
+        found, admissions = await self.judge()
+        written, self._writing = self._writing, None
+        try:
+            if written is not None:
+                await written
+        finally:
+            # Whatever became of the last one.
+            if admissions:
+                self._writing = asyncio.create_task(self.admit(admissions))
+        return found
+
+    async def judge(self) -> tuple[int, list[Admission]]:
+        """The next batch of entries: how many there were, and what is to be admitted of them."""
         entries = await self._frontier.discoveries(_BATCH)
         if not entries:
-            return 0
+            return 0, []
         if any(self._runs.get(entry.run) is None for entry in entries):
             await self._runs.refresh()
         known = [(entry, served) for entry in entries if (served := self._runs.get(entry.run)) is not None]
         # An entry of a run that is not served here yet stays unacknowledged: whoever serves it takes it over.
         judged = await asyncio.gather(*(self._judged(entry, served) for entry, served in known))
-        admissions = [found for found in judged if found is not None]
-        if admissions:
-            await self._frontier.admit(admissions)
-            self.admitted.set()
-        return len(entries)
+        return len(entries), [found for found in judged if found is not None]
+
+    async def admit(self, admissions: Sequence[Admission]) -> None:
+        """Give what was judged to the frontier, and ring."""
+        await self._frontier.admit(admissions)
+        self.admitted.set()
 
     async def _judged(self, entry: StreamEntry, served: ServedRun) -> Admission | None:
         try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -14,6 +15,7 @@ from crawler.bridge import places
 from crawler.bridge.admitter import Admitter
 from crawler.bridge.pointers import Pointers
 from crawler.campaign import Campaign, parse_campaign
+from crawler.errors import RedisUnavailable
 from crawler.fetch.dnscache import Resolved
 from crawler.fetch.failures import FAILURES
 from crawler.frontier.base import Admission, Judged, StreamEntry
@@ -110,7 +112,10 @@ class Bench:
             payload = each if isinstance(each, bytes) else pack_discovered(each)
             self.stream.waiting.append(StreamEntry(0, str(number), RUN, payload))
         before = len(self.stream.admitted)
-        assert await self.admitter.step() == len(found)
+        read, admissions = await self.admitter.judge()
+        assert read == len(found)
+        if admissions:
+            await self.admitter.admit(admissions)
         return self.stream.admitted[before:]
 
     async def judge(self, found: Discovered) -> list[Judged]:
@@ -281,7 +286,7 @@ async def test_a_slow_name_does_not_hold_up_the_batch(
     assert ([each.later for each in slow.urls], slow.after) == ([True], 5.0)
     made.stream.waiting.append(StreamEntry(0, "9", RUN, pack_discovered(page("http://slow.example/", tries=3))))
     with pytest.raises(TimeoutError):  # the last time it gets as long as it takes
-        await asyncio.wait_for(made.admitter.step(), 0.1)
+        await asyncio.wait_for(made.admitter.judge(), 0.1)
 
 
 async def test_the_patience_is_shared_out(bench: Callable[..., Bench], campaign: Campaign) -> None:
@@ -307,3 +312,64 @@ async def test_an_entry_that_cannot_be_read_is_counted_and_stops_nobody(
     (admission,) = await made.admit(payload, page("http://a.example/"))
     assert [each.address for each in admission.urls] == [HERE]
     assert made.stream.discarded == {"corrupt-discoveries": 1}
+
+
+@dataclass
+class Slow(Stream):
+    """A frontier that takes one entry at a time, and writes when it is let to. failing: how many writes fail first."""
+
+    failing: int = 0
+    begun: list[str] = field(default_factory=list)
+    let: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+
+    async def discoveries(self, n: int) -> list[StreamEntry]:
+        return await super().discoveries(1)
+
+    async def admit(self, admissions: list[Admission]) -> None:
+        self.begun += [admission.entry.number for admission in admissions]
+        await self.let.acquire()
+        if self.failing:
+            self.failing -= 1
+            raise RedisUnavailable("gone")
+        await super().admit(admissions)
+
+
+@asynccontextmanager
+async def admitting(bench: Callable[..., Bench], failing: int = 0) -> AsyncIterator[tuple[Slow, Names]]:
+    """An admitter at work on three entries, of hosts a, b and c."""
+    made, slow = bench(), Slow(failing=failing)
+    for number, host in enumerate("abc"):
+        slow.waiting.append(StreamEntry(0, str(number), RUN, pack_discovered(page(f"http://{host}.example/"))))
+    admitter = Admitter(slow, made.admitter._runs, places_in(slow), KEY)
+    working = asyncio.create_task(admitter.run())
+    yield slow, made.names
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def reached(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5.0):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def test_one_batch_is_judged_while_another_is_written(bench: Callable[..., Bench]) -> None:
+    async with admitting(bench) as (slow, names):
+        await reached(lambda: names.asked == ["a.example", "b.example"])
+        await asyncio.sleep(0.02)
+        assert (slow.begun, len(slow.waiting)) == (["0"], 1)
+        slow.let.release()
+        await reached(lambda: slow.begun == ["0", "1"] and names.asked[2:] == ["c.example"])
+
+
+async def test_a_batch_that_was_not_written_holds_nothing_up(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crawler.bridge.admitter._PAUSE", 0.001)
+    async with admitting(bench, failing=1) as (slow, _):
+        for _ in range(3):
+            slow.let.release()
+        await reached(lambda: [admission.entry.number for admission in slow.admitted] == ["1", "2"])
+        assert slow.begun == ["0", "1", "2"]
