@@ -7,8 +7,8 @@ but where said otherwise:
     admit            `Frontier.admit` of judged candidates, acknowledgement included; against request_seen() and push()
     claim+complete   `Frontier.claim` and `Frontier.complete`, against pop(). Addresses answer within 5 ms, so that a
                      claim takes up to 16 URLs of one in a row, as far as its queue has them in one band
-    … two at a time  the same by two tasks of the process, as a worker's claimer and completer run beside each other, and
-                     as its admitter judges one batch while another is written
+    … two at a time  the same by two tasks of the process, as a worker's claimer and completer run beside each other,
+                     and as its admitter judges one batch while another is written
     … one by one     one URL of an address in a claim, as of those that may be asked a few times a second
 
 Candidates and Requests are made before the clock starts. At the end the growth is measured: see `frontier_growth.py`.

@@ -44,7 +44,7 @@ _log = structlog.get_logger()
 class Admitter:
     """One per worker; any number of them share the stream.
 
-    number_key: keys the 63-bit seen numbers.  patience: see DNS_PATIENCE.  traps: None lets everything through.
+    number_key: keys the seen numbers.  patience: see DNS_PATIENCE.  traps: None lets everything through.
     busy: whether the worker has work at hand.
     """
 

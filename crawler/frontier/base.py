@@ -95,7 +95,7 @@ class Judged:
     """One candidate after the admitter's judgement.
 
     address: what it will be connected to; None with a `skip` reason.  politeness: the key that the address shares its
-    politeness under.  number: 63-bit seen number of URL and context.  domain: registered domain of the host, "" for
+    politeness under.  number: signed, of URL and context, 64 bits.  domain: registered domain of the host, "" for
     the host itself; seen numbers and budgets lie in its partition.  context: as in FrontierUrl.  later: it could not be
     judged yet, so that nothing else here holds.
     """

@@ -113,7 +113,7 @@ def _reservation(admission: Admission, places: list[int]) -> dict[str, Any]:
         "v": int(admission.discovered.moved),
         "n": list(names),
         "u": [str(url.number) for url in urls],
-        "w": [url.number & 0x7FFF for url in urls],
+        "w": [abs(url.number) & 0x7FFF for url in urls],
         "h": which,
         "s": [_skip(url) for url in urls],
         "l": [admission.held_back(url) for url in urls],

@@ -17,8 +17,8 @@ IMAGE = ("http://a.example/i.png", Kind.IMAGE)
 
 
 def number_of(url: str) -> int:
-    """A 63-bit seen number."""
-    return int.from_bytes(blake2b(url.encode(), digest_size=8).digest(), "big") >> 1
+    """A seen number, as `url_number` makes them: of either sign."""
+    return int.from_bytes(blake2b(url.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def pages(host: str, numbers: range, folder: str = "") -> list[tuple[str, Kind]]:
