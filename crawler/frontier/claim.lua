@@ -2,85 +2,13 @@
 -- ARGV: pages, images (how many at most), lookahead ms, send window ms, lease ms beyond send_by, robots ttl ms, pages of a
 -- streak at most
 -- Returns msgpack of {now, when something is next due (ms) or -1, generation, batch, then for each streak: slot of the first,
--- ms between slots, queue (its number in 4 bytes), version, places, {element, …}}. The token of lease n (from 0, over all
+-- ms between slots, queue (its number in 4 bytes), version, places, {element, …} or one element}. The token of lease n (from 0, over all
 -- streaks) is batch * 2048 + n. One flat packed list, since clients are slow to read many answers; what never changes of a
 -- queue they keep, under the generation: an emptied server starts another.
 local MOST_ROUNDS = 256
 local UNTIL = format('%.3f', horizon)
 
--- What stands before the bands and the rotations in their records; of a queue, what is zero but for few: see QUEUE.
-local BANDS, TURNS, NOTHING_ODD = QUEUE_BYTES + 1, ADDRESS_BYTES + 1, string.rep('\0', 10)
-
--- A plain queue without the band that stands there, of which the last was taken. stays: something else may be claimed.
-local function without_band(q, lane, at, pages, stays)
-  local hot, in_p, in_i = byte(q, 11, 13)
-  if lane == 'p' then pages = pages - BAND_BYTES end
-  if not stays then
-    if lane == 'p' then in_p = 0 else in_i = 0 end
-  end
-  return sub(q, 1, 10) .. pack('<BBB', hot, in_p, in_i) .. sub(q, RUN_AT, QUEUE_BYTES - 2) .. pack('<H', pages)
-    .. sub(q, BANDS, at - 1) .. sub(q, at + BAND_BYTES)
-end
-
--- The first elements of a plain queue, at most so many and of one band, as {elements, their band, run, version, whether more
--- may be claimed}; nil where anything is out of the ordinary, and then nothing was changed.
-local function plain_pop(id, q, lane, most)
-  if sub(q, 1, 10) ~= NOTHING_ODD then return nil end
-  local run, version, gated, pages = unpacked('<I4HBH', q, RUN_AT)
-  local at, last = BANDS, QUEUE_BYTES + pages
-  if lane == 'i' then at, last = last + 1, #q end
-  if at > last or not run_names[run] or paused[run] then return nil end
-  local band, length = unpacked(BAND, q, at)
-  if gated == 1 and band > 0 then return nil end
-  if band == 0 then most = 1 end
-  local elements = call('LPOP', QUEUED .. id .. LIST[lane] .. sub(q, at, at + 1), format('%d', most))
-  if not elements then return nil end
-  local stays, left = true, length - #elements
-  if left > 0 then
-    q = sub(q, 1, at + 1) .. pack('<I4', left) .. sub(q, at + BAND_BYTES)
-  else
-    stays = gated == 0 and at + BAND_BYTES <= last
-    q = without_band(q, lane, at, pages, stays)
-  end
-  plain_queues[id], changed[id] = q, true
-  return elements, band, run, version, stays
-end
-
--- One turn of a queue at an address, on the records as they are. Whether it may have another; nil where anything is out of
--- the ordinary, and then nothing was changed.
-local function plain_turn(key, lane, id)
-  local packed, q = plain[key], plain_queues[id]
-  if not packed or not q then return nil end
-  local latency, _, slow, inflight, stands, more_p, p, more_i, i, _, slot, blocked, hot, rate, conc, single =
-    unpacked(ADDRESS, packed)
-  if blocked > slot then slot = blocked end
-  if now > slot then slot = now end
-  if hot > now or inflight >= conc or slot > horizon then return nil end
-  local places = conc - inflight
-  local most, step, distance = streak_at(slot, rate, slow, single > now and 0 or latency, places, lane)
-  local elements, band, run, version, stays = plain_pop(id, q, lane, most)
-  if not elements then return nil end
-  local from, to, more = TURNS, TURNS + 4 * p, more_p
-  if lane == 'i' then from, to, more = to, to + 4 * i, more_i end
-  local last = ''
-  if stays and more == 0 then
-    last = id
-  else
-    if stays then call('RPUSH', P .. 'rot:' .. key .. ':' .. lane, (unpacked('<I4', id))) end
-    if lane == 'p' then p = p - 1 else i = i - 1 end
-  end
-  local after = slot + (#elements - 1) * step + distance
-  lease_out(id, run, version, lane, band, slot, step, after, places, key, elements)
-  inflight = inflight + #elements
-  local place = place_of(more_p + p, more_i + i, inflight, conc, hot)
-  packed = sub(packed, 1, STANDS_AT - 3)
-    .. pack('<HBBBBBBd', inflight, place, more_p, p, more_i, i, LANE_TURN[lane], after)
-    .. sub(packed, STEADY_AT, from - 1) .. sub(packed, from + 4, to - 1) .. last .. sub(packed, to)
-  settle_plain(key, packed, stands, place, place ~= 0 and time_of(after, blocked, place) or nil)
-  -- Where a lane has nothing left, only the other one may go on.
-  local left = lane == 'p' and more_p + p or more_i + i
-  return left > 0 and place ~= 0 and max(after, blocked) <= horizon
-end
+local TURNS = ADDRESS_BYTES + 1
 
 -- Where a lane finds an address with so many turns taken and queues waiting, in the order of STANDS_AT: whether it left it
 -- to the other lane, and the queue whose turn it is at a plain one, in 4 bytes; false where that has to be looked for.
@@ -207,8 +135,7 @@ if asked.p then claim_lane('p', heats, asked.i) end
 if asked.i then claim_lane('i', heats, false) end
 if left_to_other then claim_lane('p', heats, false) end
 
-write_leases()
-save()
+save_claim()
 
 -- What is parked waits for a timer, which is set on tables only.
 local soonest = rare_made and first_in('timers') or timer

@@ -2,7 +2,7 @@
 local wanted = {p = min(tonumber(ARGV[1]), 1000), i = min(tonumber(ARGV[2]), 1000)}
 local lookahead, window, life, ttl = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local horizon = now + lookahead
-local LANE_BYTE, LIST = {p = string.byte('p'), i = string.byte('i')}, {p = ':p:', i = ':i:'}
+local LANE_BYTE = {p = string.byte('p'), i = string.byte('i')}
 
 local known = call('MGET', P .. 'batch', P .. 'generation')
 local out, records, leased, batch = {now, -1, known[2] or '', 0}, {}, 0, nil
@@ -11,32 +11,47 @@ local last_slot, urls, robots = 0, {}, {}
 -- What an address notes of the lane that it served last, beside the hot queue's bit.
 local LANE_TURN = {p = 0, i = 2}
 
+-- Requests leave within `window` of their slot, so slots are stretched by it: in any w >= 1 s at the server at most
+-- (w + window) / distance + 1 <= rate * w + 1 arrive.
+local function slot_after(slot, rate, slow) return slot + (1000 + window) / rate * slow end
+
 -- As in base.py.
 local STREAK, STRIDE = 16, 1.25
 local longest = {p = tonumber(ARGV[7]), i = STREAK}
 
--- How many slots of a streak lie within the lookahead, as far as they are wanted, how far they are apart, and how far at least slots of the address are
--- (ms). latency: its smoothed one (s).
---
--- Requests leave within `window` of their slot, so slots are stretched by it: in any w >= 1 s at the server at most
--- (w + window) / distance + 1 <= rate * w + 1 arrive.
-local function streak_at(slot, rate, slow, latency, places, lane)
-  local distance = (1000 + window) / rate * slow
-  if latency == 0 or slow > SLOWED then return 1, distance, distance end
+-- How many slots of a streak lie within the lookahead, as far as they are wanted, and how far they are apart (ms): no less
+-- than `distance`, and no less than an answer takes. latency: the address's smoothed one (s).
+local function streak_at(slot, distance, latency, places, lane)
   local step = max(distance, STRIDE * 1000 * latency / places)
-  return min(longest[lane], wanted[lane], 1 + math.floor((horizon - slot) / step)), step, distance
+  return min(longest[lane], wanted[lane], 1 + math.floor((horizon - slot) / step)), step
 end
 
--- Leases of elements of one queue that were taken in a row, at slots that are `step` apart; after: the address's next slot.
--- id: the queue's number in 4 bytes.  places: how many may be under way at once.
-local function lease_out(id, run, version, lane, band, slot, step, after, places, key, elements)
-  if not batch then
-    batch = batch_after(known[1])
-    call('SET', P .. 'batch', format('%d', batch))
-  end
+local function new_batch()
+  batch = batch_after(known[1])
+  call('SET', P .. 'batch', format('%d', batch))
+end
+
+local function count_leases(lane, band, run, n)
+  local kind = band == 0 and robots or urls
+  kind[run] = (kind[run] or 0) + n
+  wanted[lane] = wanted[lane] - n
+end
+
+local function single_out(id, run, version, lane, band, slot, after, key, element)
+  records[2 * leased + 1] = pack('<H', leased)
+  records[2 * leased + 2] = id .. pack(REST_OF_LEASE, run, LANE_BYTE[lane], band, #key, slot, after) .. key .. element
+  leased = leased + 1
+  if slot > last_slot then last_slot = slot end
+  local n = #out
+  out[n + 1], out[n + 2], out[n + 3], out[n + 4], out[n + 5], out[n + 6] = slot, 0, id, version, 1, element
+  count_leases(lane, band, run, 1)
+end
+
+local function streak_out(id, run, version, lane, band, slot, step, after, places, key, elements)
   local n, row = #elements, #out
   out[row + 1], out[row + 2], out[row + 3] = slot, step, id
   out[row + 4], out[row + 5], out[row + 6] = version, places, elements
+  -- What REST_OF_LEASE packs at once.
   local head = id .. pack(LEASE_OF_RUN, run, LANE_BYTE[lane], band, #key)
   local last, from = slot + (n - 1) * step, pack('<d', slot)
   for i = 1, n do
@@ -45,14 +60,18 @@ local function lease_out(id, run, version, lane, band, slot, step, after, places
     leased, from = leased + 1, to
   end
   if last > last_slot then last_slot = last end
-  local kind = band == 0 and robots or urls
-  kind[run] = (kind[run] or 0) + n
-  wanted[lane] = wanted[lane] - n
+  count_leases(lane, band, run, n)
 end
 
--- What the leases of this claim leave behind.
+-- A lease of one element of a queue, or of each of several that were taken in a row, at slots that are `step` apart; step: 0 for
+-- one.  id: the queue's number in 4 bytes.  after: the address's next slot.  places: how many of them may be under way at once.
+local function lease_out(id, run, version, lane, band, slot, step, after, places, key, elements)
+  if not batch then new_batch() end
+  if step == 0 then return single_out(id, run, version, lane, band, slot, after, key, elements) end
+  streak_out(id, run, version, lane, band, slot, step, after, places, key, elements)
+end
+
 local function write_leases()
-  if leased == 0 then return end
   in_parts(records, 'HSET', P .. 'lease:' .. format('%d', batch))
   call('ZADD', P .. 'expiry', format('%d', ceil(last_slot + window + life)), format('%d', batch))
   for number, n in pairs(urls) do
@@ -64,4 +83,10 @@ local function write_leases()
     count(run_names[number], 'robots_leased', n)
   end
   out[4] = batch
+end
+
+-- Write what this claim leaves behind.
+local function save_claim()
+  if leased > 0 then write_leases() end
+  save()
 end

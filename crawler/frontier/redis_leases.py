@@ -74,9 +74,9 @@ class Leases:
         name, token = generation.hex(), batch * _PER_BATCH
         for slot, step, number, version, places, elements in zip(*(rows[n::6] for n in range(6)), strict=True):
             place = f"{name}:{_number(number)}:{version}"
-            streak = token if len(elements) > 1 else 0
+            streak = token if step else 0
             delay = (slot - now) / 1000
-            for element in elements:
+            for element in elements if step else (elements,):
                 send_by = earliest + delay + window
                 try:
                     queue = queues[number]

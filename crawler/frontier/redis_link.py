@@ -32,7 +32,7 @@ _RECLAIM_EVERY = 5.0
 _ON_TABLES = ("tables", "common")
 _BEFORE: dict[str, tuple[str | tuple[str, ...], ...]] = {
     **dict.fromkeys(("ack", "backlog", "bury", "carry", "lift", "offer", "overview", "unmark"), ()),
-    "claim": ("handing", (*_ON_TABLES, "tend", "turns")),
+    "claim": ("handing", "plain", (*_ON_TABLES, "tend", "turns")),
     "complete": ("ending", (*_ON_TABLES, "endings")),
     "reserve": ("seen", "marks", "cover"),
     "carry_over": ("cover",),

@@ -3,8 +3,9 @@
 -- ---------------------------------------------------------------- leases
 
 -- LEASE: queue, run number, lane, band, bytes of the address's politeness key, slot, the address's next slot after it; then
--- that key and the element. LEASE_OF_RUN is what stands between the queue, which a plain turn has in 4 bytes, and the slot.
-local LEASE, LEASE_OF_RUN, LEASE_BYTES, SLOT_AT = '<I4I4BHBdd', '<I4BHB', 28, 13
+-- that key and the element. Without the queue, which a plain turn has in 4 bytes, it is REST_OF_LEASE, and what stands there
+-- before the slots LEASE_OF_RUN.
+local LEASE, REST_OF_LEASE, LEASE_OF_RUN, LEASE_BYTES, SLOT_AT = '<I4I4BHBdd', '<I4BHBdd', '<I4BHB', 28, 13
 
 -- The number of the next batch of leases. known: the last one. Batches follow the clock, so that none comes twice even after
 -- the server lost its data; after a number that is damaged they go on an hour ahead of it, for it may have been ahead too.

@@ -41,9 +41,8 @@ local function turn(key, lane)
     local element, band
     if claimable(q, lane) then element, band = pop(q, lane) end
     if element then
-      local _, _, distance = streak_at(slot, a.rate, a.slow, 0, 1, lane)
-      local after = slot + distance
-      lease_out(pack('<I4', id), q.run, q.version, lane, band, slot, 0, after, 1, key, {element})
+      local after = slot_after(slot, a.rate, a.slow)
+      lease_out(pack('<I4', id), q.run, q.version, lane, band, slot, 0, after, 1, key, element)
       a.next, a.inflight, a.dirty = after, a.inflight + 1, true
       a.turn = a.turn % 2 + LANE_TURN[lane]
       keep_pace(q, a, slot)
