@@ -1,10 +1,10 @@
 -- Hand out leases for what is due.
 -- ARGV: pages, images (how many at most), lookahead ms, send window ms, lease ms beyond send_by, robots ttl ms, pages of a
 -- streak at most
--- Returns msgpack of {now, when something is next due (ms) or -1, generation, batch, then for each streak: slot of the first,
--- ms between slots, queue (its number in 4 bytes), version, places, {element, …} or one element}. The token of lease n (from 0, over all
--- streaks) is batch * 2048 + n. One flat packed list, since clients are slow to read many answers; what never changes of a
--- queue they keep, under the generation: an emptied server starts another.
+-- Returns msgpack of {now, when something is next due (ms) or -1, generation, batch, then for each lease by itself: slot, queue
+-- (its number in 4 bytes), version, element; for each streak slot of the first, queue, version, {ms between slots, places,
+-- {element, …}}}. The token of lease n (from 0, over all of them) is batch * 2048 + n. One flat packed list, since clients are
+-- slow to read many answers; what never changes of a queue they keep, under the generation: an emptied server starts another.
 local MOST_ROUNDS = 256
 local UNTIL = format('%.3f', horizon)
 
@@ -69,7 +69,7 @@ end
 local function first_round(keys, lane, first)
   local going, at, each = {}, 1, 8
   while at <= #keys and wanted[lane] > 0 do
-    local some = {unpack(keys, at, min(at + ceil(wanted[lane] / each) - 1, #keys))}
+    local some = {unpack(keys, at, min(at + math.ceil(wanted[lane] / each) - 1, #keys))}
     load_whole(plain, some, 'addr', whole_address)
     local before = wanted[lane]
     local _, turns = round(some, lane, first, going)

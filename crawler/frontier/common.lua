@@ -130,14 +130,14 @@ end
 
 -- Keep a queue out of every rotation until a time; those that have it let go of it at its turn.
 local function park(q, a, at)
-  call('ZADD', P .. 'timers', 'GT', format('%d', ceil(at)), 'P' .. pack('<I4', q.id) .. a.key)
+  call('ZADD', P .. 'timers', 'GT', format('%d', math.ceil(at)), 'P' .. pack('<I4', q.id) .. a.key)
   q.parked, q.dirty = 1, true
 end
 
 -- Let nothing of a host be claimed until a time, in no run. A shorter pause does not end a longer one.
 local function park_host(origin, a, at)
   local name = origin .. '|' .. a.key
-  call('ZADD', P .. 'pace', 'GT', format('%d', ceil(at)), name)
+  call('ZADD', P .. 'pace', 'GT', format('%d', math.ceil(at)), name)
   for _, run in pairs(run_names) do
     local id = call('HGET', P .. 'qi:' .. run, name)
     local q = id and queue(tonumber(id))

@@ -37,20 +37,24 @@ local function count_leases(lane, band, run, n)
   wanted[lane] = wanted[lane] - n
 end
 
-local function single_out(id, run, version, lane, band, slot, after, key, element)
+-- id: the queue's number in 4 bytes.  after: the address's next slot.
+local function lease_out(id, run, version, lane, band, slot, after, key, element)
+  if not batch then new_batch() end
   records[2 * leased + 1] = pack('<H', leased)
   records[2 * leased + 2] = id .. pack(REST_OF_LEASE, run, LANE_BYTE[lane], band, #key, slot, after) .. key .. element
   leased = leased + 1
   if slot > last_slot then last_slot = slot end
   local n = #out
-  out[n + 1], out[n + 2], out[n + 3], out[n + 4], out[n + 5], out[n + 6] = slot, 0, id, version, 1, element
+  out[n + 1], out[n + 2], out[n + 3], out[n + 4] = slot, id, version, element
   count_leases(lane, band, run, 1)
 end
 
+-- Leases of elements of one queue that were taken in a row, at slots that are `step` apart. places: how many of them may be
+-- under way at once.
 local function streak_out(id, run, version, lane, band, slot, step, after, places, key, elements)
+  if not batch then new_batch() end
   local n, row = #elements, #out
-  out[row + 1], out[row + 2], out[row + 3] = slot, step, id
-  out[row + 4], out[row + 5], out[row + 6] = version, places, elements
+  out[row + 1], out[row + 2], out[row + 3], out[row + 4] = slot, id, version, {step, places, elements}
   -- What REST_OF_LEASE packs at once.
   local head = id .. pack(LEASE_OF_RUN, run, LANE_BYTE[lane], band, #key)
   local last, from = slot + (n - 1) * step, pack('<d', slot)
@@ -61,14 +65,6 @@ local function streak_out(id, run, version, lane, band, slot, step, after, place
   end
   if last > last_slot then last_slot = last end
   count_leases(lane, band, run, n)
-end
-
--- A lease of one element of a queue, or of each of several that were taken in a row, at slots that are `step` apart; step: 0 for
--- one.  id: the queue's number in 4 bytes.  after: the address's next slot.  places: how many of them may be under way at once.
-local function lease_out(id, run, version, lane, band, slot, step, after, places, key, elements)
-  if not batch then new_batch() end
-  if step == 0 then return single_out(id, run, version, lane, band, slot, after, key, elements) end
-  streak_out(id, run, version, lane, band, slot, step, after, places, key, elements)
 end
 
 local function write_leases()

@@ -72,9 +72,12 @@ local function plain_turn(key, lane, id)
     if stays then call('RPUSH', P .. 'rot:' .. key .. ':' .. lane, (unpacked('<I4', id))) end
     if lane == 'p' then p = p - 1 else i = i - 1 end
   end
-  if n == 1 then step = 0 end
-  after = after + (n - 1) * step
-  lease_out(id, run, version, lane, band, slot, step, after, conc - inflight, key, elements)
+  if n == 1 then
+    lease_out(id, run, version, lane, band, slot, after, key, elements)
+  else
+    after = after + (n - 1) * step
+    streak_out(id, run, version, lane, band, slot, step, after, conc - inflight, key, elements)
+  end
   inflight = inflight + n
   local place = place_of(more_p + p, more_i + i, inflight, conc, hot)
   packed = sub(packed, 1, STANDS_AT - 3)

@@ -69,14 +69,16 @@ class Leases:
         reply = await self._link.run("claim", partition, pages, images, *self._milliseconds, longest)
         now, soonest, generation, batch, *rows = msgpack.unpackb(reply, raw=True)
         earliest, latest = self._clocks[partition].told(before, now / 1000, time.monotonic())
-        queues = await self._known(partition, generation, set(rows[2::6]))
+        queues = await self._known(partition, generation, set(rows[1::4]))
         window, life = self._times.send_window, self._times.life
         name, token = generation.hex(), batch * _PER_BATCH
-        for slot, step, number, version, places, elements in zip(*(rows[n::6] for n in range(6)), strict=True):
+        for slot, number, version, found in zip(rows[::4], rows[1::4], rows[2::4], rows[3::4], strict=True):
             place = f"{name}:{_number(number)}:{version}"
-            streak = token if step else 0
+            streak, step, places, elements = 0, 0.0, 1, (found,)
+            if type(found) is list:
+                streak, (step, places, elements) = token, found
             delay = (slot - now) / 1000
-            for element in elements if step else (elements,):
+            for element in elements:
                 send_by = earliest + delay + window
                 try:
                     queue = queues[number]

@@ -41,7 +41,8 @@ _BEFORE: dict[str, tuple[str | tuple[str, ...], ...]] = {
     "relocate": (*_ON_TABLES, "tend"),
 }
 """Files between saving.lua and the script: tables.lua and common.lua where nothing else is said. Those in brackets are
-made by `rare()` when they are asked for, since a function costs to make even where it is never called."""
+made by `rare()` when they are asked for, since a function costs to make even where it is never called. Each part is a
+function within the one before, and Lua lets one name 60 things at most of all that stand around it."""
 _RARE = """
 local rare_made
 local function rare_make()

@@ -42,7 +42,7 @@ local function turn(key, lane)
     if claimable(q, lane) then element, band = pop(q, lane) end
     if element then
       local after = slot_after(slot, a.rate, a.slow)
-      lease_out(pack('<I4', id), q.run, q.version, lane, band, slot, 0, after, 1, key, element)
+      lease_out(pack('<I4', id), q.run, q.version, lane, band, slot, after, key, element)
       a.next, a.inflight, a.dirty = after, a.inflight + 1, true
       a.turn = a.turn % 2 + LANE_TURN[lane]
       keep_pace(q, a, slot)
