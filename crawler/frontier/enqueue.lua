@@ -37,35 +37,28 @@ local function make_queue(run, group)
   return q
 end
 
--- The queues of an entry's groups. Two groups may share one, when their addresses share their politeness.
-local function queues_of(run, groups)
-  local names, found, ids, made = {}, {}, {}, {}
-  for i, group in ipairs(groups) do names[i] = group.o .. '|' .. group.k end
-  for i, id in ipairs(in_parts(names, 'HMGET', P .. 'qi:' .. run)) do
-    found[i] = tonumber(id)
-    ids[#ids + 1] = found[i]
-  end
-  load_queues(ids)
-  for i, group in ipairs(groups) do
-    local q = found[i] and queue(found[i]) or made[names[i]]
+-- The queues of places, as {group, name and number (if it has one) of its queue, name of its limits, what they are to be and
+-- what they are}. Two may share a queue, when their addresses share their politeness.
+local function queues_of(run, places)
+  local found, known, made = {}, {}, {}
+  for _, place in ipairs(places) do known[#known + 1] = place.id end
+  load_queues(known)
+  for i, place in ipairs(places) do
+    local q = place.id and queue(place.id) or made[place.name]
     if not q then
-      q = make_queue(run, group)
-      made[names[i]] = q
+      q = make_queue(run, place.group)
+      made[place.name] = q
     end
     found[i] = q
   end
   return found
 end
 
-local function set_limits(run, groups)
-  local number, names, wanted = format('%d', number_of_run(run)), {}, {}
-  for i, group in ipairs(groups) do
-    names[i], wanted[i] = group.k .. '|' .. number, pack('<dH', group.s, group.c)
-  end
-  for i, known in ipairs(in_parts(names, 'HMGET', P .. 'lim')) do
-    local a = addresses[groups[i].k]
-    if known ~= wanted[i] or a.fresh then
-      call('HSET', P .. 'lim', names[i], wanted[i])
+local function set_limits(places)
+  for _, place in ipairs(places) do
+    local a = addresses[place.group.k]
+    if place.known ~= place.limits or a.fresh then
+      call('HSET', P .. 'lim', place.limits_name, place.limits)
       a.fresh = nil
       tighten(a)
     end
@@ -95,16 +88,74 @@ local function fill(q, a, group)
   rotate_in(q, a)
 end
 
+-- What stands in a plain queue, and is zero but for few: Crawl-delay, parked, moved, hot.
+local NOTHING_ODD, IN_AT, FIRST_BAND_AT = string.rep('\0', 11), {p = 12, i = 13}, QUEUE_BYTES + 1
+
+-- Where the length of a band stands in a plain queue, and what it is; nil where the queue has no such band.
+local function length_at(q, lane, band)
+  local pages = byte(q, QUEUE_BYTES - 1) + 256 * byte(q, QUEUE_BYTES)
+  local from, to = FIRST_BAND_AT, FIRST_BAND_AT + pages
+  if lane == 'i' then from, to = to, #q + 1 end
+  for at = from, to - 1, BAND_BYTES do
+    local found, length = unpacked(BAND, q, at)
+    if found == band then return at + 2, length end
+  end
+end
+
+-- Add to a plain queue that waits for its turn in those lanes already and has those bands: nothing else changes with that.
+-- Whether it is one; else nothing was done. id: its number in 4 bytes.
+local function plain_fill(id, group)
+  local q = plain_queues[id]
+  if not q or sub(q, 1, 11) ~= NOTHING_ODD then return false end
+  for _, part in ipairs(group.u) do
+    local at, length = length_at(q, part[1], part[2])
+    if not at or byte(q, IN_AT[part[1]]) == 0 then return false end
+    q = sub(q, 1, at - 1) .. pack('<I4', length + #part[3]) .. sub(q, at + 4)
+  end
+  for _, part in ipairs(group.u) do
+    in_parts(part[3], 'RPUSH', QUEUED .. id .. ':' .. part[1] .. ':' .. pack('<H', part[2]))
+  end
+  plain_queues[id], changed[id] = q, true
+  return true
+end
+
+local function fill_on_tables(run, places)
+  local keys = {}
+  for i, place in ipairs(places) do keys[i] = place.group.k end
+  load_addresses(keys)
+  local found = queues_of(run, places)
+  set_limits(places)
+  for i, place in ipairs(places) do fill(found[i], addresses[keys[i]], place.group) end
+end
+
+-- Queue what an entry's groups have: on records as they stand where that is all, on tables the rest.
+local function enqueue(run, groups)
+  local number, names, limit_names, limits = format('%d', number_of_run(run)), {}, {}, {}
+  for i, group in ipairs(groups) do
+    names[i], limit_names[i], limits[i] = group.o .. '|' .. group.k, group.k .. '|' .. number, pack('<dH', group.s, group.c)
+  end
+  local ids, known = in_parts(names, 'HMGET', P .. 'qi:' .. run), in_parts(limit_names, 'HMGET', P .. 'lim')
+  local packed, rest = {}, {}
+  for i = 1, #names do
+    ids[i] = tonumber(ids[i])
+    packed[i] = ids[i] and pack('<I4', ids[i]) or false
+  end
+  load_whole(plain_queues, packed, 'queue', whole_queue)
+  for i, group in ipairs(groups) do
+    if not (packed[i] and known[i] == limits[i] and plain_fill(packed[i], group)) then
+      rest[#rest + 1] = {
+        group = group, name = names[i], id = ids[i], limits_name = limit_names[i], limits = limits[i], known = known[i],
+      }
+    end
+  end
+  fill_on_tables(run, rest)
+end
+
 for _, entry in ipairs(entries) do
   if not is_done(entry.m) and call('SET', P .. 'mark+:' .. entry.m, '1', 'NX', 'EX', ARGV[2]) then
-    local keys = {}
-    for i, group in ipairs(entry.g) do keys[i] = group.k end
-    load_addresses(keys)
-    local found = queues_of(entry.r, entry.g)
-    set_limits(entry.r, entry.g)
+    enqueue(entry.r, entry.g)
     local queued = 0
-    for i, group in ipairs(entry.g) do
-      fill(found[i], addresses[group.k], group)
+    for _, group in ipairs(entry.g) do
       for _, part in ipairs(group.u) do queued = queued + #part[3] end
     end
     count(entry.r, 'queued', queued)

@@ -97,6 +97,7 @@ async def test_images_beside_a_hit_come_first(frontier: Frontier) -> None:
 
 async def test_what_comes_to_lie_beside_a_hit_comes_first_too(frontier: Frontier) -> None:
     await fill(frontier, pages("a.example", range(3)))
+    await fill(frontier, pages("a.example", range(3), "elsewhere/"), depth=6)
     await frontier.boost(find())
     await fill(frontier, pages("a.example", range(3), "gallery/6/"), depth=1)
     await fill(frontier, pages("a.example", range(3), "gallery/7/"), depth=6)

@@ -260,6 +260,14 @@ async def test_a_replaced_campaign_is_heeded_at_once(build: Build) -> None:
         await bench.frontier.give_back(leases)
 
 
+async def test_what_comes_to_a_host_that_waits_brings_its_limits(build: Build) -> None:
+    bench = build(lookahead=5.0)
+    await fill(bench.frontier, PAGES[:1], rate=1000.0)
+    await fill(bench.frontier, PAGES[1:], rate=10.0)
+    first, second, _ = (lease.not_before for lease in await claim(bench.frontier))
+    assert second - first == pytest.approx(0.125, abs=bench.exact)
+
+
 @pytest.mark.parametrize("delay", [0.0, 0.001])
 async def test_a_slot_ahead_lies_behind_a_block(build: Build, delay: float) -> None:
     """delay: that the robots.txt of the host asks for."""
