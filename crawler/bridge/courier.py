@@ -153,7 +153,7 @@ class Courier:
     ) -> Sent:
         lease = flight.lease
         await until(lease.not_before)
-        if self._turns.is_closed(lease):
+        if self._turns.is_closed(lease) or not self._runs.is_running(lease.item.run):
             return Unsent(missed=True)  # without a connection either
         order = self._order(lease, served, self._gate(flight), host, asking)
         url, pointer = parts(lease.item.url), served.is_pointer(lease.item)

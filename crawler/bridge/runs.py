@@ -87,8 +87,10 @@ class RunBook:
 
     @property
     def renders(self) -> bool:
-        """Whether pages of any run may be shown by a browser."""
-        return any(served.campaign.limits.render != "never" for served in self._runs.values())
+        """Whether pages of any run that is worked on may be shown by a browser."""
+        return any(
+            self.is_running(run) and served.campaign.limits.render != "never" for run, served in self._runs.items()
+        )
 
     @property
     def any(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from crawler.ranges import politeness_key
 from crawler.records import Lease
 
 _Key = tuple[int, int]
@@ -29,7 +30,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._streaks: dict[_Key, _Streak] = {}
-        self._closed: dict[_Key, float] = {}
+        self._closed: dict[str, float] = {}
 
     async def take(self, lease: Lease) -> bool:
         """Wait for a place, in the order of slots. True: the lease has one until `leave`; False: it is not sent."""
@@ -79,28 +80,28 @@ class Turns:
             del self._streaks[_key(lease)]
 
     def close(self, lease: Lease, seconds: float) -> None:
-        """Send nothing more of the lease's streak in slots of the next so many seconds, for its address asked for that.
+        """Send nothing more to the lease's address in slots of the next so many seconds, for that is what it asked for.
 
         The frontier hears of it later, with the end of the lease; slots that it gives then are not among these.
         """
-        if not lease.streak:
-            return
-        loop, key = asyncio.get_running_loop(), _key(lease)
-        until = max(self._closed.get(key, 0.0), min(loop.time() + seconds, lease.expires))
-        self._closed[key] = until
-        loop.call_at(until, self._open, key, until)
-        streak = self._streaks.get(key)
-        for turn, each in streak.waiting.items() if streak is not None else ():
-            if self.is_closed(each):
-                _tell(turn, False)
+        loop, address = asyncio.get_running_loop(), politeness_key(lease.item.address)
+        until = max(self._closed.get(address, 0.0), min(loop.time() + seconds, lease.expires))
+        self._closed[address] = until
+        loop.call_at(until, self._open, address, until)
+        for streak in self._streaks.values():
+            for turn, each in streak.waiting.items():
+                if self.is_closed(each):
+                    _tell(turn, False)
 
     def is_closed(self, lease: Lease) -> bool:
         """Whether a lease is not to be sent in its slot, although it may have had its turn."""
-        return lease.not_before < self._closed.get(_key(lease), 0.0)
+        if not self._closed:
+            return False
+        return lease.not_before < self._closed.get(politeness_key(lease.item.address), 0.0)
 
-    def _open(self, key: _Key, until: float) -> None:
-        if self._closed.get(key) == until:
-            del self._closed[key]
+    def _open(self, address: str, until: float) -> None:
+        if self._closed.get(address) == until:
+            del self._closed[address]
 
 
 def _key(lease: Lease) -> _Key:

@@ -155,8 +155,9 @@ class Admission:
 
 STREAK = 16
 """URLs that one turn of a queue gives at the most."""
-WAITED = 2.0
-"""Seconds without streaks at an address where a visit found no place."""
+WAITED, MISSED, LATE = 2.0, 10.0, 1.0
+"""Seconds without streaks at an address: where a visit found no place, where a lease was given back; and how long it
+may have been due."""
 STREAK_STRIDE = 1.25
 """Slots of a streak are apart by so many times the smoothed latency, for each place that it has."""
 MAX_CRAWL_DELAY = 60.0
@@ -190,9 +191,12 @@ class Frontier(Protocol):
 
         Slots of a streak are no closer than answers of the address take to free a place for the next (STREAK_STRIDE
         times its smoothed latency, divided by the places), so that they can be kept. There is no streak where that
-        latency is not known, at an address that is slowed down, under a Crawl-delay or of a host that is gated,
-        nor for WAITED seconds where a visit found no place. page_streaks: False: none of pages, which may keep their
-        places for long where a browser shows them.
+        latency is not known, at an address that is slowed down or hot, under a Crawl-delay or of a host that is gated,
+        nor for WAITED seconds where a visit found no place, nor for MISSED seconds where a lease was given back, nor
+        where an address was due for LATE seconds: what was taken in a row did not fit, or workers are behind, and those
+        that may be asked seldom are not to wait behind those that may be asked often.
+
+        page_streaks: False: none of pages, which may keep their places for long where a browser shows them.
         """
 
     async def complete(self, completions: Sequence[Completion]) -> list[bool]:

@@ -43,10 +43,15 @@ local function adjust(a, op, latency)
   end
 end
 
+-- As in base.py.
+local MISSED_MS = 10000
+
 local function finish(packed, op, latency)
   local lease = unpacked_lease(packed)
   if not lease then return false end
   local a = release(lease, op.u or op.o == 'back')
+  -- Its turn did not come in time, or its worker's did not: what was taken in a row was too much.
+  if op.o == 'back' and lease.q > 0 then a.single = max(a.single, now + MISSED_MS) end
   adjust(a, op, latency)
   local run = run_names[lease.run]
   local q = needs_queue(lease.band, op) and queue(lease.q)

@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import count, pairwise
 
-from crawler.frontier.base import HOT_SECONDS, STREAK, VISIT, WAITED, Claimed, Completion, Find, HostFacts, Limits
+from crawler.frontier.base import (
+    HOT_SECONDS,
+    MISSED,
+    STREAK,
+    VISIT,
+    WAITED,
+    Claimed,
+    Completion,
+    Find,
+    HostFacts,
+    Limits,
+)
 from crawler.frontier.codec import pack_discovered, pack_moved
 from crawler.frontier.memory_parts import LANES, Delayed, Held, Near, Place, Queue, rules_of
 from crawler.frontier.memory_runs import Carry, Run
@@ -109,7 +120,7 @@ class MemoryLeases:
     def _turn(self, queue: Queue, images: bool, most: int, now: float) -> list[Lease]:
         """One URL of a queue, or a streak."""
         places = queue.place.free
-        most = 1 if queue.place.single > now else min(most, queue.in_a_row(images))
+        most = 1 if queue.place.is_alone(now) else min(most, queue.in_a_row(images))
         slots = queue.place.slots(now, self._window, most, now + self._lookahead)
         leases = [self._lease(queue, *queue.pop(images), *pair) for pair in pairwise(slots)]
         if len(leases) == 1:
@@ -202,6 +213,8 @@ class MemoryLeases:
             self._learn(held.queue, completion, now)
         if _unsent(completion):
             place.unslot(held)
+        if completion.outcome is None and held.queue.number:
+            place.single = max(place.single, now + MISSED)
         place.adjust(completion.latency, completion.block > 0)
         if completion.block > 0:
             place.block(now + completion.block)

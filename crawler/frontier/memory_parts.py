@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from crawler.frontier.base import MAX_CRAWL_DELAY, STREAK_STRIDE, Find, HostFacts, Limits
+from crawler.frontier.base import LATE, MAX_CRAWL_DELAY, STREAK_STRIDE, Find, HostFacts, Limits
 from crawler.frontier.codec import ROBOTS_BAND, band_of
 from crawler.frontier.manners import Pace, adjusted
 from crawler.frontier.memory_runs import Run, urls_of
@@ -57,6 +57,10 @@ class Place:
     def pages_next(self) -> bool:
         """Whether pages go before images: these were served last, or have nothing here."""
         return self.images_last or not self.waiting([True])
+
+    def is_alone(self, now: float) -> bool:
+        """Whether it gives one URL in a turn, whatever its latency is."""
+        return max(self.single, self.hot) > now or now - self.due > LATE
 
     def waiting(self, lanes: Sequence[bool]) -> list[Queue]:
         """The queues that only time, or the places in flight, keep from being claimed."""

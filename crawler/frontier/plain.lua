@@ -3,6 +3,8 @@
 -- What stands before the bands and the rotations in their records; of a queue, what is zero but for few: see QUEUE.
 local BANDS, TURNS, NOTHING_ODD = QUEUE_BYTES + 1, ADDRESS_BYTES + 1, string.rep('\0', 10)
 local LIST = {p = ':p:', i = ':i:'}
+-- As in base.py.
+local LATE_MS = 1000
 
 -- A plain queue without the band that stands there, of which the last was taken. stays: something else may be claimed.
 local function without_band(q, lane, at, pages, stays)
@@ -27,7 +29,9 @@ local function plain_pop(id, q, lane, most)
   local band, length = unpacked(BAND, q, at)
   if gated == 1 and band > 0 then return nil end
   local list, elements = QUEUED .. id .. LIST[lane] .. sub(q, at, at + 1), nil
-  if most == 1 or length == 1 or band == 0 then
+  -- A list may be longer than it is said to be.
+  if most > length then most = length end
+  if most == 1 or band == 0 then
     elements, most = call('LPOP', list), 1
   else
     elements = call('LPOP', list, format('%d', most))
@@ -55,10 +59,11 @@ local function plain_turn(key, lane, id)
   local latency, _, slow, inflight, stands, more_p, p, more_i, i, _, slot, blocked, hot, rate, conc, single =
     unpacked(ADDRESS, packed)
   if blocked > slot then slot = blocked end
-  if now > slot then slot = now end
+  local late = now - slot
+  if late > 0 then slot = now end
   if hot > now or inflight >= conc or slot > horizon then return nil end
   local after, most, step = slot_after(slot, rate, slow), 1, 0
-  if after <= horizon and latency > 0 and slow <= SLOWED and single <= now then
+  if after <= horizon and latency > 0 and slow <= SLOWED and single <= now and late <= LATE_MS then
     most, step = streak_at(slot, after - slot, latency, conc - inflight, lane)
   end
   local elements, n, band, run, version, stays = plain_pop(id, q, lane, most)

@@ -37,9 +37,9 @@ end
 --
 -- ADDRESS: latency (s), its floor (s), slowed by; in flight, where it stands (number in SETS, 0: nowhere, it is busy); for
 -- pages and images each whether there is a longer rotation in rot:PKEY:L, and queues in the rotation; lane of the last turn
--- and whether a hot queue took it, next slot; blocked until, hot until, rate (1/s), concurrency, without streaks until (a
--- visit waits for a place). Behind it the rotations p and i: numbers of queues, 4 bytes each. The order is that of what changes together: a completion writes up to STANDS_AT,
--- a turn from there to before STEADY_AT, with what is in flight; the rest is taken over as it is.
+-- and whether a hot queue took it, next slot; blocked until, hot until, rate (1/s), concurrency, without streaks until. Behind
+-- it the rotations p and i: numbers of queues, 4 bytes each. The order is that of what changes together: a completion writes
+-- up to STANDS_AT, a turn from there to before STEADY_AT, with what is in flight; the rest is taken over as it is.
 local ADDRESS, ADDRESS_BYTES, STANDS_AT, STEADY_AT = '<fffHBBBBBBddddHd', 62, 15, 29
 local SETS = {'due:p', 'due:i', 'due:b', 'hot:p', 'hot:i', 'hot:b', 'idle'}
 local IDLE = 7

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from crawler.frontier.base import STREAK, WAITED, Completion, Find, Frontier, Limits
+from crawler.frontier.base import LATE, STREAK, WAITED, Completion, Find, Frontier, Limits
 from crawler.records import Done, Failed, FrontierUrl, Kind, Lease, Outcome, Retry, RunId, Skipped
 from tests.contract.conftest import Bench
 from tests.contract.steps import ADDRESS, RUN, claim, fill, pages, urls_of
@@ -27,11 +27,10 @@ async def test_there_is_none_before_an_answers_latency_is_known(build: Build, la
     bench = build(**LASTING)
     await answered(bench, latency)
     await fill(bench.frontier, pages("a.example", range(6)))
-    leases = await claim(bench.frontier)
-    assert [lease.streak for lease in leases] == [0] * 6
-    await bench.frontier.complete([Completion(leases[0], Done(), latency=0.008)])
-    await bench.frontier.give_back(leases[1:])
-    assert sizes(await claim(bench.frontier)) == [5]
+    one, other = leases = (await bench.frontier.claim(2, 0)).leases
+    assert [lease.streak for lease in leases] == [0, 0]
+    await bench.frontier.complete([Completion(one, Done(), latency=0.008), Completion(other, Done())])
+    assert sizes(await claim(bench.frontier)) == [4]
 
 
 @pytest.mark.parametrize(
@@ -120,14 +119,14 @@ async def test_robots_txt_and_hosts_with_a_crawl_delay_go_one_by_one(build: Buil
 async def test_an_address_that_is_slowed_down_gives_one_by_one_until_it_has_recovered(build: Build) -> None:
     bench = build(**LASTING)
     await answered(bench, 0.008)
-    await fill(bench.frontier, pages("a.example", range(30)))
+    await fill(bench.frontier, pages("a.example", range(60)))
     [lease] = (await bench.frontier.claim(1, 0)).leases
     await bench.frontier.complete([Completion(lease, Done(), block=0.001)])
     for _ in range(4):
         await bench.sleep(0.02)
         first, *others = await claim(bench.frontier, 8)
         assert {lease.streak for lease in (first, *others)} == {0}
-        await bench.frontier.give_back(others)
+        await bench.frontier.complete([Completion(lease, Skipped("robots"), unsent=True) for lease in others])
         await bench.frontier.complete([Completion(first, Done(), latency=0.008)])
     await bench.sleep(0.02)
     assert sizes(await claim(bench.frontier, 8)) == [8]
@@ -161,12 +160,12 @@ async def visited(frontier: Frontier) -> bool:
 
 async def test_nobody_else_gets_anything_while_as_many_leases_are_out_as_there_are_places(build: Build) -> None:
     bench = build(**AHEAD)
-    await answered(bench, 1.0, concurrency=3)
+    await answered(bench, 0.5, concurrency=3)
     await fill(bench.frontier, pages("a.example", range(8)), concurrency=3)
     leases = await claim(bench.frontier)
     assert sizes(leases) == [8]
     await fill(bench.frontier, [*images("a.example", range(6)), *pages("b.example", range(6))], concurrency=3)
-    ends: list[Outcome | None] = [Done(), None, Skipped("robots"), Retry("reset", 60.0), Failed("reset")]
+    ends: list[Outcome] = [Done(), Done(), Skipped("robots"), Retry("reset", 60.0), Failed("reset")]
     for lease, end in zip(leases, ends, strict=False):
         assert await claim(bench.frontier) == []
         await bench.frontier.complete([Completion(lease, end)])
@@ -189,7 +188,32 @@ async def test_where_a_visit_found_no_place_urls_come_one_by_one_for_a_while(bui
     [lease] = await claim(bench.frontier)
     await bench.sleep(WAITED)
     await bench.frontier.complete([Completion(lease, Done(), latency=0.001)])
-    assert sizes(await claim(bench.frontier)) == [6]
+    [lease] = await claim(bench.frontier)  # it was due for long
+    await bench.frontier.complete([Completion(lease, Done(), latency=0.001)])
+    await bench.sleep(0.01)
+    assert sizes(await claim(bench.frontier)) == [5]
+
+
+async def test_where_a_lease_was_given_back_urls_come_one_by_one(build: Build) -> None:
+    """Its streak did not fit, for instance because answers are long and not late."""
+    bench = build(**AHEAD)
+    await answered(bench, 0.001, concurrency=2)
+    await fill(bench.frontier, pages("a.example", range(8)), concurrency=2)
+    leases = await claim(bench.frontier)
+    assert sizes(leases) == [8]
+    await bench.frontier.give_back(leases[1:])
+    await bench.frontier.complete([Completion(leases[0], Done(), latency=0.001)])
+    assert sizes(await claim(bench.frontier)) == [1, 1]
+
+
+async def test_an_address_that_was_due_for_long_gives_one_by_one(build: Build) -> None:
+    """Workers are behind: those that may be asked seldom are not to wait behind those that may be asked often."""
+    bench = build(**AHEAD)
+    await answered(bench, 0.001, concurrency=2)
+    await fill(bench.frontier, pages("a.example", range(8)), concurrency=2)
+    await bench.sleep(LATE + 0.1)
+    assert sizes((await bench.frontier.claim(1, 0)).leases) == [1]
+    assert sizes(await claim(bench.frontier)) == [7]
 
 
 async def test_pages_come_one_by_one_where_that_is_asked_for(build: Build) -> None:
