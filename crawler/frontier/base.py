@@ -155,7 +155,7 @@ class Admission:
 
 STREAK = 16
 """URLs that one turn of a queue gives at the most."""
-WAITED, MISSED, LATE = 2.0, 10.0, 1.0
+WAITED, MISSED, LATE = 2.0, 60.0, 1.0
 """Seconds without streaks at an address: where a visit found no place, where a lease was given back; and how long it
 may have been due."""
 STREAK_STRIDE = 1.25

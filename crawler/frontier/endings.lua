@@ -44,7 +44,7 @@ local function adjust(a, op, latency)
 end
 
 -- As in base.py.
-local MISSED_MS = 10000
+local MISSED_MS = 60000
 
 local function finish(packed, op, latency)
   local lease = unpacked_lease(packed)
