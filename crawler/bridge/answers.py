@@ -39,7 +39,7 @@ class Unsent:
     """The request did not leave in time, was stopped, or its run is not served here: the lease is given back.
 
     park: seconds for which the host is not claimed; 0: it may be at once.
-    missed: others of its streak had all places until its slot was over, or the streak was closed.
+    missed: others of its streak had all places until its slot was over, or its address asked for a pause.
     """
 
     park: float = 0.0
