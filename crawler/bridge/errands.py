@@ -277,4 +277,4 @@ def _ended(lease: Lease, sent: Sent | Rejected) -> Completion:
     if isinstance(sent, Answered):
         timings = sent.fetched.timings
         return Completion(lease, Done(), latency=None if timings is None else timings.header)
-    return Completion(lease, Done())._replace(unsent=not isinstance(sent, FetchFailed))
+    return Completion(lease, Done(), unsent=not isinstance(sent, FetchFailed))

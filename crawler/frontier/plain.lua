@@ -29,8 +29,8 @@ local function plain_pop(id, q, lane, most)
   local band, length = unpacked(BAND, q, at)
   if gated == 1 and band > 0 then return nil end
   local list, elements = QUEUED .. id .. LIST[lane] .. sub(q, at, at + 1), nil
-  -- A list may be longer than it is said to be.
-  if most > length then most = length end
+  -- A list may be longer than it is said to be, were it nothing.
+  if most > length then most = max(length, 1) end
   if most == 1 or band == 0 then
     elements, most = call('LPOP', list), 1
   else

@@ -143,7 +143,7 @@ def beside(bench: Bench, serves: float) -> list[Tenure]:
         bench.frontier.out -= 1
         return await inner(order, hold)
 
-    bench.web.fetch = fetch  # type: ignore[method-assign]
+    bench.web.fetch = fetch
     bench.frontier.window = 0.1
     ends = asyncio.get_running_loop().time() + 30.0
     return [Tenure(lease(f"{HOST}/{n}", token=n)._replace(streak=7, places=1), ends) for n in (7, 8)]

@@ -88,7 +88,7 @@ async def test_a_turn_that_comes_too_late_goes_to_the_next() -> None:
     assert await turns.take(first)
     waiting = [asyncio.create_task(turns.take(each)) for each in (second, third._replace(send_by=third.send_by + 1.0))]
     await asyncio.sleep(0)
-    loop.now += WINDOW + 0.5  # type: ignore[attr-defined]
+    loop.now += WINDOW + 0.5
     turns.leave(first)
     assert await asyncio.gather(*waiting) == [False, True]
     turns.leave(third)

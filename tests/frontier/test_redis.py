@@ -100,6 +100,23 @@ async def test_damaged_bytes_stop_nobody(frontier: RedisFrontier, client: Redis,
     assert damage > 0 or name in ("timers", "aging")
 
 
+@pytest.mark.parametrize("length", [0, 1, 2, 40])
+async def test_a_band_of_another_length_than_it_says_gives_what_it_has(
+    frontier: RedisFrontier, client: Redis, length: int
+) -> None:
+    """Of an address that gives streaks, whose first answer is known."""
+    await fill(frontier, [(f"http://a.example/{n}", Kind.PAGE) for n in range(4)], concurrency=1)
+    [first] = (await frontier.claim(1, 0)).leases
+    await frontier.complete([Completion(first, Done(), latency=0.001)])
+    for key in [key async for key in client.scan_iter("t:*:queue")]:
+        for number, packed in (await client.hgetall(key)).items():
+            band = packed[-6:-4] + length.to_bytes(4, "little")
+            await client.hset(key, number, packed[:-6] + band)
+    found = list((await frontier.claim(9, 0)).leases)
+    assert 1 <= len(found) <= max(length, 1)
+    assert await frontier.complete([Completion(lease, Done()) for lease in found]) == [True] * len(found)
+
+
 async def test_seen_numbers_stay_exact_while_the_buckets_split(frontier: RedisFrontier, client: Redis) -> None:
     urls = [(f"http://a.example/{i}", Kind.PAGE) for i in range(3000)]
     await fill(frontier, urls)
