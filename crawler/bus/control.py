@@ -29,7 +29,7 @@ from crawler.records import RunId
 
 _log = structlog.get_logger()
 
-FORMAT = 7
+FORMAT = 8
 """Changes whenever the scripts' keys or records do, so that an old worker never reads a new frontier."""
 
 _SET_FIELD = """

@@ -1,6 +1,8 @@
 -- Queue admitted URLs in the partition of their address, once per entry.
 -- ARGV[1]: msgpack list of {m marker, r run, g groups}; a group is {o origin, k pkey, a address, s rate per s,
 -- c concurrency, t robots element or '', u {{lane, band, {element, …}}, …}}.  ARGV[2]: seconds that markers are kept.
+-- ARGV[3], where all of the entries was judged and is queued in this partition: its number. Then they are acknowledged in the
+-- same step, each (also those of which nothing is queued) with id, run, payload, ms in what follows: see settling.lua.
 local entries = cmsgpack.unpack(ARGV[1])
 for _, entry in ipairs(entries) do
   assert(type(entry.m) == 'string' and type(entry.r) == 'string' and type(entry.g) == 'table', 'malformed entry')
@@ -151,15 +153,25 @@ local function enqueue(run, groups)
   fill_on_tables(run, rest)
 end
 
+local here, ended = ARGV[3], {}
 for _, entry in ipairs(entries) do
-  if not is_done(entry.m) and call('SET', P .. 'mark+:' .. entry.m, '1', 'NX', 'EX', ARGV[2]) then
+  if not is_done(entry.m) and (here or call('SET', P .. 'mark+:' .. entry.m, '1', 'NX', 'EX', ARGV[2])) then
     enqueue(entry.r, entry.g)
     local queued = 0
     for _, group in ipairs(entry.g) do
       for _, part in ipairs(group.u) do queued = queued + #part[3] end
     end
     count(entry.r, 'queued', queued)
+    if here then
+      unmark(entry.m)
+      ended[entry.m] = true
+    end
   end
+end
+for i = 4, #ARGV, 4 do
+  local marker = here .. ':' .. ARGV[i]
+  acknowledge('disc', 'admit', unpack(ARGV, i, i + 3))
+  if not ended[marker] then unmark(marker) end
 end
 save()
 return 1

@@ -22,9 +22,9 @@ end
 local left = call('HLEN', P .. 'qi:' .. run)
 local seen, shape = P .. 'seen:' .. run .. ':', left == 0 and shape_of(run)
 if shape then
-  local buckets = shape.size + shape.split
+  local buckets = buckets_of(shape)
   local last = min(shape.gone + most, buckets)
-  for bucket = shape.gone, last - 1 do call('UNLINK', seen .. format('%d', bucket)) end
+  for place = shape.gone, last - 1 do call('UNLINK', seen .. format('%d', bucket_at(place, shape))) end
   shape.gone = last
   write_shape(run, shape, 86400)
   left = buckets - last

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import msgpack
@@ -17,11 +18,13 @@ from crawler.frontier.base import CARRY_CAP, CARRY_SHARE, Admission, Judged, Str
 from crawler.frontier.codec import pack_discovered
 from crawler.frontier.keys import ADMITTERS, partition_of
 from crawler.frontier.ops import enqueue_groups
-from crawler.frontier.redis_link import RedisLink
+from crawler.frontier.redis_link import RedisLink, acknowledgement
 from crawler.packing import packed, packed_raw
 
 _LATER = ord("4")
 """The flag of `reserve.lua` for a URL that comes back."""
+_LOW_BITS = (1 << 20) - 1
+"""Of a number, by which its bucket is told: BITS in `seen.lua`."""
 _Place = dict[str, tuple[str, str]]
 """Host -> (address, politeness key)."""
 
@@ -47,9 +50,16 @@ class Admissions:
                 marker = _marker(admission.entry)
                 queued[partition].append({"m": marker, "r": str(admission.entry.run), "g": groups})
                 marked[partition].append(marker)
+        put_off = [_put_off(admission, places) for admission, places in zip(admissions, later, strict=True)]
+        if self._partitions == 1:
+            # What is judged and queued in one partition is acknowledged there too, all in one step.
+            ends = chain.from_iterable(
+                acknowledgement(a.entry, *off) for a, off in zip(admissions, put_off, strict=True)
+            )
+            await self._link.run("enqueue", 0, packed_raw(queued[0]), self._keep, 0, *ends)
+            return
         for partition, entries in queued.items():
             await self._link.run("enqueue", partition, packed_raw(entries), self._keep)
-        put_off = [_put_off(admission, places) for admission, places in zip(admissions, later, strict=True)]
         await self._link.acknowledge("disc", ADMITTERS, [admission.entry for admission in admissions], put_off)
         for partition, markers in marked.items():
             await self._link.run("unmark", partition, *set(markers))
@@ -113,7 +123,7 @@ def _reservation(admission: Admission, places: list[int]) -> dict[str, Any]:
         "v": int(admission.discovered.moved),
         "n": list(names),
         "u": [str(url.number) for url in urls],
-        "w": [abs(url.number) & 0x7FFF for url in urls],
+        "w": [abs(url.number) & _LOW_BITS for url in urls],
         "h": which,
         "s": [_skip(url) for url in urls],
         "l": [admission.held_back(url) for url in urls],

@@ -31,7 +31,9 @@ _RECLAIM_EVERY = 5.0
 
 _ON_TABLES = ("tables", "common")
 _BEFORE: dict[str, tuple[str | tuple[str, ...], ...]] = {
-    **dict.fromkeys(("ack", "backlog", "bury", "carry", "lift", "offer", "overview", "unmark"), ()),
+    **dict.fromkeys(("backlog", "bury", "carry", "lift", "offer", "overview"), ()),
+    **dict.fromkeys(("ack", "unmark"), ("settling",)),
+    "enqueue": ("settling", *_ON_TABLES),
     "claim": ("handing", "plain", (*_ON_TABLES, "tend", "turns")),
     "complete": ("ending", (*_ON_TABLES, "endings")),
     "reserve": ("seen", "marks", "cover"),
@@ -151,8 +153,8 @@ class RedisLink:
         later: for each entry a payload (b"" for none) that becomes discoveries of its run after so many seconds.
         """
         groups: dict[int, list[str | bytes | int]] = defaultdict(list)
-        for entry, (payload, seconds) in zip(entries, later or [(b"", 0.0)] * len(entries), strict=True):
-            groups[entry.partition] += [entry.number, str(entry.run), payload, round(1000 * seconds)]
+        for entry, after in zip(entries, later or [(b"", 0.0)] * len(entries), strict=True):
+            groups[entry.partition] += acknowledgement(entry, *after)
         return sum([await self.run("ack", partition, stream, group, *each) for partition, each in groups.items()])
 
     async def _fresh(self, key: str, group: str, n: int, block: int | None) -> list[Any]:
@@ -196,6 +198,11 @@ class RedisLink:
                 raise RedisUnavailable(f"Redis refused a consumer group: {error}") from error
         except (RedisError, OSError) as error:
             raise RedisUnavailable(_SILENT.format(error)) from error
+
+
+def acknowledgement(entry: StreamEntry, payload: bytes, seconds: float) -> tuple[str | bytes | int, ...]:
+    """What scripts are told of an entry that ends: see `settling.lua`."""
+    return entry.number, str(entry.run), payload, round(1000 * seconds)
 
 
 def _text(script: str) -> str:

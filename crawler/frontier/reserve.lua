@@ -1,5 +1,5 @@
 -- Decide, in the partition of the hosts, which URLs are new; count them, and hold them against the host's budget.
--- ARGV[1]: msgpack list of entries {m marker, r run, c campaign, n {{host, domain}, …}, for each URL u number, w the last 15
+-- ARGV[1]: msgpack list of entries {m marker, r run, c campaign, n {{host, domain}, …}, for each URL u number, w the last 20
 -- bits of its magnitude, h which of those, s skip reason, '' or 'later', l URLs of the budgets that it may not use; b and d
 -- budgets per host and per domain, k URLs of a host kept above its budget, p place, v 1 when they are known already and only
 -- judged for a new place}; ARGV[2]: seconds that seen numbers and markers are kept.
@@ -15,24 +15,25 @@ end
 
 -- Split a bucket. What does not belong there is no number of a URL any more, and goes; what it was may be asked for again.
 local function grow(run, base, meta)
-  local from, to, moving, damage = base .. meta.split, base .. meta.split + meta.size, {}, {}
+  local size, from, parts, leaving, damage = meta.size, base .. format('%d', meta.split), {{}, {}, {}}, {}, 0
   for _, number in ipairs(call('SMEMBERS', from)) do
-    local low = tonumber(sub(number, -15))
-    local place = low and low % (2 * meta.size)
-    if place == meta.split + meta.size then
-      moving[#moving + 1] = number
-    elseif place ~= meta.split then
-      damage[#damage + 1] = number
+    local low = low_of(number, 4 * size)
+    if low ~= meta.split then
+      leaving[#leaving + 1] = number
+      local part = low and parts[(low - meta.split) / size]
+      if part then part[#part + 1] = number else damage = damage + 1 end
     end
   end
-  in_parts(moving, 'SREM', from)
-  in_parts(moving, 'SADD', to)
-  in_parts(damage, 'SREM', from)
-  meta.n = meta.n - #damage
-  count(run, 't:corrupt-record', #damage)
-  call('EXPIRE', to, keep)
+  in_parts(leaving, 'SREM', from)
+  for i, part in ipairs(parts) do
+    local to = base .. format('%d', meta.split + i * size)
+    in_parts(part, 'SADD', to)
+    call('EXPIRE', to, keep)
+  end
+  meta.n = meta.n - damage
+  if damage > 0 then count(run, 't:corrupt-record', damage) end
   meta.split = meta.split + 1
-  if meta.split == meta.size then meta.split, meta.size = 0, 2 * meta.size end
+  if meta.split == size then meta.split, meta.size = 0, 4 * size end
 end
 
 -- A bucket's life is prolonged at every sixteenth number or so: it is of weeks, and one command less for the others.
@@ -41,7 +42,7 @@ local function remember(run, base, meta, number, low)
   if call('SADD', bucket, number) == 0 then return false end
   if meta.n == 0 or low % 16 == 0 then call('EXPIRE', bucket, keep) end
   meta.n = meta.n + 1
-  if meta.n > FILL * (meta.size + meta.split) and meta.size < 2 ^ MOST then grow(run, base, meta) end
+  if meta.n > START * meta.size + STEP * meta.split and meta.size < 2 ^ BITS then grow(run, base, meta) end
   return true
 end
 

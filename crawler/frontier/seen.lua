@@ -1,9 +1,9 @@
 -- Before reserve.lua and forget.lua: the numbers of what a run has seen.
 --
--- They lie in intsets that grow by linear hashing: `fill` numbers a bucket on average, one bucket split when an insertion
--- overflows that. Numbers are decimal strings below 2^63, of which Lua's doubles hold the last 15 digits exactly; 10^15 is a
--- multiple of 2^15, which bounds the number of buckets.
-local FILL, MOST = 256, 15
+-- They lie in intsets that grow by linear hashing, docs/adr/0042: a round splits each bucket in four, one after the other. It
+-- begins at START numbers a bucket on average and splits one for every STEP numbers from there on, so that none holds more than
+-- 512, above which Redis keeps no intset. A number's bucket is told by the low bits of its magnitude, at most BITS of them.
+local START, STEP, BITS = 290, 128, 20
 -- Buckets without a number that may lie between others, where the shape has to be found again.
 local MOST_HOLES = 16
 
@@ -16,27 +16,60 @@ local function unsealed(value)
   return body and seal_of(body) == sub(value, 1, SEAL) and body or nil
 end
 
+-- A number's magnitude modulo a power of two: of its digits Lua's doubles hold 15 exactly, 10^15 is 2^15 times an odd number
+-- that leaves 13 of 32. nil for what is no number.
+local function low_of(number, modulus)
+  local low = tonumber(sub(number, -15))
+  if not low then return nil end
+  low = math.abs(low)
+  if modulus > 2 ^ 15 then low = low + 2 ^ 15 * (13 * math.abs(tonumber(sub(number, 1, -16)) or 0) % 32) end
+  return low % modulus
+end
+
 local function bucket_of(low, shape)
   local b = low % shape.size
-  return b < shape.split and low % (2 * shape.size) or b
+  return b < shape.split and low % (4 * shape.size) or b
+end
+
+-- How many buckets there are, and which is the one at a place (from 0) among them: behind the first `size` those that were
+-- split from them, in three stretches.
+local function buckets_of(shape) return shape.size + 3 * shape.split end
+local function bucket_at(place, shape)
+  local behind = place - shape.size
+  if behind < 0 then return place end
+  return shape.size * (1 + math.floor(behind / shape.split)) + behind % shape.split
+end
+
+-- How many buckets stand in a row, of at most so many, and how many numbers are in them.
+local function standing_from(base, first, most)
+  local buckets, n, at, holes = 0, 0, 0, 0
+  while at < most and holes < MOST_HOLES do
+    local here = call('SCARD', base .. format('%d', first + at))
+    at, n, holes = at + 1, n + here, here == 0 and holes + 1 or 0
+    if here > 0 then buckets = at end
+  end
+  return buckets, n
 end
 
 -- The shape that the buckets themselves have. With another one every number would be looked for in the wrong bucket, and
 -- whatever was seen would be new.
 local function shape_of_buckets(base)
-  local buckets, n, at, holes = 0, 0, 0, 0
-  while holes < MOST_HOLES do
-    local here = call('SCARD', base .. format('%d', at))
-    at, n, holes = at + 1, n + here, here == 0 and holes + 1 or 0
-    if here > 0 then buckets = at end
-  end
   local size = 1
-  while 2 * size <= buckets do size = 2 * size end
-  return {size = size, split = max(buckets - size, 0), n = n, gone = 0}
+  local _, n = standing_from(base, 0, 1)
+  while true do
+    local split, within = standing_from(base, size, size)
+    n = n + within
+    for stretch = 2, 3 do
+      _, within = standing_from(base, stretch * size, split)
+      n = n + within
+    end
+    if split < size then return {size = size, split = split, n = n, gone = 0} end
+    size = 4 * size
+  end
 end
 
--- {size, split: buckets, as linear hashing has them; n: numbers; gone: buckets that forget.lua removed}; nil when the run
--- has seen nothing.
+-- {size: buckets as the round began, split: how many of them were split since, n: numbers, gone: buckets that forget.lua
+-- removed}; nil when the run has seen nothing.
 local function shape_of(run)
   local base = P .. 'seen:' .. run .. ':'
   local packed = call('GET', base .. 'shape')

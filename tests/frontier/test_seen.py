@@ -1,0 +1,126 @@
+"""The seen set of a run: whatever its numbers are and however often buckets were split, each is new exactly once."""
+
+from __future__ import annotations
+
+import random
+from importlib.resources import files
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+
+from crawler.frontier.base import Admission, Judged, Limits
+from crawler.frontier.redis import RedisFrontier
+from crawler.records import Candidate, Discovered, Kind, RunId
+from tests.contract.steps import ADDRESS, RUN, new_entries
+
+# What Lua's doubles do not hold, what has fewer digits than its buckets are told by, and what ends a signed number.
+ODD = (
+    0,
+    1,
+    -1,
+    2**63 - 1,
+    -(2**63),
+    10**15,
+    -(10**15),
+    10**15 - 1,
+    1 - 10**15,
+    -(10**14),
+    2**53 + 1,
+    -(2**20),
+    2**20 - 1,
+)
+FEW = 100
+
+
+async def new_of(frontier: RedisFrontier, numbers: list[int], run: RunId = RUN) -> int:
+    """How many of the numbers a run has not seen, which it has then."""
+    before = (await frontier.counts(run)).discovered
+    urls = tuple(
+        Judged(Candidate(f"http://a.example/{at}", Kind.PAGE, "a"), number, "a.example", ADDRESS, ADDRESS, "elsewhere")
+        for at, number in enumerate(numbers)
+    )
+    # In parts, for a script that is given thousands keeps the server from all others.
+    for first in range(0, len(urls), 1000):
+        some = urls[first : first + 1000]
+        found = Discovered(tuple(url.candidate for url in some))
+        await frontier.offer(run, [found])
+        for entry in await new_entries(frontier):
+            await frontier.admit([Admission(entry, found, some, lambda _: Limits(1.0, 1), 10, False)])
+    return (await frontier.counts(run)).discovered - before
+
+
+async def buckets(client: Redis) -> dict[bytes, int]:
+    """Numbers in each, by the bucket's key."""
+    names = [key async for key in client.scan_iter("t:*:seen:*") if not key.endswith(b"shape")]
+    return {name: await client.scard(name) for name in names}
+
+
+@pytest.mark.parametrize("count", [290, 291, 420, 1160, 1161, 1700, 4700, 7000])
+async def test_every_number_is_new_once_at_each_stage_of_a_round(
+    frontier: RedisFrontier, client: Redis, count: int
+) -> None:
+    pick = random.Random(count)
+    numbers = [*ODD, *(pick.randrange(-(2**63), 2**63) for _ in range(count - len(ODD)))]
+    assert await new_of(frontier, numbers) == count
+    assert await new_of(frontier, numbers[::-1]) == 0
+    counts = await frontier.counts(RUN)
+    assert counts.tally == {}
+    held = await buckets(client)
+    assert sum(held.values()) == count
+    assert max(held.values()) <= 512
+    assert {await client.object("encoding", key) for key in held} <= {b"intset"}
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sets(
+        st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-(10**16), 10**16), st.integers(-500, 500)),
+        max_size=FEW,
+    ),
+    st.integers(300, 1500),
+    st.randoms(use_true_random=False),
+)
+async def test_no_number_is_lost_among_others(
+    frontier: RedisFrontier, client: Redis, some: set[int], others: int, pick: random.Random
+) -> None:
+    await client.flushdb()
+    numbers = list(some | {pick.randrange(-(2**63), 2**63) for _ in range(others)})
+    assert await new_of(frontier, list(some)) == len(some)
+    assert await new_of(frontier, numbers) == len(numbers) - len(some)
+    assert await new_of(frontier, numbers) == 0
+    assert (await frontier.counts(RUN)).tally == {}
+
+
+@given(st.one_of(st.sampled_from(ODD), st.integers(-(2**63), 2**63 - 1)), st.integers(0, 10))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_the_low_bits_of_a_magnitude_are_exact(client: Redis, number: int, rounds: int) -> None:
+    script = (
+        "local sub = string.sub\n"
+        + (files("crawler.frontier") / "seen.lua").read_text()
+        + "\nreturn string.format('%d', low_of(ARGV[1], tonumber(ARGV[2])))"
+    )
+    assert int(await client.eval(script, 0, str(number), 4**rounds)) == abs(number) % 4**rounds
+
+
+@pytest.mark.parametrize("count", [200, 300, 700, 1300, 5100])
+async def test_a_shape_that_is_gone_is_found_again(frontier: RedisFrontier, client: Redis, count: int) -> None:
+    pick = random.Random(count)
+    numbers = [pick.randrange(-(2**63), 2**63) for _ in range(count)]
+    assert await new_of(frontier, numbers) == count
+    shapes = {key: await client.get(key) async for key in client.scan_iter("t:*:seen:*:shape")}
+    for key in shapes:
+        await client.delete(key)
+    assert await new_of(frontier, numbers) == 0
+    assert {key: await client.get(key) for key in shapes} == shapes
+    assert (await frontier.counts(RUN)).tally == {"corrupt-record": len(shapes)}
+
+
+@pytest.mark.parametrize("count", [200, 300, 1300, 5100])
+async def test_a_run_is_forgotten_with_all_its_buckets(frontier: RedisFrontier, client: Redis, count: int) -> None:
+    pick = random.Random(count)
+    await new_of(frontier, [pick.randrange(-(2**63), 2**63) for _ in range(count)])
+    assert await buckets(client)
+    await frontier.forget(RUN)
+    assert await buckets(client) == {}
