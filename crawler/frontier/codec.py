@@ -18,6 +18,8 @@ from crawler.urls import parts
 
 VERSION = 4
 _MARK = bytes([VERSION])
+_NEW = b"\0" + _MARK
+"""What an element begins with of which nothing was attempted yet."""
 MOVED = bytes([VERSION | 0x80])
 """Before a queued URL in the discoveries, which lost its place there: length of its origin in two bytes, little-endian,
 the origin, the record. The scripts write it too."""
@@ -36,7 +38,7 @@ def band_of(priority: int, depth: int) -> int:
 
 def pack_url(item: FrontierUrl, origin: str) -> bytes:
     """The record of a URL queued under `origin`, without attempts byte."""
-    url, referrer = _short(item.url, origin), _short(item.referrer, origin)
+    url, referrer = shortened(item.url, origin), shortened(item.referrer, origin)
     return _packed(_fields(url, _CODES[item.kind], item.depth, item.priority, referrer, item.via, item.context))
 
 
@@ -45,12 +47,17 @@ def _fields(url: str | None, code: int, depth: int, priority: int, referrer: str
     return [url, code, depth, priority, referrer, *(rest if rest != ((), 0) else ())]
 
 
-def pack_candidate(candidate: Candidate, found: Discovered, origin: str, context: int = 0) -> bytes:
-    """As `pack_url`, for one candidate of `found`: admission packs too many to make an item of each."""
-    url, code = candidate.url.removeprefix(origin), _CODES[candidate.kind]
+def pack_candidate(
+    candidate: Candidate, found: Discovered, origin: str, referrer: str | None, context: int = 0
+) -> bytes:
+    """The queued element of one candidate of `found`, whose URL begins with `origin`, without making an item of it.
+
+    referrer: that of `found`, `shortened` for the origin.
+    """
+    fields = [candidate.url[len(origin) :], _CODES[candidate.kind], found.depth, candidate.priority, referrer]
     if found.via or context:
-        return _packed([url, code, found.depth, candidate.priority, _short(found.referrer, origin), found.via, context])
-    return _packed([url, code, found.depth, candidate.priority, _short(found.referrer, origin)])
+        fields += [found.via, context]
+    return _NEW + packed(fields)
 
 
 def unpack_url(element: bytes, run: RunId, origin: str, address: str) -> FrontierUrl:
@@ -139,7 +146,8 @@ def parse_run(text: str) -> RunId:
     return RunId(name, int(number))
 
 
-def _short(url: str | None, origin: str) -> str | None:
+def shortened(url: str | None, origin: str) -> str | None:
+    """As records hold it: without the origin, where that is the queue's."""
     if url is not None and url.startswith(origin + "/"):
         return url[len(origin) :]
     return url

@@ -11,7 +11,7 @@ import msgpack
 
 from crawler.errors import RecordCorrupt
 from crawler.frontier.base import MAX_CRAWL_DELAY, Admission, Completion, Judged
-from crawler.frontier.codec import ROBOTS_BAND, band_of, pack_candidate, pack_discovered, pack_url
+from crawler.frontier.codec import ROBOTS_BAND, band_of, pack_candidate, pack_discovered, pack_url, shortened
 from crawler.frontier.figures import RunCounts
 from crawler.packing import packed_raw
 from crawler.records import Candidate, Discovered, Done, Failed, FrontierUrl, Kind, Rekind, Retry, Skipped
@@ -136,15 +136,26 @@ def enqueue_groups(admission: Admission, urls: Iterable[Judged]) -> list[dict[st
     """The admitted URLs of one entry, by queue, as `enqueue.lua` expects them."""
     found = admission.discovered
     groups: dict[tuple[str, str, str], dict[tuple[str, int], list[bytes]]] = {}
+    # Both are the same for most URLs of a page.
+    places: dict[tuple[Kind, int], tuple[str, int]] = {}
+    referrers: dict[str, str | None] = {}
     for url in urls:
         assert url.address is not None
         assert url.politeness is not None
         candidate = url.candidate
         origin = _origin(candidate.url)
-        record = pack_candidate(candidate, found, origin, url.context)
-        place = _lane(candidate.kind), band_of(candidate.priority, found.depth)
+        kind = candidate.kind, candidate.priority
+        place = places.get(kind)
+        if place is None:
+            place = places[kind] = _lane(candidate.kind), band_of(candidate.priority, found.depth)
+        if origin not in referrers:
+            referrers[origin] = shortened(found.referrer, origin)
+        element = pack_candidate(candidate, found, origin, referrers[origin], url.context)
         group = groups.setdefault((origin, url.politeness, url.address), {})
-        group.setdefault(place, []).append(b"\0" + record)
+        if place in group:
+            group[place].append(element)
+        else:
+            group[place] = [element]
     return [_group(admission, *names, queued) for names, queued in groups.items()]
 
 

@@ -125,8 +125,8 @@ def _reservation(admission: Admission, places: list[int]) -> dict[str, Any]:
         "u": [str(url.number) for url in urls],
         "w": [abs(url.number) & _LOW_BITS for url in urls],
         "h": which,
-        "s": [_skip(url) for url in urls],
-        "l": [admission.held_back(url) for url in urls],
+        "s": {at: _skip(url) for at, url in enumerate(urls, 1) if url.later or url.skip},
+        "l": {at: admission.held_back(url) for at, url in enumerate(urls, 1)} if admission.reserved else {},
     }
 
 
@@ -148,7 +148,7 @@ def _kept(admission: Admission, urls: list[Judged], flags: str) -> dict[str, Any
 
 
 def _skip(url: Judged) -> str:
-    """The reason why a URL is not queued, "" for none, and "later" for one that comes back."""
+    """The reason why a URL is not queued, "later" for one that comes back."""
     return "later" if url.later else url.skip or ""
 
 

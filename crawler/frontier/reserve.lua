@@ -1,7 +1,7 @@
 -- Decide, in the partition of the hosts, which URLs are new; count them, and hold them against the host's budget.
 -- ARGV[1]: msgpack list of entries {m marker, r run, c campaign, n {{host, domain}, …}, for each URL u number, w the last 20
--- bits of its magnitude, h which of those, s skip reason, '' or 'later', l URLs of the budgets that it may not use; b and d
--- budgets per host and per domain, k URLs of a host kept above its budget, p place, v 1 when they are known already and only
+-- bits of its magnitude, h which of those, and for those that have it s skip reason or 'later', l URLs of the budgets that it may
+-- not use; b and d budgets per host and per domain, k URLs of a host kept above its budget, p place, v 1 when they are known already and only
 -- judged for a new place}; ARGV[2]: seconds that seen numbers and markers are kept.
 -- Returns msgpack of {flags, place} per entry; flags has a character per URL: '0' seen before, '1' admitted, '2' counted as
 -- skipped, '3' counted as skipped and to be kept for the next run, '4' to come back later.
@@ -59,7 +59,7 @@ end
 local function read_counts(run, counts, entry)
   local wanted, asked = {}, {}
   for i, which in ipairs(entry.h) do
-    if entry.s[i] == '' and not asked[which] then
+    if not entry.s[i] and not asked[which] then
       asked[which] = true
       for _, name in ipairs(entry.n[which]) do
         if not counts[name] and not asked[name] then
@@ -101,13 +101,12 @@ local function keep_for_later(entry, host, number, reason)
   return true
 end
 
--- Which budget one more URL of a host is above, or ''; then it counts against neither.
+-- Which budget one more URL of a host is above, and then it counts against neither; nil for none.
 local function budget_reason(entry, counts, host, all, held_back)
   local of_host, of_all = counts[host] + held_back, counts[all] + held_back
   if of_host >= entry.b and of_host >= entry.b + lifted(entry.r, host) then return 'host-budget' end
   if of_all >= entry.d and of_all >= entry.d + lifted(entry.r, all) then return 'domain-budget' end
   counts[host], counts[all] = counts[host] + 1, counts[all] + 1
-  return ''
 end
 
 local function write_runs()
@@ -126,8 +125,9 @@ end
 -- URLs of a host that moved: each was counted when it was new, and is so no more.
 local function judge_moved(entry)
   local flags = {}
-  for i, skip in ipairs(entry.s) do
-    flags[i] = skip == 'later' and '4' or skip ~= '' and '2' or '1'
+  for i = 1, #entry.u do
+    local skip = entry.s[i]
+    flags[i] = skip == 'later' and '4' or skip and '2' or '1'
     if flags[i] == '2' then count(entry.r, 's:' .. skip, 1) end
   end
   return table.concat(flags)
@@ -147,15 +147,15 @@ local function judge(entry)
       flags[i] = '0'
     else
       fresh = fresh + 1
-      if skip ~= '' then
+      if skip then
         flag = '2'
       else
         local name = entry.n[entry.h[i]]
-        skip = budget_reason(entry, counts, name[1], name[2], entry.l[i])
-        if skip ~= '' then flag = keep_for_later(entry, name[1], number, skip) and '3' or '2' end
+        skip = budget_reason(entry, counts, name[1], name[2], entry.l[i] or 0)
+        if skip then flag = keep_for_later(entry, name[1], number, skip) and '3' or '2' end
       end
       flags[i] = flag
-      if skip ~= '' then count(entry.r, 's:' .. skip, 1) end
+      if skip then count(entry.r, 's:' .. skip, 1) end
     end
   end
   count(entry.r, 'discovered', fresh)
