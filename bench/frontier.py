@@ -11,7 +11,8 @@ but where said otherwise:
                      and as its admitter judges one batch while another is written
     … one by one     one URL of an address in a claim, as of those that may be asked a few times a second
 
-Candidates and Requests are made before the clock starts. At the end the growth is measured: see `frontier_growth.py`.
+Candidates and Requests are made before the clock starts, and the collector of cycles is set as in a worker. At the end
+the growth is measured: see `frontier_growth.py`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from scrapy_redis import picklecompat
 from bench.frontier_growth import growth
 from bench.preloaded import ANSWER, FULL, LINKS, QUICK, RUN, Ours, Sizes, Web, own_server
 from bench.report import Result, Row, main, progress, row
+from crawler.collector import spare_collector
 
 with warnings.catch_warnings():
     # scrapy-redis 0.9 warns of what Scrapy and redis-py have renamed since.
@@ -121,6 +123,7 @@ async def measure(small: Ours, ours: Ours, peer: Peer, sizes: Sizes) -> tuple[li
 async def against(ours: Ours, peer: Peer, sizes: Sizes, memory: tuple[float, float]) -> tuple[list[Row], str]:
     """Rates and memory beside the peer's. The sides take turns, for a shared machine is not the same twice."""
     held = peer.fill(sizes.middle)
+    spare_collector()  # as a worker does; for both sides
     length = ours.web.bytes / (await ours.frontier.counts(RUN)).discovered
     what = f"at {sizes.middle:,} URLs on {sizes.hosts:,} hosts, {length:.0f} bytes each"
     rates: list[tuple[str, float, bool, float | None]] = []

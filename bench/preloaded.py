@@ -30,6 +30,8 @@ from crawler.urls import url_number
 LINKS = 32
 RUN = RunId("bench", 1)
 KEY = b"k" * 16
+TURN = 8192
+"""URLs that are admitted in a row: what begins and ends it, when one of two has nothing to do, is a small part."""
 ANSWER = 0.005
 WORDS = ("nieuws", "album", "archief", "foto", "video", "sport", "winkel", "artikel", "product", "contact", "agenda")
 
@@ -127,12 +129,12 @@ class Ours:
         links = min(batch, LINKS)
         taken, done = 0.0, 0
         while done < operations:
-            admissions = await self.offered(2048 // links, links, spread)
+            admissions = await self.offered(TURN // links, links, spread)
             per_call = batch // links
             started = time.perf_counter()
             await asyncio.gather(*(self._admit(admissions[n::at_once], per_call) for n in range(at_once)))
             taken += time.perf_counter() - started
-            done += 2048
+            done += TURN
         return done / taken
 
     async def _admit(self, admissions: list[Admission], per_call: int) -> None:

@@ -6,7 +6,6 @@ A worker holds no database. It needs REDIS_URL, its own home (keys, kernels), an
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -50,6 +49,7 @@ from crawler.bus.revisits import Revisits
 from crawler.bus.sizes import SizeBook
 from crawler.bus.sweeps import SweepBook
 from crawler.bus.traps import TrapBook
+from crawler.collector import spare_collector
 from crawler.errors import OptionInvalid, RedisUnavailable, VangnetError
 from crawler.fetch.budget import ByteBudget
 from crawler.fetch.dnscache import DnsCache
@@ -66,9 +66,6 @@ _log = structlog.get_logger()
 _SUPERVISE = 0.5
 _CHECK = 2.0
 _DRAIN = 30.0
-_COLLECT_AFTER = 10_000
-"""Containers more than there were, until the collector looks for cycles. With Python's own 700, what belongs to the
-leases at work is walked through again and again, for a twentieth of a worker's time."""
 
 
 def membership_of(client: Client, options: Options, home: Home) -> Membership:
@@ -224,10 +221,7 @@ class WorkerExtension:
             self.failure = error if isinstance(error, VangnetError) else VangnetError(told)
             self._drained = True
             raise CloseSpider("cannot start") from error
-        # What is there now stays until the end: the collector need not walk through it again and again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(_COLLECT_AFTER)
+        spare_collector()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._worker.ending.ask)

@@ -354,6 +354,6 @@ def test_redis_does_what_the_reference_does(server: str, runner: asyncio.Runner,
         run_state_machine_as_test(Machine, settings=chosen)
     finally:
         runner.run(client.aclose())
-    # That both sides took some, though what differs is given back, and none is taken there for a while after that: some 27
-    # where the machine does nothing else, 2 beside heavy work.
+    # That both sides took some, though what differs is given back, and none is taken there for a while after that: some
+    # 27 where the machine does nothing else, 2 beside heavy work.
     assert min(streaks) >= 1, streaks
