@@ -7,6 +7,8 @@
 -- slow to read many answers; what never changes of a queue they keep, under the generation: an emptied server starts another.
 local MOST_ROUNDS = 256
 local UNTIL = format('%.3f', horizon)
+-- URLs that a turn is expected to give before any has: a streak is of up to 16.
+local EACH = 8
 
 local TURNS = ADDRESS_BYTES + 1
 
@@ -64,59 +66,70 @@ local function round(keys, lane, first, going)
   return going, n
 end
 
--- A turn at each of the addresses, as long as something is wanted; those that may have another. How many it takes is known
--- when some had theirs, and no more are loaded than may be needed.
-local function first_round(keys, lane, first)
-  local going, at, each = {}, 1, 8
-  while at <= #keys and wanted[lane] > 0 do
-    local some = {unpack(keys, at, min(at + math.ceil(wanted[lane] / each) - 1, #keys))}
-    load_whole(plain, some, 'addr', whole_address)
-    local before = wanted[lane]
-    local _, turns = round(some, lane, first, going)
-    if turns > 0 then each = max((before - wanted[lane]) / turns, 1) end
-    at = at + #some
-  end
-  return going
-end
-
 -- When the first of a sorted set is due, or nil.
 local function first_in(name) return tonumber(call('ZRANGE', P .. name, '0', '0', 'WITHSCORES')[2]) end
 
--- Addresses of a set that are due, in the order of their times, as many as a claim may need; each set is read once. Scores
--- are for Redis alone: to write one takes it longer than all else.
-local due_of, most_due = {}, format('%d', wanted.p + wanted.i)
-local function due(name)
+-- Addresses of a set that are due, in the order of their times, at least n as far as there are: so many as streaks may need,
+-- and all that a claim may when that is not enough. Each set is read once. Scores are for Redis alone: to write one takes it
+-- longer than all else.
+local due_of, most_due = {}, wanted.p + wanted.i
+local few_due = min(most_due, max(math.ceil(most_due / EACH), 32))
+local function due(name, n)
   local keys = due_of[name]
-  if not keys then
-    keys = call('ZRANGEBYSCORE', P .. name, '-inf', UNTIL, 'LIMIT', '0', most_due)
+  local have = keys and #keys or 0
+  if not keys or (have < n and have == few_due and have < most_due) then
+    local most = keys and most_due - have or few_due
+    local more = call('ZRANGEBYSCORE', P .. name, '-inf', UNTIL, 'LIMIT', format('%d', have), format('%d', most))
+    keys = keys or {}
+    for i = 1, #more do keys[have + i] = more[i] end
     due_of[name] = keys
   end
   return keys
 end
 
--- Addresses of two sets that are due and that no lane has taken: first those of the set whose first waits longer, so that
--- neither is left waiting for the other.
-local function due_in(one, both, most)
-  local first, second, keys, n = due(one), due(both), {}, 0
-  if #first == 0 or (#second > 0 and first_in(both) < first_in(one)) then first, second = second, first end
-  for _, list in ipairs({first, second}) do
-    for i = 1, #list do
-      if n == most then return keys end
+-- Gives addresses of two sets that are due and that no lane has taken, some at a time: first those of the set whose first
+-- waits longer, so that neither is left waiting for the other.
+local function due_in(one, both)
+  local first, second = due(one, 1), due(both, 1)
+  if #first == 0 or (#second > 0 and first_in(both) < first_in(one)) then one, both = both, one end
+  local name, at = one, 0
+  return function(most)
+    local keys, n = {}, 0
+    while n < most do
+      at = at + 1
+      local key = due(name, at)[at]
+      if not key then
+        if name == both then break end
+        name, at = both, 0
       -- What the other lane has just taken stands in its set still.
-      if standing[list[i]] ~= 0 then
+      elseif standing[key] ~= 0 then
         n = n + 1
-        keys[n] = list[i]
+        keys[n] = key
       end
     end
+    return keys
   end
-  return keys
+end
+
+-- A turn at each of the addresses that `take` gives, as long as something is wanted; those that may have another. How many
+-- it takes is known when some had theirs, and no more are loaded than may be needed.
+local function first_round(take, lane, first)
+  local going, each = {}, EACH
+  while wanted[lane] > 0 do
+    local some = take(math.ceil(wanted[lane] / each))
+    if #some == 0 then break end
+    load_whole(plain, some, 'addr', whole_address)
+    local before = wanted[lane]
+    local _, turns = round(some, lane, first, going)
+    if turns > 0 then each = max((before - wanted[lane]) / turns, 1) end
+  end
+  return going
 end
 
 local function claim_lane(lane, heats, first)
   for _, heat in ipairs(heats) do
     if wanted[lane] == 0 then return end
-    local keys = due_in(heat .. lane, heat .. 'b', wanted[lane])
-    local going = first_round(keys, lane, first)
+    local going = first_round(due_in(heat .. lane, heat .. 'b'), lane, first)
     -- A rotation of queues that give nothing is worked off over several calls.
     for _ = 2, MOST_ROUNDS do
       if #going == 0 or wanted[lane] == 0 then break end
