@@ -11,8 +11,10 @@ but where said otherwise:
                      and as its admitter judges one batch while another is written
     … one by one     one URL of an address in a claim, as of those that may be asked a few times a second
 
-Candidates and Requests are made before the clock starts, and the collector of cycles is set as in a worker. At the end
-the growth is measured: see `frontier_growth.py`.
+They do so in rounds, first the peer and then each of ours, for a shared machine is not the same twice: a ratio is the
+median of those of the rounds, and ours the median of its rates; the peer's rate is that of all its operations.
+Candidates and Requests are made before the clock starts, and our side has a worker's client of Redis; the collector of
+cycles is set as in a worker, for both. At the end the growth is measured: see `frontier_growth.py`.
 """
 
 from __future__ import annotations
@@ -21,18 +23,21 @@ import asyncio
 import hashlib
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
+from statistics import median
+from typing import NamedTuple
 
 import uvloop
 from redis import Redis
-from redis.asyncio import Redis as AsyncRedis
 from scrapy import Request, Spider
 from scrapy_redis import picklecompat
 
 from bench.frontier_growth import growth
 from bench.preloaded import ANSWER, FULL, LINKS, QUICK, RUN, Ours, Sizes, Web, own_server
 from bench.report import Result, Row, main, progress, row
+from crawler.bus.client import connect
 from crawler.collector import spare_collector
 
 with warnings.catch_warnings():
@@ -43,6 +48,35 @@ with warnings.catch_warnings():
 
 BATCHES = (1, 32, 256)
 PEER = "scrapy-redis"
+ROUNDS = 8
+
+
+class Rates(NamedTuple):
+    """The peer's, per second: pushes with the duplicates filter, and pops."""
+
+    pushes: float
+    pops: float
+
+
+class Turn(NamedTuple):
+    """One work in one round: URLs per second, the server's seconds for each, and how many times the peer's rate."""
+
+    rate: float
+    server: float
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Something that ours is measured at. share: of the operations of a round.  admitting: the peer's pushes are to be
+    compared with, else its pops.  told: what it costs is told."""
+
+    name: str
+    run: Callable[..., Awaitable[float]]
+    goal: float | None = None
+    share: float = 1.0
+    admitting: bool = False
+    told: bool = False
 
 
 class Peer:
@@ -84,22 +118,25 @@ class Peer:
         """Leave nothing in the server."""
         self._client.delete("peer:requests", "peer:dupefilter")
 
-    def work(self, operations: int) -> None:
-        """Push with the duplicates filter, then pop; `rates` has the sum of all turns."""
+    def work(self, operations: int) -> Rates:
+        """Push with the duplicates filter, then pop."""
         requests = list(self._requests(operations))[:operations]
 
         def push(request: Request) -> None:
             if not self._seen.request_seen(request):
                 self._queue.push(request)
 
+        pushing = _seconds(operations, lambda n: push(requests[n]))
+        popping = _seconds(operations, lambda _: self._queue.pop())
         self._done += operations
-        self._pushing += _seconds(operations, lambda n: push(requests[n]))
-        self._popping += _seconds(operations, lambda _: self._queue.pop())
+        self._pushing += pushing
+        self._popping += popping
+        return Rates(operations / pushing, operations / popping)
 
     @property
-    def rates(self) -> tuple[float, float]:
-        """Pushes with the duplicates filter, and pops, per second."""
-        return self._done / self._pushing, self._done / self._popping
+    def rates(self) -> Rates:
+        """Of all turns."""
+        return Rates(self._done / self._pushing, self._done / self._popping)
 
 
 def _seconds(operations: int, work: Callable[[int], object]) -> float:
@@ -121,50 +158,86 @@ async def measure(small: Ours, ours: Ours, peer: Peer, sizes: Sizes) -> tuple[li
 
 
 async def against(ours: Ours, peer: Peer, sizes: Sizes, memory: tuple[float, float]) -> tuple[list[Row], str]:
-    """Rates and memory beside the peer's. The sides take turns, for a shared machine is not the same twice."""
+    """Rates and memory beside the peer's."""
     held = peer.fill(sizes.middle)
     spare_collector()  # as a worker does; for both sides
     length = ours.web.bytes / (await ours.frontier.counts(RUN)).discovered
     what = f"at {sizes.middle:,} URLs on {sizes.hosts:,} hosts, {length:.0f} bytes each"
-    rates: list[tuple[str, float, bool, float | None]] = []
-    costs: dict[str, str] = {}
-    # Before anything is known of the addresses.
-    singles = await ours.pairs(256, sizes.operations), await ours.overlapped(256, sizes.operations)
-    for batch in BATCHES:
-        progress(f"batches of {batch}")
-        goal = 10.0 if batch == max(BATCHES) else None
-        operations = sizes.operations if batch > 1 else sizes.operations // 10
-        peer.work(sizes.peer // len(BATCHES))
-        for name, work in (("admit", ours.admits), ("claim+complete", partial(ours.pairs, latency=ANSWER))):
-            busy = await ours.busy()
-            rate = await work(batch, operations)
-            server = (await ours.busy() - busy) * 1e6 / operations
-            costs[name] = f"{name} takes {1e6 / rate:.0f} us a URL, the server's processor {server:.0f} us of it"
-            rates.append((f"{name}, batches of {batch}, {what}", rate, name == "admit", goal))
-    rate = await ours.overlapped(256, sizes.operations, ANSWER)
-    rates.append((f"claim+complete, batches of 256, two at a time, {what}", rate, False, 10.0))
-    for rate, how in zip(singles, ("one by one", "one by one, two at a time"), strict=True):
-        rates.append((f"claim+complete, batches of 256, {how}, {what}", rate, False, None))
-    rate = await ours.admits(256, sizes.operations, at_once=2)
-    rates.append((f"admit, batches of 256, two at a time, {what}", rate, True, 10.0))
-    rate = await ours.admits(256, sizes.operations, spread=True)
-    rates.append((f"admit, batches of 256, every link at another host, {what}", rate, True, None))
-    pushes, pops = peer.rates
-    rows = []
-    for title, rate, admitting, goal in rates:
-        theirs = pushes if admitting else pops
-        name = f"{PEER} {'push with dupefilter' if admitting else 'pop'}"
-        rows.append(row(title, rate, "URLs/s", peer=theirs, peer_name=name, ratio=rate / theirs, at_least=goal))
+    # Before anything is known of the addresses there are no streaks.
+    progress("one by one")
+    unknown = await in_rounds(ours, peer, one_by_one(), sizes)
+    progress("in streaks")
+    known = await in_rounds(ours, peer, in_streaks(), sizes)
+    rows = [compared(work, turns, peer.rates, what) for work, turns in (known | unknown).items()]
     rows.append(row(f"bytes per seen URL, {what}", memory[0], "bytes", peer=held[0], peer_name=PEER, at_most=12.0))
     rows.append(row(f"bytes per queued URL, {what}", memory[1], "bytes", peer=held[1], peer_name=PEER, at_most=120.0))
-    return (
-        rows,
-        f"In batches of 256 {' and '.join(costs.values())}; the rest is packing in Python and waiting for a core.",
+    costs = (f"{work.name.partition(',')[0]} takes {costs_of(turns)}" for work, turns in known.items() if work.told)
+    return rows, f"In batches of 256 {' and '.join(costs)}; the rest is packing in Python and waiting for a core."
+
+
+def one_by_one() -> list[Work]:
+    """What is measured before anything is known of the addresses."""
+    return [
+        Work("claim+complete, batches of 256, one by one", partial(Ours.pairs, batch=256)),
+        Work("claim+complete, batches of 256, one by one, two at a time", partial(Ours.overlapped, batch=256)),
+    ]
+
+
+def in_streaks() -> list[Work]:
+    """What is measured of addresses that are known to be quick."""
+    works = []
+    for batch in BATCHES:
+        admit, pair = f"admit, batches of {batch}", f"claim+complete, batches of {batch}"
+        goal, share = (10.0, 1.0) if batch == 256 else (None, 0.5 if batch > 1 else 0.05)
+        works += [
+            Work(admit, partial(Ours.admits, batch=batch), goal, share, True, batch == 256),
+            Work(pair, partial(Ours.pairs, batch=batch, latency=ANSWER), goal, share, told=batch == 256),
+        ]
+    return [
+        *works,
+        Work(f"{pair}, two at a time", partial(Ours.overlapped, batch=256, latency=ANSWER), 10.0),
+        Work(f"{admit}, two at a time", partial(Ours.admits, batch=256, at_once=2), 10.0, admitting=True),
+        Work(f"{admit}, every link at another host", partial(Ours.admits, batch=256, spread=True), admitting=True),
+    ]
+
+
+async def in_rounds(ours: Ours, peer: Peer, works: list[Work], sizes: Sizes) -> dict[Work, list[Turn]]:
+    """The turns of each work, every round beginning with the peer's."""
+    turns: dict[Work, list[Turn]] = {work: [] for work in works}
+    for _ in range(ROUNDS):
+        theirs = peer.work(sizes.peer // (2 * ROUNDS))
+        for work in works:
+            operations = max(round(work.share * sizes.operations), 256)
+            busy = await ours.busy()
+            rate = await work.run(ours, operations=operations)
+            server = (await ours.busy() - busy) / operations
+            turns[work].append(Turn(rate, server, rate / (theirs.pushes if work.admitting else theirs.pops)))
+    return turns
+
+
+def compared(work: Work, turns: list[Turn], peer: Rates, what: str) -> Row:
+    """A work beside the peer's."""
+    theirs, name = (peer.pushes, "push with dupefilter") if work.admitting else (peer.pops, "pop")
+    rate, ratio = median(turn.rate for turn in turns), median(turn.ratio for turn in turns)
+    return row(
+        f"{work.name}, {what}",
+        rate,
+        "URLs/s",
+        peer=theirs,
+        peer_name=f"{PEER} {name}",
+        ratio=ratio,
+        at_least=work.goal,
     )
 
 
+def costs_of(turns: list[Turn]) -> str:
+    """What a URL takes."""
+    clock, server = median(1e6 / turn.rate for turn in turns), median(1e6 * turn.server for turn in turns)
+    return f"{clock:.0f} us a URL, the server's processor {server:.0f} us of it"
+
+
 async def measured(small: str, url: str, sizes: Sizes) -> tuple[list[Row], str]:
-    async with AsyncRedis.from_url(small) as few, AsyncRedis.from_url(url) as client:
+    async with await connect(small) as few, await connect(url) as client:
         with Redis.from_url(url) as blocking:
             return await measure(Ours(few, sizes), Ours(client, sizes), Peer(blocking, sizes), sizes)
 

@@ -21,10 +21,10 @@ from functools import partial
 from statistics import median
 
 import uvloop
-from redis.asyncio import Redis
 
 from bench.preloaded import FULL, LINKS, QUICK, RUN, Ours, Sizes, own_server
 from bench.report import Result, Row, main, progress, row
+from crawler.bus.client import connect
 from crawler.frontier.base import Admission, Completion
 from crawler.records import Done
 
@@ -121,7 +121,7 @@ def share(found: Sequence[Pair]) -> str:
 
 async def measured(small: str, large: str, sizes: Sizes) -> tuple[list[Row], str]:
     """small, large: URLs of two empty servers."""
-    async with Redis.from_url(small) as few, Redis.from_url(large) as many:
+    async with await connect(small) as few, await connect(large) as many:
         return await growth(Ours(few, sizes), Ours(many, sizes), sizes)
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from redis import Redis
-from redis.asyncio import Redis as AsyncRedis
 
 from bench.report import progress
+from crawler.bus.client import Client
 from crawler.bus.server import start_server, stop_server
 from crawler.frontier.base import Admission, Completion, Judged, Limits
 from crawler.frontier.redis import FrontierSettings, RedisFrontier
@@ -30,16 +30,14 @@ from crawler.urls import url_number
 LINKS = 32
 RUN = RunId("bench", 1)
 KEY = b"k" * 16
-TURN = 8192
-"""URLs that are admitted in a row: what begins and ends it, when one of two has nothing to do, is a small part."""
 ANSWER = 0.005
 WORDS = ("nieuws", "album", "archief", "foto", "video", "sport", "winkel", "artikel", "product", "contact", "agenda")
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """URLs in the frontier: small and large for the growth, middle against the peer.  operations: of each measurement,
-    the one-by-one rows take a tenth.  peer: operations of the peer's rates."""
+    """URLs in the frontier: small and large for the growth, middle against the peer.  operations: of each work in a
+    round.  peer: operations of the peer's rates."""
 
     hosts: int
     addresses: int
@@ -51,8 +49,8 @@ class Sizes:
     peer: int
 
 
-FULL = Sizes(10_000, 2_000, 100_000, 1_000_000, 3_000_000, 40_000, 50_000)
-QUICK = Sizes(1_000, 500, 50_000, 100_000, 200_000, 16_000, 8_000)
+FULL = Sizes(10_000, 2_000, 100_000, 1_000_000, 3_000_000, 8_192, 50_000)
+QUICK = Sizes(1_000, 500, 50_000, 100_000, 200_000, 2_048, 8_000)
 
 
 class Web:
@@ -95,7 +93,7 @@ class Web:
 class Ours:
     """Our frontier, with a web to fill it from."""
 
-    def __init__(self, client: AsyncRedis, sizes: Sizes) -> None:
+    def __init__(self, client: Client, sizes: Sizes) -> None:
         self.client = client
         self.frontier = RedisFrontier(client, FrontierSettings("bench", 1, "one", lease_seconds=600.0))
         self.web = Web(1, sizes)
@@ -127,15 +125,10 @@ class Ours:
     async def admits(self, batch: int, operations: int, spread: bool = False, at_once: int = 1) -> float:
         """Admitted URLs per second. at_once: batches; a worker's admitter judges the next while one is written."""
         links = min(batch, LINKS)
-        taken, done = 0.0, 0
-        while done < operations:
-            admissions = await self.offered(TURN // links, links, spread)
-            per_call = batch // links
-            started = time.perf_counter()
-            await asyncio.gather(*(self._admit(admissions[n::at_once], per_call) for n in range(at_once)))
-            taken += time.perf_counter() - started
-            done += TURN
-        return done / taken
+        admissions = await self.offered(operations // links, links, spread)
+        started = time.perf_counter()
+        await asyncio.gather(*(self._admit(admissions[n::at_once], batch // links) for n in range(at_once)))
+        return operations // links * links / (time.perf_counter() - started)
 
     async def _admit(self, admissions: list[Admission], per_call: int) -> None:
         for first in range(0, len(admissions), per_call):
