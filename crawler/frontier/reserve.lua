@@ -36,11 +36,12 @@ local function grow(run, base, meta)
   if meta.split == size then meta.split, meta.size = 0, 4 * size end
 end
 
--- A bucket's life is prolonged at every sixteenth number or so: it is of weeks, and one command less for the others.
+-- A bucket's life is prolonged at every sixteenth number of the run: it is of weeks, and one command less for the others. Not
+-- by bits of the number, which are the same for all of a bucket.
 local function remember(run, base, meta, number, low)
   local bucket = base .. format('%d', bucket_of(low, meta))
   if call('SADD', bucket, number) == 0 then return false end
-  if meta.n == 0 or low % 16 == 0 then call('EXPIRE', bucket, keep) end
+  if meta.n % 16 == 0 then call('EXPIRE', bucket, keep) end
   meta.n = meta.n + 1
   if meta.n > START * meta.size + STEP * meta.split and meta.size < 2 ^ BITS then grow(run, base, meta) end
   return true

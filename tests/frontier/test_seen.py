@@ -117,6 +117,17 @@ async def test_a_shape_that_is_gone_is_found_again(frontier: RedisFrontier, clie
     assert (await frontier.counts(RUN)).tally == {"corrupt-record": len(shapes)}
 
 
+@pytest.mark.parametrize("count", [900, 9000])
+async def test_the_life_of_every_bucket_is_prolonged(frontier: RedisFrontier, client: Redis, count: int) -> None:
+    pick = random.Random(count)
+    await new_of(frontier, [pick.randrange(-(2**63), 2**63) for _ in range(count)])
+    for key in await buckets(client):
+        assert await client.expire(key, 60)
+    await new_of(frontier, [pick.randrange(-(2**63), 2**63) for _ in range(count)])
+    lives = [await client.ttl(key) for key in await buckets(client)]
+    assert min(lives) > 60
+
+
 @pytest.mark.parametrize("count", [200, 300, 1300, 5100])
 async def test_a_run_is_forgotten_with_all_its_buckets(frontier: RedisFrontier, client: Redis, count: int) -> None:
     pick = random.Random(count)
