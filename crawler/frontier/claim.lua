@@ -69,33 +69,42 @@ end
 -- When the first of a sorted set is due, or nil.
 local function first_in(name) return tonumber(call('ZRANGE', P .. name, '0', '0', 'WITHSCORES')[2]) end
 
--- Addresses of a set that are due, in the order of their times, at least n as far as there are: so many as streaks may need,
--- and all that a claim may when that is not enough. Each set is read once. Scores are for Redis alone: to write one takes it
--- longer than all else.
+-- Addresses of a set that are due, in the order of their times, at least n as far as there are: so many as streaks may need
+-- where half are left to the other lane, and all that a claim may when that is not enough. Scores are for Redis alone: to
+-- write one takes it longer than all else.
 local due_of, most_due = {}, wanted.p + wanted.i
-local few_due = min(most_due, max(math.ceil(most_due / EACH), 32))
+local few_due = min(most_due, max(math.ceil(2 * most_due / EACH), 32))
 local function due(name, n)
   local keys = due_of[name]
-  local have = keys and #keys or 0
-  if not keys or (have < n and have == few_due and have < most_due) then
-    local most = keys and most_due - have or few_due
-    local more = call('ZRANGEBYSCORE', P .. name, '-inf', UNTIL, 'LIMIT', format('%d', have), format('%d', most))
+  if not keys or (#keys < n and #keys == few_due and few_due < most_due) then
+    local most, known = keys and most_due or few_due, {}
     keys = keys or {}
-    for i = 1, #more do keys[have + i] = more[i] end
+    for i = 1, #keys do known[keys[i]] = true end
+    -- From the first on, for those whose records could not be read have left the set.
+    for _, key in ipairs(call('ZRANGEBYSCORE', P .. name, '-inf', UNTIL, 'LIMIT', '0', format('%d', most))) do
+      if not known[key] then keys[#keys + 1] = key end
+    end
     due_of[name] = keys
   end
   return keys
 end
 
--- Gives addresses of two sets that are due and that no lane has taken, some at a time: first those of the set whose first
--- waits longer, so that neither is left waiting for the other.
-local function due_in(one, both)
-  local first, second = due(one, 1), due(both, 1)
-  if #first == 0 or (#second > 0 and first_in(both) < first_in(one)) then one, both = both, one end
+-- Whether the first of a set waits longer than that of another. Either may have been emptied meanwhile, for the records of
+-- its addresses could not be read.
+local function waits_longer(one, other)
+  local here, there = first_in(one), first_in(other)
+  return here and there and here < there
+end
+
+-- Gives addresses of two sets that are due and that no lane has taken, some at a time, and no more than `limit` of them: first
+-- those of the set whose first waits longer, so that neither is left waiting for the other. The limit is also for those that
+-- a lane leaves to the other: with pages of further ones in their place their own would wait for ever.
+local function due_in(one, both, limit)
+  if #due(one, 1) == 0 or (#due(both, 1) > 0 and waits_longer(both, one)) then one, both = both, one end
   local name, at = one, 0
   return function(most)
-    local keys, n = {}, 0
-    while n < most do
+    local keys = {}
+    while #keys < min(most, limit) do
       at = at + 1
       local key = due(name, at)[at]
       if not key then
@@ -103,10 +112,10 @@ local function due_in(one, both)
         name, at = both, 0
       -- What the other lane has just taken stands in its set still.
       elseif standing[key] ~= 0 then
-        n = n + 1
-        keys[n] = key
+        keys[#keys + 1] = key
       end
     end
+    limit = limit - #keys
     return keys
   end
 end
@@ -129,7 +138,7 @@ end
 local function claim_lane(lane, heats, first)
   for _, heat in ipairs(heats) do
     if wanted[lane] == 0 then return end
-    local going = first_round(due_in(heat .. lane, heat .. 'b'), lane, first)
+    local going = first_round(due_in(heat .. lane, heat .. 'b', wanted[lane]), lane, first)
     -- A rotation of queues that give nothing is worked off over several calls.
     for _ = 2, MOST_ROUNDS do
       if #going == 0 or wanted[lane] == 0 then break end

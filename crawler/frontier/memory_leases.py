@@ -74,10 +74,11 @@ class MemoryLeases:
         leases: list[Lease] = []
         row = STREAK if page_streaks else 1
         if pages and images:
-            # Where both lanes wait at one address they take turns, so that neither starves.
-            leases += self._claim_lane(
-                False, pages, now, [place for place in self._places.values() if place.pages_next], row
-            )
+            # Where both lanes wait at one address they take turns, so that neither starves. Those left to the other are
+            # among those that are looked at: with pages of further ones in their place their own would wait for ever.
+            able = (place for place in self._places.values() if place.free and place.waiting([False]))
+            first = sorted(able, key=lambda place: (place.hot <= now, place.due))[:pages]
+            leases += self._claim_lane(False, pages, now, [place for place in first if place.pages_next], row)
         leases += self._claim_lane(True, images, now, self._places.values(), STREAK)
         left = pages - sum(not lease.item.kind.on_image_lane for lease in leases)
         leases += self._claim_lane(False, left, now, self._places.values(), row)

@@ -62,13 +62,18 @@ local function tighten(a)
   a.rate, a.conc, a.dirty = rate or a.rate, conc or a.conc, true
 end
 
+-- Take an address out of all sets, for nothing is known of it, and note it for mend.lua.
+local function lose_address(key)
+  damaged('a' .. key)
+  for _, name in ipairs(SETS) do call('ZREM', P .. name, key) end
+end
+
 local function new_address(key, packed)
   local unreadable = packed and not whole_address(packed)
   local a = unpacked_address(key, packed and not unreadable and packed or blank_address())
   addresses[key] = a
   if unreadable then
-    damaged('a' .. key)
-    for _, name in ipairs(SETS) do call('ZREM', P .. name, key) end
+    lose_address(key)
     tighten(a)
     -- When it was asked last is not known any more.
     a.blocked = now + UNKNOWN_MS

@@ -26,7 +26,9 @@ end
 -- One turn at an address. Whether it may have another; one that may not is noted as busy, for the other lane.
 local function turn(key, lane)
   local a = address(key)
-  local slot = free_slot(a)
+  -- One that is due and has no record would be due for ever.
+  if a.fresh then lose_address(key) end
+  local slot = not a.fresh and free_slot(a)
   if not slot then
     standing[key] = 0
     return false

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -235,6 +236,22 @@ async def test_addresses_of_one_lane_and_of_both_do_not_starve_each_other(fronti
         asked.add(lease.item.address)
         await frontier.complete([Completion(lease, Done())])
     assert len(asked) == 4
+
+
+async def test_pages_do_not_wait_for_a_lane_of_images_that_has_no_room(bench: Bench) -> None:
+    """All addresses are always due; half of them have images as well."""
+    frontier = bench.frontier
+    for n in range(20):
+        kinds = [Kind.PAGE] + [Kind.IMAGE] * (n % 2)
+        urls = [(f"http://h{n}.example/{m}{kind}", kind) for m in range(20) for kind in kinds]
+        await fill(frontier, urls, address=f"192.0.2.{n}", rate=100_000.0, concurrency=1)
+    asked = Counter[bool]()
+    for _ in range(20):
+        leases = (await frontier.claim(5, 1, page_streaks=False)).leases
+        asked.update(int(lease.item.address.split(".")[3]) % 2 > 0 for lease in leases if lease.item.kind is Kind.PAGE)
+        await frontier.complete([Completion(lease, Done()) for lease in leases])
+        await bench.sleep(0.003)
+    assert asked[True] > asked[False] / 4, asked
 
 
 # ---------------------------------------------------------------- runs
