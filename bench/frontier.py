@@ -35,7 +35,7 @@ from scrapy import Request, Spider
 from scrapy_redis import picklecompat
 
 from bench.frontier_growth import growth
-from bench.preloaded import ANSWER, FULL, LINKS, QUICK, RUN, Ours, Sizes, Web, own_server
+from bench.preloaded import ANSWER, FULL, LINKS, QUICK, RUN, Ours, Sizes, Spent, Web, own_server
 from bench.report import Result, Row, main, progress, row
 from crawler.bus.client import connect
 from crawler.collector import spare_collector
@@ -59,10 +59,9 @@ class Rates(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """One work in one round: URLs per second, the server's seconds for each, and how many times the peer's rate."""
+    """One work in one round: what it took, and how many times the peer's rate that is."""
 
-    rate: float
-    server: float
+    spent: Spent
     ratio: float
 
 
@@ -72,7 +71,7 @@ class Work:
     compared with, else its pops.  told: what it costs is told."""
 
     name: str
-    run: Callable[..., Awaitable[float]]
+    run: Callable[..., Awaitable[Spent]]
     goal: float | None = None
     share: float = 1.0
     admitting: bool = False
@@ -179,7 +178,7 @@ def one_by_one() -> list[Work]:
     """What is measured before anything is known of the addresses."""
     return [
         Work("claim+complete, batches of 256, one by one", partial(Ours.pairs, batch=256)),
-        Work("claim+complete, batches of 256, one by one, two at a time", partial(Ours.overlapped, batch=256)),
+        Work("claim+complete, batches of 256, one by one, two at a time", partial(Ours.pairs, batch=256, at_once=2)),
     ]
 
 
@@ -195,7 +194,7 @@ def in_streaks() -> list[Work]:
         ]
     return [
         *works,
-        Work(f"{pair}, two at a time", partial(Ours.overlapped, batch=256, latency=ANSWER), 10.0),
+        Work(f"{pair}, two at a time", partial(Ours.pairs, batch=256, latency=ANSWER, at_once=2), 10.0),
         Work(f"{admit}, two at a time", partial(Ours.admits, batch=256, at_once=2), 10.0, admitting=True),
         Work(f"{admit}, every link at another host", partial(Ours.admits, batch=256, spread=True), admitting=True),
     ]
@@ -208,20 +207,19 @@ async def in_rounds(ours: Ours, peer: Peer, works: list[Work], sizes: Sizes) -> 
         theirs = peer.work(sizes.peer // (2 * ROUNDS))
         for work in works:
             operations = max(round(work.share * sizes.operations), 256)
-            busy = await ours.busy()
-            rate = await work.run(ours, operations=operations)
-            server = (await ours.busy() - busy) / operations
-            turns[work].append(Turn(rate, server, rate / (theirs.pushes if work.admitting else theirs.pops)))
+            spent = await work.run(ours, operations=operations)
+            rate = theirs.pushes if work.admitting else theirs.pops
+            turns[work].append(Turn(spent, 1 / spent.clock / rate))
     return turns
 
 
 def compared(work: Work, turns: list[Turn], peer: Rates, what: str) -> Row:
     """A work beside the peer's."""
     theirs, name = (peer.pushes, "push with dupefilter") if work.admitting else (peer.pops, "pop")
-    rate, ratio = median(turn.rate for turn in turns), median(turn.ratio for turn in turns)
+    clock, ratio = median(turn.spent.clock for turn in turns), median(turn.ratio for turn in turns)
     return row(
         f"{work.name}, {what}",
-        rate,
+        1 / clock,
         "URLs/s",
         peer=theirs,
         peer_name=f"{PEER} {name}",
@@ -232,7 +230,7 @@ def compared(work: Work, turns: list[Turn], peer: Rates, what: str) -> Row:
 
 def costs_of(turns: list[Turn]) -> str:
     """What a URL takes."""
-    clock, server = median(1e6 / turn.rate for turn in turns), median(1e6 * turn.server for turn in turns)
+    clock, server = (1e6 * median(each) for each in zip(*(turn.spent for turn in turns), strict=True))
     return f"{clock:.0f} us a URL, the server's processor {server:.0f} us of it"
 
 

@@ -22,9 +22,10 @@ from statistics import median
 
 import uvloop
 
-from bench.preloaded import FULL, LINKS, QUICK, RUN, Ours, Sizes, own_server
+from bench.preloaded import FULL, LINKS, QUICK, RUN, Ours, Sizes, Spent, own_server
 from bench.report import Result, Row, main, progress, row
 from crawler.bus.client import connect
+from crawler.collector import spare_collector
 from crawler.frontier.base import Admission, Completion
 from crawler.records import Done
 
@@ -35,14 +36,6 @@ SLOW = 0.4
 """Seconds until an answer."""
 ROUNDS = 9
 """The first of them warms up: what a client asks of a host that it meets, and scripts that the server compiles."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a call took for each URL, in us: on the clock, and of the server's processor."""
-
-    clock: float
-    server: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +52,7 @@ async def growth(small: Ours, large: Ours, sizes: Sizes) -> tuple[list[Row], str
     await large.fill(sizes.large)
     for side in (small, large):
         await slow_down(side)
+    spare_collector()
     progress("calls to either side in turn")
     admits: list[Pair] = []
     pairs: list[Pair] = []
@@ -101,12 +95,12 @@ async def timed(side: Ours, call: Callable[[Ours], Awaitable[object]]) -> Spent:
     busy, started = await side.busy(), time.perf_counter()
     await call(side)
     clock = time.perf_counter() - started
-    return Spent(1e6 * clock / BATCH, 1e6 * (await side.busy() - busy) / BATCH)
+    return Spent(clock / BATCH, (await side.busy() - busy) / BATCH)
 
 
 def row_of(what: str, found: Sequence[Pair], sizes: Sizes) -> Row:
     """The rate at the large side, and its ratio."""
-    rate = 1e6 / median(pair.large.clock for pair in found)
+    rate = 1 / median(pair.large.clock for pair in found)
     ratio = median(pair.small.clock / pair.large.clock for pair in found)
     name = f"{what}, at {sizes.large:,} URLs; ratio to {sizes.small:,}"
     return row(name, rate, "URLs/s", ratio=ratio, at_least=0.9)
@@ -114,7 +108,9 @@ def row_of(what: str, found: Sequence[Pair], sizes: Sizes) -> Row:
 
 def share(found: Sequence[Pair]) -> str:
     """The server's processor time at either side, and the median of their ratios."""
-    small, large = (median(spent) for spent in zip(*((p.small.server, p.large.server) for p in found), strict=True))
+    small, large = (
+        1e6 * median(spent) for spent in zip(*((p.small.server, p.large.server) for p in found), strict=True)
+    )
     ratio = median(pair.small.server / pair.large.server for pair in found)
     return f"{small:.1f} and {large:.1f} us ({ratio:.2f})"
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from redis import Redis
 
@@ -32,6 +33,13 @@ RUN = RunId("bench", 1)
 KEY = b"k" * 16
 ANSWER = 0.005
 WORDS = ("nieuws", "album", "archief", "foto", "video", "sport", "winkel", "artikel", "product", "contact", "agenda")
+
+
+class Spent(NamedTuple):
+    """Seconds for each URL: on the clock, and of the server's processor."""
+
+    clock: float
+    server: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,35 +130,39 @@ class Ours:
             await self.frontier.admit(await self.offered(pages, links))
             have += links * pages
 
-    async def admits(self, batch: int, operations: int, spread: bool = False, at_once: int = 1) -> float:
-        """Admitted URLs per second. at_once: batches; a worker's admitter judges the next while one is written."""
+    async def admits(self, batch: int, operations: int, spread: bool = False, at_once: int = 1) -> Spent:
+        """Admit so many. at_once: batches; a worker's admitter judges the next while one is written."""
         links = min(batch, LINKS)
         admissions = await self.offered(operations // links, links, spread)
-        started = time.perf_counter()
-        await asyncio.gather(*(self._admit(admissions[n::at_once], batch // links) for n in range(at_once)))
-        return operations // links * links / (time.perf_counter() - started)
 
-    async def _admit(self, admissions: list[Admission], per_call: int) -> None:
-        for first in range(0, len(admissions), per_call):
-            await self.frontier.admit(admissions[first : first + per_call])
+        async def admit(some: list[Admission]) -> int:
+            for first in range(0, len(some), batch // links):
+                await self.frontier.admit(some[first : first + batch // links])
+            return links * len(some)
 
-    async def pairs(self, batch: int, operations: int, latency: float | None = None) -> float:
-        """Leases claimed and completed per second. latency: that is told of each answer, in seconds; None: of none."""
-        pages = batch - batch // 2
-        done, started = 0, time.perf_counter()
-        while done < operations:
-            claimed = await self.frontier.claim(pages, batch // 2)
-            ended = [Completion(lease, Done(tally={"images": 1}), latency=latency) for lease in claimed.leases]
-            if not all(await self.frontier.complete(ended)) or not ended:
-                raise RuntimeError("a lease was lost, or nothing was due")
-            done += len(ended)
-        return done / (time.perf_counter() - started)
+        return await self._spent(*(admit(admissions[n::at_once]) for n in range(at_once)))
 
-    async def overlapped(self, batch: int, operations: int, latency: float | None = None) -> float:
-        """As `pairs`, two at a time: a worker's claims and completions do not wait for each other either."""
-        started = time.perf_counter()
-        await asyncio.gather(*(self.pairs(batch, operations // 2, latency) for _ in range(2)))
-        return operations / (time.perf_counter() - started)
+    async def pairs(self, batch: int, operations: int, latency: float | None = None, at_once: int = 1) -> Spent:
+        """Claim and complete so many leases, or a few more. latency: that is told of each answer, in seconds; None: of
+        none. at_once: a worker's claims and completions do not wait for each other either."""
+
+        async def pair() -> int:
+            done = 0
+            while done < operations // at_once:
+                claimed = await self.frontier.claim(batch - batch // 2, batch // 2)
+                ended = [Completion(lease, Done(tally={"images": 1}), latency=latency) for lease in claimed.leases]
+                if not all(await self.frontier.complete(ended)) or not ended:
+                    raise RuntimeError("a lease was lost, or nothing was due")
+                done += len(ended)
+            return done
+
+        return await self._spent(*(pair() for _ in range(at_once)))
+
+    async def _spent(self, *works: Awaitable[int]) -> Spent:
+        busy, started = await self.busy(), time.perf_counter()
+        done = sum(await asyncio.gather(*works))
+        clock = time.perf_counter() - started
+        return Spent(clock / done, (await self.busy() - busy) / done)
 
     async def memory(self) -> tuple[float, float]:
         """Bytes for each seen URL, and for each queued one: whatever is not the seen set, per URL."""
