@@ -153,11 +153,15 @@ if (timer and timer <= now) or (old and old <= now - ttl) or call('EXISTS', P ..
 end
 local asked = {p = wanted.p > 0, i = wanted.i > 0}
 local heats = call('EXISTS', P .. 'hot:p', P .. 'hot:i', P .. 'hot:b') > 0 and {'hot:', 'due:'} or {'due:'}
-if asked.p then claim_lane('p', heats, asked.i) end
-if asked.i then claim_lane('i', heats, false) end
-if left_to_other then claim_lane('p', heats, false) end
+local whole, problem = pcall(function()
+  if asked.p then claim_lane('p', heats, asked.i) end
+  if asked.i then claim_lane('i', heats, false) end
+  if left_to_other then claim_lane('p', heats, false) end
+end)
 
+-- Whatever went wrong, what was taken is leased out: nobody hears of it, so it comes back when the leases end.
 save_claim()
+if not whole then error(problem) end
 
 -- What is parked waits for a timer, which is set on tables only.
 local soonest = rare_made and first_in('timers') or timer

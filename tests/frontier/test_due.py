@@ -1,12 +1,18 @@
-"""What a claim reads of the sets of due addresses, where some of their records are damaged."""
+"""Claims where something is damaged: of the sets of due addresses, of their records, or of the claim itself."""
 
 from __future__ import annotations
+
+import asyncio
+from hashlib import sha1
 
 import pytest
 from redis.asyncio import Redis
 
+from crawler.errors import RedisUnavailable
+from crawler.frontier.base import Completion
 from crawler.frontier.redis import FrontierSettings, RedisFrontier
-from crawler.records import Kind
+from crawler.frontier.redis_link import _Script, _script
+from crawler.records import Done, Kind
 from tests.contract.steps import RUN, claim, fill, urls_of
 
 
@@ -59,3 +65,25 @@ async def test_an_address_that_is_due_and_has_no_record_is_not_due_for_ever(
     assert await client.zrange("t:{p0}:due:p", 0, -1) == [b"192.0.2.1"]
     next_due = (await frontier.claim(1, 0)).next_due
     assert next_due is not None and next_due > 50
+
+
+async def test_what_a_claim_took_that_broke_off_comes_back(client: Redis) -> None:
+    """Whatever it breaks off for, which no test can know."""
+    frontier = RedisFrontier(client, FrontierSettings("t", 1, "one", lease_seconds=0.1, send_window=0.1))
+    await fill_each(frontier, Kind.PAGE, Kind.IMAGE, hosts=range(3))
+    text = _script("claim").text.replace("if left_to_other then", "if left_to_other then error('broken')")
+    frontier._link._scripts["claim"] = _Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+    with pytest.raises(RedisUnavailable, match="broken"):
+        await claim(frontier)
+    assert (await frontier.counts(RUN)).waiting == {"queued": 3, "leased": 3}
+    del frontier._link._scripts["claim"]
+    await asyncio.sleep(0.3)
+    assert await frontier.reap() == 3
+    found = []
+    async with asyncio.timeout(5):
+        while len(found) < 6:
+            leases = await claim(frontier)
+            found += urls_of(leases)
+            await frontier.complete([Completion(lease, Done()) for lease in leases])
+            await asyncio.sleep(0.05)
+    assert len(set(found)) == 6
