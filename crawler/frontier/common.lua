@@ -254,4 +254,10 @@ local function beside(element, digs)
 end
 
 -- The directories that are dug in at a queue's host.
-local function digs_of(q) return opened(call('HGET', P .. 'dig', q.id)) or {} end
+local function digs_of(q)
+  local digs = {}
+  for _, dig in ipairs(opened(call('HGET', P .. 'dig', q.id)) or {}) do
+    if type(dig) == 'table' and type(dig[1]) == 'string' and type(dig[2]) == 'string' then digs[#digs + 1] = dig end
+  end
+  return digs
+end

@@ -153,25 +153,21 @@ local function enqueue(run, groups)
   fill_on_tables(run, rest)
 end
 
-local here, ended = ARGV[3], {}
 for _, entry in ipairs(entries) do
-  if not is_done(entry.m) and (here or call('SET', P .. 'mark+:' .. entry.m, '1', 'NX', 'EX', ARGV[2])) then
-    enqueue(entry.r, entry.g)
+  -- First of all: what breaks off does so once, and is not queued again at every delivery.
+  if not is_done(entry.m) and call('SET', P .. 'mark+:' .. entry.m, '1', 'NX', 'EX', ARGV[2]) then
     local queued = 0
     for _, group in ipairs(entry.g) do
       for _, part in ipairs(group.u) do queued = queued + #part[3] end
     end
     count(entry.r, 'queued', queued)
-    if here then
-      unmark(entry.m)
-      ended[entry.m] = true
-    end
+    -- Whatever it breaks off for, no other entry waits for it: mend.lua counts what is missing then as failed.
+    if not pcall(enqueue, entry.r, entry.g) then damaged('e') end
   end
 end
 for i = 4, #ARGV, 4 do
-  local marker = here .. ':' .. ARGV[i]
   acknowledge('disc', 'admit', unpack(ARGV, i, i + 3))
-  if not ended[marker] then unmark(marker) end
+  unmark(ARGV[3] .. ':' .. ARGV[i])
 end
 save()
 return 1

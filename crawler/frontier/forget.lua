@@ -24,7 +24,8 @@ local seen, shape = P .. 'seen:' .. run .. ':', left == 0 and shape_of(run)
 if shape then
   local buckets = buckets_of(shape)
   local last = min(shape.gone + most, buckets)
-  for place = shape.gone, last - 1 do call('UNLINK', seen .. format('%d', bucket_at(place, shape))) end
+  -- From the last one on: from the first ones the shape can be found again.
+  for gone = shape.gone, last - 1 do call('UNLINK', seen .. format('%d', bucket_at(buckets - 1 - gone, shape))) end
   shape.gone = last
   write_shape(run, shape, 86400)
   left = buckets - last

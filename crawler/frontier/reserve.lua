@@ -37,11 +37,11 @@ local function grow(run, base, meta)
 end
 
 -- A bucket's life is prolonged at every sixteenth number of the run: it is of weeks, and one command less for the others. Not
--- by bits of the number, which are the same for all of a bucket.
+-- by bits of the number, which are the same for all of a bucket. Of a run that is being forgotten buckets may be new.
 local function remember(run, base, meta, number, low)
   local bucket = base .. format('%d', bucket_of(low, meta))
   if call('SADD', bucket, number) == 0 then return false end
-  if meta.n % 16 == 0 then call('EXPIRE', bucket, keep) end
+  if meta.n % 16 == 0 or meta.gone > 0 then call('EXPIRE', bucket, keep) end
   meta.n = meta.n + 1
   if meta.n > START * meta.size + STEP * meta.split and meta.size < 2 ^ BITS then grow(run, base, meta) end
   return true

@@ -57,11 +57,10 @@ local function shape_of_buckets(base)
   local size = 1
   local _, n = standing_from(base, 0, 1)
   while true do
-    local split, within = standing_from(base, size, size)
-    n = n + within
-    for stretch = 2, 3 do
-      _, within = standing_from(base, stretch * size, split)
-      n = n + within
+    local split = 0
+    for stretch = 1, 3 do
+      local buckets, within = standing_from(base, stretch * size, size)
+      split, n = max(split, buckets), n + within
     end
     if split < size then return {size = size, split = split, n = n, gone = 0} end
     size = 4 * size

@@ -55,7 +55,9 @@ local function tighten(a)
   for number in pairs(run_names) do names[#names + 1] = a.key .. '|' .. number end
   for _, packed in ipairs(in_parts(names, 'HMGET', P .. 'lim')) do
     if packed then
-      local r, c = unpacked('<dH', packed)
+      -- One that cannot be read is taken for what holds there.
+      local r, c = a.rate, a.conc
+      if #packed == 10 then r, c = unpacked('<dH', packed) end
       rate, conc = min(rate or r, r), min(conc or c, c)
     end
   end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from importlib.resources import files
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from crawler.frontier.base import Admission, Judged, Limits
-from crawler.frontier.redis import RedisFrontier
+from crawler.frontier.redis import FrontierSettings, RedisFrontier
+from crawler.frontier.redis_admit import _LOW_BITS
 from crawler.records import Candidate, Discovered, Kind, RunId
 from tests.contract.steps import ADDRESS, RUN, new_entries
 
@@ -126,6 +128,53 @@ async def test_the_life_of_every_bucket_is_prolonged(frontier: RedisFrontier, cl
     await new_of(frontier, [pick.randrange(-(2**63), 2**63) for _ in range(count)])
     lives = [await client.ttl(key) for key in await buckets(client)]
     assert min(lives) > 60
+
+
+@pytest.mark.parametrize("lost", [1, 7])
+async def test_a_bucket_that_is_gone_with_the_shape_takes_no_other_along(client: Redis, lost: int) -> None:
+    frontier = RedisFrontier(client, FrontierSettings("t", 1, "one"))
+    pick = random.Random(1)
+    numbers = [pick.randrange(-(2**63), 2**63) for _ in range(4700)]
+    await new_of(frontier, numbers)
+    bucket = f"t:{{p0}}:seen:{RUN}:{lost}"
+    held = await client.scard(bucket)
+    assert await client.delete(bucket, f"t:{{p0}}:seen:{RUN}:shape") == 2
+    assert await new_of(frontier, numbers) == held > 0
+
+
+async def test_a_number_that_leaves_for_good_is_not_counted_any_more(frontier: RedisFrontier, client: Redis) -> None:
+    await new_of(frontier, list(range(200)))
+    damaged = list(await buckets(client))
+    for bucket in damaged:
+        await client.srem(bucket, await client.srandmember(bucket))
+        assert await client.sadd(bucket, "rubbish") == 1
+    await new_of(frontier, list(range(2**40, 2**40 + 3000)))
+    held = await buckets(client)
+    shapes = [await client.get(key) async for key in client.scan_iter("t:*:seen:*:shape")]
+    assert sum(int(shape.split()[2]) for shape in shapes) == sum(held.values()) == 3200 - len(damaged)
+    assert [key for key in held if await client.ttl(key) <= 0] == []
+
+
+def test_a_reservation_tells_as_many_bits_as_buckets_are_told_by() -> None:
+    text = (files("crawler.frontier") / "seen.lua").read_text()
+    found = re.search(r"local START, STEP, BITS = \d+, \d+, (\d+)\n", text)
+    assert found is not None
+    assert 2 ** int(found[1]) - 1 == _LOW_BITS
+
+
+@pytest.mark.parametrize("most", [1, 20])
+async def test_a_run_that_is_forgotten_half_way_and_then_damaged_leaves_nothing(client: Redis, most: int) -> None:
+    frontier = RedisFrontier(client, FrontierSettings("t", 1, "one"))
+    pick = random.Random(1)
+    await new_of(frontier, [pick.randrange(-(2**63), 2**63) for _ in range(7000)])
+    while await frontier._link.run("forget", 0, str(RUN), most) > 30:
+        pass
+    await client.set(f"t:{{p0}}:seen:{RUN}:shape", b"\x01rubbish")
+    # A late admitter's number lives no longer than others.
+    assert await new_of(frontier, [7, 8, 9]) == 3
+    assert [key for key in await buckets(client) if await client.ttl(key) <= 0] == []
+    await frontier.forget(RUN)
+    assert [key async for key in client.scan_iter("t:*:seen:*")] == []
 
 
 @pytest.mark.parametrize("count", [200, 300, 1300, 5100])
