@@ -13,7 +13,13 @@ for i = 1, #rows, 2 do
       local packed = not number and (tonumber(any) or 0) > 0 and call('HGET', P .. 'queue', pack('<I4', any))
       number = number or packed and whole_queue(packed) and unpacked('<I4', packed, RUN_AT) or nil
     end
-    number = number or call('INCR', P .. 'numbers')
+    number = number or redis.pcall('INCR', P .. 'numbers')
+    if type(number) ~= 'number' then
+      -- The counter is damaged as well: above all that are in use.
+      number = 1
+      for at = 2, #rows, 2 do number = max(number, 1 + (tonumber((string.gsub(rows[at], '!', ''))) or 0)) end
+      call('SET', P .. 'numbers', number)
+    end
     call('HSET', P .. 'runs', rows[i], number)
     call('SADD', P .. 'damaged', 'r')
   end

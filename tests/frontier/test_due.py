@@ -87,3 +87,15 @@ async def test_what_a_claim_took_that_broke_off_comes_back(client: Redis) -> Non
             await frontier.complete([Completion(lease, Done()) for lease in leases])
             await asyncio.sleep(0.05)
     assert len(set(found)) == 6
+
+
+async def test_numbers_of_runs_that_are_damaged_with_their_counter_stop_nobody(
+    frontier: RedisFrontier, client: Redis
+) -> None:
+    """Of a run that has no queue from which its number could be known again."""
+    await fill_each(frontier, Kind.PAGE, hosts=range(3))
+    await client.hset("t:{p0}:runs", "other#1", b"x")
+    await client.set("t:{p0}:numbers", b"x")
+    assert len(await claim(frontier)) == 3
+    numbers = await client.hgetall("t:{p0}:runs")
+    assert sorted(numbers.values()) == [b"1", b"2"]
