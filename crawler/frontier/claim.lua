@@ -103,8 +103,9 @@ local function due_in(one, both, limit)
   if #due(one, 1) == 0 or (#due(both, 1) > 0 and waits_longer(both, one)) then one, both = both, one end
   local name, at = one, 0
   return function(most)
-    local keys = {}
-    while #keys < min(most, limit) do
+    local keys, n = {}, 0
+    most = min(most, limit)
+    while n < most do
       at = at + 1
       local key = due(name, at)[at]
       if not key then
@@ -112,10 +113,11 @@ local function due_in(one, both, limit)
         name, at = both, 0
       -- What the other lane has just taken stands in its set still.
       elseif standing[key] ~= 0 then
-        keys[#keys + 1] = key
+        n = n + 1
+        keys[n] = key
       end
     end
-    limit = limit - #keys
+    limit = limit - n
     return keys
   end
 end
