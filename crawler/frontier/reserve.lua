@@ -1,8 +1,8 @@
 -- Decide, in the partition of the hosts, which URLs are new; count them, and hold them against the host's budget.
 -- ARGV[1]: msgpack list of entries {m marker, r run, c campaign, n {{host, domain}, …}, for each URL u number, w the last 20
--- bits of its magnitude, h which of those, and for those that have it s skip reason or 'later', l URLs of the budgets that it may
--- not use; b and d budgets per host and per domain, k URLs of a host kept above its budget, p place, v 1 when they are known already and only
--- judged for a new place}; ARGV[2]: seconds that seen numbers and markers are kept.
+-- bits of its magnitude, h which of those; by place, for those that have it, s skip reason or 'later', l URLs of the budgets
+-- that it may not use; b and d budgets per host and per domain, k URLs of a host kept above its budget, p place, v 1 when they
+-- are known already and only judged for a new place}; ARGV[2]: seconds that seen numbers and markers are kept.
 -- Returns msgpack of {flags, place} per entry; flags has a character per URL: '0' seen before, '1' admitted, '2' counted as
 -- skipped, '3' counted as skipped and to be kept for the next run, '4' to come back later.
 -- Flags and place (where the hosts lie, opaque here) stand under the entry's marker, so that a second delivery gets those of
