@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from crawler.sandbox.kernels import kernel_cache
 from tests.servers.warm import warm_processes
@@ -67,6 +68,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Compile the kernels once, before every test process and the first crawls do so at the same time."""
     os.environ["NUMBA_CACHE_DIR"] = str(kernel_cache(KERNELS))
     gc.disable()  # until all tests are there: what collecting them makes stays
+    # The same examples in every run; others with `--hypothesis-seed=N`.
+    settings.register_profile("vangnet", derandomize=config.getoption("--hypothesis-seed") is None)
+    settings.load_profile("vangnet")
     # Of several processes, this is the one that starts the others. Each of these compiles about half of the kernels.
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         halves = ("crawler.fingerprint.compute", "crawler.match.search")
