@@ -74,6 +74,7 @@ class Gate:
 
 
 async def until(moment: float) -> None:
-    """Returns then, by the loop's clock."""
+    """Returns then, by the loop's clock, and no sooner: asyncio runs a timer early by what its clock can tell apart."""
     if (wait := moment - asyncio.get_running_loop().time()) > 0:
         await asyncio.sleep(wait)
+        await until(moment)

@@ -330,6 +330,9 @@ def runner() -> Any:
         yield loop
 
 
+ROUNDS = 3
+
+
 def test_redis_does_what_the_reference_does(server: str, runner: asyncio.Runner, pytestconfig: pytest.Config) -> None:
     """The same examples each time; others with --hypothesis-seed."""
     client: Redis = Redis.from_url(server)
@@ -350,10 +353,14 @@ def test_redis_does_what_the_reference_does(server: str, runner: asyncio.Runner,
         stateful_step_count=30,
         suppress_health_check=list(HealthCheck),
     )
+    # That both sides took some, though what differs is given back, and none is taken there for a while after that: some
+    # 27 in a round where the machine does nothing else, 2 beside heavy work.
+    enough = 3 if chosen.derandomize else 1
     try:
-        run_state_machine_as_test(Machine, settings=chosen)
+        for _ in range(ROUNDS):
+            run_state_machine_as_test(Machine, settings=chosen)
+            if min(streaks) >= enough:
+                break
     finally:
         runner.run(client.aclose())
-    # That both sides took some, though what differs is given back, and none is taken there for a while after that: some
-    # 27 where the machine does nothing else, 2 beside heavy work.
-    assert min(streaks) >= 1, streaks
+    assert min(streaks) >= enough, streaks
